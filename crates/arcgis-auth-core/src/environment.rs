@@ -1,0 +1,166 @@
+//! Credentials from the environment and from `.env` files.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::credentials::Credentials;
+use crate::error::{ConfigError, Error};
+use crate::portal::{ARCGIS_ONLINE, Portal};
+
+const TOKEN: &str = "ARCGIS_TOKEN";
+const API_KEY: &str = "ARCGIS_API_KEY";
+const USER: &str = "ARCGIS_USER";
+const PASSWORD: &str = "ARCGIS_PASSWORD";
+const PORTAL: &str = "ARCGIS_PORTAL";
+
+impl Credentials {
+    /// The credential in the environment: `ARCGIS_TOKEN`, `ARCGIS_API_KEY`, or `ARCGIS_USER` with
+    /// `ARCGIS_PASSWORD`, bound to `ARCGIS_PORTAL` (ArcGIS Online if that is not set). `None` if none of them is set.
+    ///
+    /// ```no_run
+    /// use arcgis_auth_core::Credentials;
+    ///
+    /// let credentials = Credentials::from_env()?.unwrap_or(Credentials::Anonymous);
+    /// # Ok::<(), arcgis_auth_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for half a credential, for two of them, and for a portal that is no URL.
+    pub fn from_env() -> Result<Option<Self>, Error> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// As [`Credentials::from_env`], of a `.env` file. Only `ARCGIS_*` names are looked at, and
+    /// nothing is put into the environment: portal and secret come from this one file, never half
+    /// from here and half from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::from_env`], and [`Error::Config`] if the file cannot be read.
+    pub fn from_dotenv(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
+        let path = path.as_ref();
+        let unreadable = |reason: String| ConfigError::Unreadable {
+            path: path.display().to_string(),
+            reason,
+        };
+        // dotenvy's own messages quote the line, which may hold the secret.
+        let variables = dotenvy::from_path_iter(path).map_err(|error| match error {
+            dotenvy::Error::Io(io) => unreadable(io.to_string()),
+            _ => unreadable("not a file of NAME=value lines".to_owned()),
+        })?;
+        let mut known = HashMap::new();
+        for variable in variables {
+            let (name, value) = variable.map_err(|error| match error {
+                dotenvy::Error::Io(io) => unreadable(io.to_string()),
+                _ => unreadable("not a file of NAME=value lines".to_owned()),
+            })?;
+            if name.starts_with("ARCGIS_") {
+                known.insert(name, value);
+            }
+        }
+        Self::from_variables(|name| known.get(name).cloned())
+    }
+
+    /// As [`Credentials::from_env`], of any source of variables. An empty value counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::from_env`].
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
+        let get = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
+        let (token, key, user, password) = (get(TOKEN), get(API_KEY), get(USER), get(PASSWORD));
+        let portal = || Portal::parse(get(PORTAL).as_deref().unwrap_or(ARCGIS_ONLINE));
+        match (token, key, user, password) {
+            (None, None, None, None) => Ok(None),
+            (Some(token), None, None, None) => Self::token(&portal()?, token).map(Some),
+            (None, Some(key), None, None) => Self::api_key(&portal()?, key).map(Some),
+            (None, None, Some(user), Some(password)) => {
+                Self::user_password(user, password, portal()?).map(Some)
+            }
+            (None, None, Some(_), None) => Err(incomplete(USER, PASSWORD)),
+            (None, None, None, Some(_)) => Err(incomplete(PASSWORD, USER)),
+            (Some(_), Some(_), _, _) => Err(ConfigError::Ambiguous(TOKEN, API_KEY).into()),
+            (Some(_), None, _, _) => Err(ConfigError::Ambiguous(TOKEN, USER).into()),
+            (None, Some(_), _, _) => Err(ConfigError::Ambiguous(API_KEY, USER).into()),
+        }
+    }
+}
+
+fn incomplete(present: &'static str, missing: &'static str) -> Error {
+    ConfigError::Incomplete { present, missing }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Option<Credentials>, Error> {
+        Credentials::from_variables(|name| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn each_credential_is_read_and_bound() {
+        assert!(read(&[]).unwrap().is_none());
+        assert!(
+            read(&[(TOKEN, ""), (PORTAL, "https://h")])
+                .unwrap()
+                .is_none()
+        );
+        let origin =
+            |credentials: Option<Credentials>| credentials.unwrap().origin().unwrap().to_string();
+        assert_eq!(
+            origin(read(&[(TOKEN, "t")]).unwrap()),
+            "https://www.arcgis.com"
+        );
+        assert_eq!(
+            origin(read(&[(API_KEY, "k"), (PORTAL, "https://h/portal")]).unwrap()),
+            "https://h"
+        );
+        let user = read(&[(USER, "u"), (PASSWORD, "p"), (PORTAL, "h/portal")]).unwrap();
+        assert!(matches!(user, Some(Credentials::UserPassword(user)) if user.username() == "u"));
+    }
+
+    #[test]
+    fn halves_and_doubles_are_refused_by_name() {
+        let message = |variables: &[(&str, &str)]| read(variables).unwrap_err().to_string();
+        assert_eq!(
+            message(&[(USER, "u")]),
+            "ARCGIS_USER is set but ARCGIS_PASSWORD is not"
+        );
+        assert_eq!(
+            message(&[(PASSWORD, "hunter2")]),
+            "ARCGIS_PASSWORD is set but ARCGIS_USER is not"
+        );
+        assert!(message(&[(TOKEN, "t"), (API_KEY, "k")]).contains("give one of them"));
+    }
+
+    #[test]
+    fn a_dotenv_file_counts_for_its_own_names_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        std::fs::write(
+            &path,
+            "# comment\nexport ARCGIS_USER='me'\nARCGIS_PASSWORD=\"p=w d#1\"\nOTHER=x\nARCGIS_PORTAL=https://gis.example.com/portal # here\n",
+        )
+        .unwrap();
+        let Some(Credentials::UserPassword(user)) = Credentials::from_dotenv(&path).unwrap() else {
+            panic!("no user");
+        };
+        use secrecy::ExposeSecret;
+        assert_eq!(user.username(), "me");
+        assert_eq!(user.password().expose_secret(), "p=w d#1");
+        assert_eq!(user.portal().to_string(), "https://gis.example.com/portal");
+        assert!(std::env::var("OTHER").is_err());
+
+        std::fs::write(&path, "ARCGIS_PASSWORD='unterminated hunter2\n").unwrap();
+        let error = Credentials::from_dotenv(&path).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        assert!(Credentials::from_dotenv(folder.path().join("none")).is_err());
+    }
+}

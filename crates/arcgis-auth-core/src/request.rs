@@ -1,0 +1,552 @@
+//! An ArcGIS request, before it becomes HTTP.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, REFERER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use crate::error::{ConfigError, Error};
+use crate::redact::{is_secret_parameter, redact_url};
+use crate::token::Token;
+
+/// Up to this many bytes of encoded query a request without secrets travels as GET, so that caches
+/// and CDNs can serve it. Beyond, it is a form in a POST: IIS refuses long request lines.
+const LONGEST_QUERY: usize = 2000;
+
+/// The header in which ArcGIS takes a token beside whatever `Authorization` the web tier wants.
+const ESRI_AUTHORIZATION: HeaderName = HeaderName::from_static("x-esri-authorization");
+
+/// One request to an ArcGIS endpoint: a URL, parameters, and what may be done with it.
+///
+/// Whether it travels as GET or POST, where the token goes and what is hidden from logs is decided
+/// here alone, in [`Request::to_http`].
+///
+/// ```
+/// use arcgis_auth_core::Request;
+///
+/// let request = Request::read("https://host/arcgis/rest/services?f=json".parse()?)
+///     .with_param("where", "NAME = 'O''Brien'");
+/// let http = request.to_http()?;
+/// assert_eq!(http.method(), "GET");
+/// assert_eq!(
+///     http.uri(),
+///     "https://host/arcgis/rest/services?f=json&where=NAME+%3D+%27O%27%27Brien%27"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Request {
+    url: Url,
+    params: Vec<(Cow<'static, str>, Value)>,
+    headers: HeaderMap,
+    access: Access,
+    body: Body,
+    accept: Accept,
+    token: Option<(Token, TokenPlacement)>,
+    rows: Option<u32>,
+    timeout: Option<Duration>,
+}
+
+#[derive(Clone)]
+enum Value {
+    Plain(String),
+    Secret(SecretString),
+}
+
+impl Value {
+    fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose_secret(),
+        }
+    }
+}
+
+/// Whether a request changes anything on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// It only reads, so it may be sent again whatever became of it.
+    Read,
+    /// It may change something: it is sent again only where the server certainly did not act on it.
+    Write,
+}
+
+/// How the parameters travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// In the query of a GET where they are short and hold no secret, else as a form in a POST.
+    Auto,
+    /// As a form in a POST, always.
+    Form,
+    /// In the query of a GET, always. A secret parameter makes such a request fail.
+    None,
+}
+
+/// What the body of the answer should be: decides the `Accept` header and how an answer is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accept {
+    /// JSON, whatever content type the server declares for it.
+    Json,
+    /// An Esri feature collection in protocol buffers; errors still come as JSON.
+    Pbf,
+    /// Anything.
+    Any,
+}
+
+/// Where in a request the token goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum TokenPlacement {
+    /// `X-Esri-Authorization: Bearer …`: works beside web-tier authentication. The default.
+    #[default]
+    EsriHeader,
+    /// `Authorization: Bearer …`.
+    AuthorizationHeader,
+    /// A `token` member of the form, which makes every request a POST. Servers before 10.3 know no header.
+    FormBody,
+    /// A `token` parameter in the URL, where logs, proxies and `Referer` headers see it. Only on request.
+    Query,
+}
+
+impl Request {
+    /// A request that only reads. Parameters in the URL's query become parameters of the request, so
+    /// that a token in a pasted URL does not stay in it.
+    #[must_use]
+    pub fn read(mut url: Url) -> Self {
+        let params = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if is_secret_parameter(&name) {
+                    Value::Secret(value.into_owned().into())
+                } else {
+                    Value::Plain(value.into_owned())
+                };
+                (Cow::Owned(name.into_owned()), value)
+            })
+            .collect();
+        url.set_query(None);
+        url.set_fragment(None);
+        Self {
+            url,
+            params,
+            headers: HeaderMap::new(),
+            access: Access::Read,
+            body: Body::Auto,
+            accept: Accept::Json,
+            token: None,
+            rows: None,
+            timeout: None,
+        }
+    }
+
+    /// A request that may change something on the server: a form in a POST.
+    #[must_use]
+    pub fn write(url: Url) -> Self {
+        Self {
+            access: Access::Write,
+            body: Body::Form,
+            ..Self::read(url)
+        }
+    }
+
+    /// Sets a parameter; an earlier one of the same name, whatever its case, gives way.
+    #[must_use]
+    pub fn with_param(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.set(name.into(), Value::Plain(value.into()));
+        self
+    }
+
+    /// Sets a parameter that must stay hidden and may not travel in a URL.
+    #[must_use]
+    pub fn with_secret_param(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: SecretString,
+    ) -> Self {
+        self.set(name.into(), Value::Secret(value));
+        self
+    }
+
+    fn set(&mut self, name: Cow<'static, str>, value: Value) {
+        self.params
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+        self.params.push((name, value));
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets how the parameters travel; [`Body::Auto`] for reads by default.
+    #[must_use]
+    pub fn with_body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Sets what is expected back; [`Accept::Json`] by default.
+    #[must_use]
+    pub fn with_accept(mut self, accept: Accept) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    /// Says that the answer holds up to this many rows. More than one make it a page, and a page
+    /// over which the server breaks down is [`Outcome::TooBig`](crate::Outcome::TooBig).
+    #[must_use]
+    pub fn with_rows(mut self, rows: u32) -> Self {
+        self.rows = Some(rows);
+        self
+    }
+
+    /// Limits the time for the whole answer, in place of the transport's own limit.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Attaches a token; [`Request::without_token`] takes it off again.
+    #[must_use]
+    pub fn with_token(mut self, token: Token, placement: TokenPlacement) -> Self {
+        self.token = Some((token, placement));
+        self
+    }
+
+    /// The request without an attached token. A caller's own `token` parameter stays.
+    #[must_use]
+    pub fn without_token(mut self) -> Self {
+        self.token = None;
+        self
+    }
+
+    /// The same request for another URL, as after a redirect. Parameters stay.
+    #[must_use]
+    pub fn with_url(mut self, mut url: Url) -> Self {
+        url.set_query(None);
+        url.set_fragment(None);
+        self.url = url;
+        self
+    }
+
+    /// The address, without query.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The value of a parameter that is no secret.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find_map(|(known, value)| match value {
+            Value::Plain(text) if known.eq_ignore_ascii_case(name) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The headers that were set.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Whether it only reads.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// What is expected back.
+    #[must_use]
+    pub fn accept(&self) -> Accept {
+        self.accept
+    }
+
+    /// How many rows the answer may hold, if it is a page.
+    #[must_use]
+    pub fn rows(&self) -> Option<u32> {
+        self.rows
+    }
+
+    /// The time limit, if the request has one of its own.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// The attached token.
+    #[must_use]
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref().map(|(token, _)| token)
+    }
+
+    /// Whether the caller brought authentication: a `token` parameter, or one of the two headers.
+    /// Nothing is added to such a request.
+    #[must_use]
+    pub fn has_own_authentication(&self) -> bool {
+        self.params
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("token"))
+            || self.headers.contains_key(AUTHORIZATION)
+            || self.headers.contains_key(ESRI_AUTHORIZATION)
+    }
+
+    /// Whether anything in the request is secret: a parameter, a token or an authorisation header.
+    #[must_use]
+    pub fn carries_secret(&self) -> bool {
+        self.token.is_some()
+            || self
+                .params
+                .iter()
+                .any(|(_, value)| matches!(value, Value::Secret(_)))
+            || self.has_own_authentication()
+    }
+
+    /// The address for logs and errors, secrets hidden.
+    #[must_use]
+    pub fn redacted_url(&self) -> String {
+        redact_url(&self.url)
+    }
+
+    /// The request as HTTP.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where a token cannot stand in a header, or a secret parameter would have to
+    /// travel in a URL.
+    pub fn to_http(&self) -> Result<http::Request<Bytes>, Error> {
+        let in_form = match &self.token {
+            Some((token, TokenPlacement::FormBody)) => Some(token),
+            _ => None,
+        };
+        let in_query = match &self.token {
+            Some((token, TokenPlacement::Query)) => Some(token),
+            _ => None,
+        };
+        let secret = in_form.is_some()
+            || self
+                .params
+                .iter()
+                .any(|(_, value)| matches!(value, Value::Secret(_)));
+
+        let mut encoded = Serializer::new(String::new());
+        for (name, value) in &self.params {
+            encoded.append_pair(name, value.expose());
+        }
+        if let Some(token) = in_form {
+            encoded.append_pair("token", token.expose());
+        }
+        let encoded = encoded.finish();
+        let post = match self.body {
+            Body::Form => true,
+            Body::Auto => secret || encoded.len() > LONGEST_QUERY,
+            Body::None if secret => return Err(ConfigError::SecretInUrl.into()),
+            Body::None => false,
+        };
+
+        let mut url = self.url.clone();
+        if !post && !encoded.is_empty() {
+            url.set_query(Some(&encoded));
+        }
+        if let Some(token) = in_query {
+            url.query_pairs_mut().append_pair("token", token.expose());
+        }
+        let mut builder = http::Request::builder()
+            .method(if post { Method::POST } else { Method::GET })
+            .uri(url.as_str());
+        if let Some(headers) = builder.headers_mut() {
+            self.fill(headers, post)?;
+        }
+        let body = if post {
+            Bytes::from(encoded)
+        } else {
+            Bytes::new()
+        };
+        builder
+            .body(body)
+            .map_err(|_| ConfigError::InvalidUrl(self.redacted_url()).into())
+    }
+
+    fn fill(&self, headers: &mut HeaderMap, post: bool) -> Result<(), Error> {
+        headers.extend(
+            self.headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        let accept = match self.accept {
+            Accept::Json => "application/json, text/plain, */*",
+            Accept::Pbf => "application/x-protobuf, application/json, */*",
+            Accept::Any => "*/*",
+        };
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static(accept));
+        if post {
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            );
+        }
+        if let Some((token, placement)) = &self.token {
+            if let Some(referer) = token.referer() {
+                let value = HeaderValue::from_str(referer)
+                    .map_err(|_| ConfigError::InvalidHeader("the referer"))?;
+                headers.insert(REFERER, value);
+            }
+            let name = match placement {
+                TokenPlacement::EsriHeader => Some(ESRI_AUTHORIZATION),
+                TokenPlacement::AuthorizationHeader => Some(AUTHORIZATION),
+                TokenPlacement::FormBody | TokenPlacement::Query => None,
+            };
+            if let Some(name) = name {
+                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                    .map_err(|_| ConfigError::InvalidHeader("the token"))?;
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Params<'a>(&'a [(Cow<'static, str>, Value)]);
+        impl fmt::Debug for Params<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let shown = self.0.iter().map(|(name, value)| match value {
+                    Value::Plain(text) => (name.as_ref(), text.as_str()),
+                    Value::Secret(_) => (name.as_ref(), "[redacted]"),
+                });
+                f.debug_map().entries(shown).finish()
+            }
+        }
+        // Headers may hold a caller's own credentials: names only.
+        let headers: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("Request")
+            .field("url", &self.redacted_url())
+            .field("params", &Params(&self.params))
+            .field("headers", &headers)
+            .field("access", &self.access)
+            .field(
+                "token",
+                &self.token.as_ref().map(|(_, placement)| placement),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url() -> Url {
+        "https://host/arcgis/rest/services/x/FeatureServer/0/query"
+            .parse()
+            .unwrap()
+    }
+
+    fn body(request: &Request) -> String {
+        String::from_utf8(request.to_http().unwrap().into_body().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn t20_long_queries_become_forms() {
+        let fits = Request::read(url()).with_param("a", "x".repeat(LONGEST_QUERY - 2));
+        assert_eq!(fits.to_http().unwrap().method(), Method::GET);
+        let long = Request::read(url()).with_param("a", "x".repeat(LONGEST_QUERY - 1));
+        let http = long.to_http().unwrap();
+        assert_eq!(http.method(), Method::POST);
+        assert_eq!(http.uri().query(), None);
+        assert_eq!(
+            http.headers()[CONTENT_TYPE],
+            "application/x-www-form-urlencoded"
+        );
+        assert_eq!(body(&long).len(), LONGEST_QUERY + 1);
+    }
+
+    #[test]
+    fn t2_each_placement_puts_the_token_in_one_place() {
+        let token = Token::new("abc123").with_referer("https://me");
+        let request = |placement| {
+            Request::read(url())
+                .with_param("f", "json")
+                .with_token(token.clone(), placement)
+        };
+        let http = request(TokenPlacement::EsriHeader).to_http().unwrap();
+        assert_eq!(http.headers()["x-esri-authorization"], "Bearer abc123");
+        assert!(http.headers()["x-esri-authorization"].is_sensitive());
+        assert_eq!(http.headers()[REFERER], "https://me");
+        assert_eq!(http.uri().query(), Some("f=json"));
+
+        let http = request(TokenPlacement::AuthorizationHeader)
+            .to_http()
+            .unwrap();
+        assert_eq!(http.headers()[AUTHORIZATION], "Bearer abc123");
+
+        let form = request(TokenPlacement::FormBody);
+        assert_eq!(form.to_http().unwrap().method(), Method::POST);
+        assert!(!form.to_http().unwrap().uri().to_string().contains("abc123"));
+        assert_eq!(body(&form), "f=json&token=abc123");
+
+        let http = request(TokenPlacement::Query).to_http().unwrap();
+        assert_eq!(http.uri().query(), Some("f=json&token=abc123"));
+        assert_eq!(http.headers()[REFERER], "https://me");
+    }
+
+    #[test]
+    fn t21_a_token_in_the_url_leaves_it() {
+        let mut pasted = url();
+        pasted.set_query(Some("f=json&Token=SECRET"));
+        let request = Request::read(pasted);
+        let http = request.to_http().unwrap();
+        assert_eq!(http.method(), Method::POST);
+        assert!(!http.uri().to_string().contains("SECRET"));
+        assert_eq!(body(&request), "f=json&Token=SECRET");
+        assert!(request.has_own_authentication());
+        assert!(!format!("{request:?}").contains("SECRET"));
+        assert!(
+            Request::read(url())
+                .with_secret_param("x", "y".into())
+                .with_body(Body::None)
+                .to_http()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_parameter_is_set_once_whatever_its_case() {
+        let request = Request::read(url())
+            .with_param("orderByFields", "A")
+            .with_param("ORDERBYFIELDS", "B");
+        assert_eq!(
+            request.to_http().unwrap().uri().query(),
+            Some("ORDERBYFIELDS=B")
+        );
+        assert_eq!(request.param("orderbyfields"), Some("B"));
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_hold_is_refused_without_showing_it() {
+        let request =
+            Request::read(url()).with_token(Token::new("bad\ntoken"), TokenPlacement::EsriHeader);
+        let error = request.to_http().unwrap_err();
+        assert!(!error.to_string().contains("bad"), "{error}");
+    }
+}

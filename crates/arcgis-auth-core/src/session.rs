@@ -1,0 +1,273 @@
+//! Any ArcGIS request, with a token that looks after itself.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use url::Url;
+
+use crate::error::{Error, Unauthorized, UnauthorizedReason};
+use crate::origin::Origin;
+use crate::outcome::{Outcome, Refusal};
+use crate::provider::{Refresh, TokenProvider};
+use crate::request::{Request, TokenPlacement};
+use crate::response::Response;
+use crate::token::Token;
+use crate::transport::Transport;
+
+/// A [`Transport`] around a transport that attaches the token of a [`TokenProvider`].
+///
+/// - A token goes only where the provider's [`TrustPolicy`](crate::TrustPolicy) allows.
+/// - A request that brings a token or an authorisation header of its own is left alone.
+/// - A refused token (498 or 499, in the status or in the body) is replaced once and the request sent
+///   once more; a second refusal is [`Error::Unauthorized`]. It never goes on anonymously.
+/// - Where a server does not look at the header (499 although a token was sent), the token moves to
+///   the form body, and stays there for that server.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use arcgis_auth_core::{Error, Origin, Request, StaticToken, Token, TokenSession, Transport, TrustPolicy};
+/// # async fn example(transport: Arc<dyn Transport>) -> Result<(), Error> {
+/// let portal: url::Url = "https://gis.example.com/portal".parse().map_err(|_| Error::from(
+///     arcgis_auth_core::ConfigError::NoHost))?;
+/// let trust = TrustPolicy::bound_to(Origin::of(&portal)?);
+/// let session = TokenSession::new(transport, Arc::new(StaticToken::new(Token::new("…"), trust)));
+/// let response = session.send(Request::read(portal).with_param("f", "json")).await?;
+/// println!("{} bytes", response.into_ok()?.len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TokenSession {
+    transport: Arc<dyn Transport>,
+    provider: Option<Arc<dyn TokenProvider>>,
+    placement: TokenPlacement,
+    /// Server roots that were found to read the token from the form only.
+    fallbacks: Arc<Mutex<HashMap<String, TokenPlacement>>>,
+}
+
+impl TokenSession {
+    /// A session over `transport` with the tokens of `provider`.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, provider: Arc<dyn TokenProvider>) -> Self {
+        Self {
+            transport,
+            provider: Some(provider),
+            placement: TokenPlacement::default(),
+            fallbacks: Arc::default(),
+        }
+    }
+
+    /// A session without credential: it adds nothing, and turns a demand for a token into [`Error::Unauthorized`].
+    #[must_use]
+    pub fn anonymous(transport: Arc<dyn Transport>) -> Self {
+        Self {
+            transport,
+            provider: None,
+            placement: TokenPlacement::default(),
+            fallbacks: Arc::default(),
+        }
+    }
+
+    /// Sets where the token goes; [`TokenPlacement::EsriHeader`] by default.
+    #[must_use]
+    pub fn with_placement(mut self, placement: TokenPlacement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// The provider, unless the session is anonymous.
+    #[must_use]
+    pub fn provider(&self) -> Option<&Arc<dyn TokenProvider>> {
+        self.provider.as_ref()
+    }
+
+    fn placement_for(&self, root: &str) -> TokenPlacement {
+        let fallbacks = self
+            .fallbacks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        fallbacks.get(root).copied().unwrap_or(self.placement)
+    }
+
+    fn remember(&self, root: String, placement: TokenPlacement) {
+        self.fallbacks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(root, placement);
+    }
+
+    async fn authorized(
+        &self,
+        provider: &dyn TokenProvider,
+        request: Request,
+    ) -> Result<Response, Error> {
+        let root = server_root(request.url());
+        let mut placement = self.placement_for(&root);
+        let Some(mut token) = provider.token().await? else {
+            return anonymous(&request, self.transport.send(request.clone()).await?);
+        };
+        let mut attempts = 0;
+        let mut may_refresh = true;
+        let mut may_move = is_header(placement);
+        loop {
+            let response = self
+                .transport
+                .send(request.clone().with_token(token.clone(), placement))
+                .await?;
+            attempts += response.attempts();
+            let refusal = match response.outcome() {
+                Outcome::TokenRefused(refusal) => refusal,
+                Outcome::Ok => return Ok(response.with_attempts(attempts)),
+                _ => return Ok(response.with_attempts(attempts).blotted(&token)),
+            };
+            if refusal == Refusal::Required && may_move {
+                // 499 although a token was sent: an old server that knows the form only.
+                may_move = false;
+                placement = TokenPlacement::FormBody;
+                let moved = self
+                    .transport
+                    .send(request.clone().with_token(token.clone(), placement))
+                    .await?;
+                attempts += moved.attempts();
+                if !matches!(moved.outcome(), Outcome::TokenRefused(_)) {
+                    self.remember(root, placement);
+                    return Ok(moved.with_attempts(attempts).blotted(&token));
+                }
+                if moved.outcome() == Outcome::TokenRefused(Refusal::Invalid) {
+                    // It was read there, and is not valid.
+                    self.remember(root.clone(), placement);
+                } else {
+                    placement = self.placement;
+                }
+            }
+            let refused = |token: &Token| {
+                let service = response.verdict().error().cloned();
+                unauthorized(
+                    &request,
+                    UnauthorizedReason::Refused,
+                    service.map(|e| e.without(token.expose())),
+                )
+            };
+            if !may_refresh {
+                return Err(refused(&token)?);
+            }
+            may_refresh = false;
+            match provider.refresh(Refresh::Rejected(&token)).await? {
+                Some(fresh) if !fresh.is_same(&token) => token = fresh,
+                _ => return Err(refused(&token)?),
+            }
+        }
+    }
+}
+
+impl Transport for TokenSession {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
+        async move {
+            if request.has_own_authentication() || request.token().is_some() {
+                let response = self.transport.send(request.clone()).await?;
+                if matches!(response.outcome(), Outcome::TokenRefused(_)) {
+                    let service = response.verdict().error().cloned();
+                    return Err(unauthorized(
+                        &request,
+                        UnauthorizedReason::Refused,
+                        service,
+                    )?);
+                }
+                return Ok(response);
+            }
+            match &self.provider {
+                Some(provider) if provider.trust().allows(request.url()) => {
+                    self.authorized(&**provider, request).await
+                }
+                Some(provider) => {
+                    let response = self.transport.send(request.clone()).await?;
+                    if matches!(response.outcome(), Outcome::TokenRefused(_)) {
+                        let reason = UnauthorizedReason::BoundElsewhere {
+                            bound_to: provider.trust().origin().to_string(),
+                        };
+                        let service = response.verdict().error().cloned();
+                        return Err(unauthorized(&request, reason, service)?);
+                    }
+                    Ok(response)
+                }
+                None => anonymous(&request, self.transport.send(request.clone()).await?),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn is_header(placement: TokenPlacement) -> bool {
+    matches!(
+        placement,
+        TokenPlacement::EsriHeader | TokenPlacement::AuthorizationHeader
+    )
+}
+
+fn anonymous(request: &Request, response: Response) -> Result<Response, Error> {
+    if matches!(response.outcome(), Outcome::TokenRefused(_)) {
+        let service = response.verdict().error().cloned();
+        return Err(unauthorized(
+            request,
+            UnauthorizedReason::NoCredential,
+            service,
+        )?);
+    }
+    Ok(response)
+}
+
+fn unauthorized(
+    request: &Request,
+    reason: UnauthorizedReason,
+    service: Option<crate::ServiceError>,
+) -> Result<Error, Error> {
+    Ok(Error::Unauthorized(Arc::new(Unauthorized {
+        origin: Origin::of(request.url())?,
+        reason,
+        service,
+    })))
+}
+
+/// The part of a URL that names one ArcGIS server: all before `/rest/services`, `/rest/admin` or the
+/// like, else the origin.
+///
+/// ```
+/// use arcgis_auth_core::server_root;
+///
+/// let url = "https://host/arcgis/rest/services/x/FeatureServer/0/query".parse()?;
+/// assert_eq!(server_root(&url), "https://host/arcgis");
+/// # Ok::<(), url::ParseError>(())
+/// ```
+#[must_use]
+pub fn server_root(url: &Url) -> String {
+    let path = url.path();
+    let lower = path.to_ascii_lowercase();
+    let end = [
+        "/rest/services",
+        "/rest/info",
+        "/rest/admin",
+        "/sharing/rest",
+        "/tokens",
+    ]
+    .iter()
+    .filter_map(|marker| lower.find(marker))
+    .min()
+    .unwrap_or(0);
+    let origin = Origin::of(url).map_or_else(|_| String::new(), |origin| origin.to_string());
+    format!("{origin}{}", path.get(..end).unwrap_or_default())
+}
+
+impl fmt::Debug for TokenSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSession")
+            .field("provider", &self.provider)
+            .field("placement", &self.placement)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
