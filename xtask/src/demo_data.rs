@@ -79,7 +79,12 @@ fn fetch(work: &Path, python: &Path) -> Result<()> {
             .context("apt-get downloaded no package")?;
         // Unpacked under another name first, so that an interrupted run is not taken for whole.
         let partial = work.join("deb.partial");
-        python::run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&partial))?;
+        python::run(
+            Command::new("dpkg-deb")
+                .arg("-x")
+                .arg(package)
+                .arg(&partial),
+        )?;
         fs::rename(partial, work.join("deb"))?;
     }
     if !work.join("wheel").exists() {
