@@ -1,0 +1,88 @@
+//! What can go wrong with a layer, by what the caller can do next.
+
+use crate::decode::DecodeError;
+
+/// The error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The service could not be reached, refused access, or answered with an error.
+    #[error(transparent)]
+    Service(#[from] arcgis_auth_core::Error),
+
+    /// The address is not one of a layer: give another.
+    #[error("{address} is no layer: {problem}")]
+    Address {
+        /// The address, without secrets.
+        address: String,
+        /// What is missing, and what to give instead.
+        problem: String,
+    },
+
+    /// The layer cannot give rows: a group, a raster, no Query capability.
+    #[error("layer {layer}: {problem}")]
+    NotQueryable {
+        /// The layer's name.
+        layer: String,
+        /// Why.
+        problem: String,
+    },
+
+    /// The query does not fit the layer; nothing was asked for.
+    #[error("{0}")]
+    Query(#[from] QueryError),
+
+    /// An answer is not what the protocol says, and asking again did not help.
+    #[error("the answer of {url} cannot be used: {source}")]
+    Answer {
+        /// The address, without secrets.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: DecodeError,
+    },
+
+    /// Rows are missing or came twice, and no strategy brought them right.
+    #[error("{0}")]
+    Incomplete(Box<crate::proof::Incomplete>),
+}
+
+/// What is wrong with a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// A field that the layer does not have.
+    #[error("the layer has no field {name}{}", hint(.suggestion))]
+    UnknownField {
+        /// The name that was given.
+        name: String,
+        /// The name that was perhaps meant.
+        suggestion: Option<String>,
+    },
+    /// No columns and no geometry are left.
+    #[error("nothing is left to fetch: no fields and no geometry")]
+    Nothing,
+    /// A rectangle that is none.
+    #[error("the bounding box {given} is not usable: {problem}")]
+    Bbox {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Something that the layer cannot do.
+    #[error("{option}: {problem}")]
+    Unsupported {
+        /// The option.
+        option: &'static str,
+        /// Why not.
+        problem: String,
+    },
+}
+
+fn hint(suggestion: &Option<String>) -> String {
+    suggestion
+        .as_ref()
+        .map(|name| format!(" (did you mean {name}?)"))
+        .unwrap_or_default()
+}

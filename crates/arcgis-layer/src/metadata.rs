@@ -1,0 +1,161 @@
+//! What a layer says of itself.
+
+use std::sync::Arc;
+
+use crate::field::Field;
+use crate::geometry::GeometryType;
+use crate::spatial_reference::SpatialReference;
+
+/// The metadata of a layer or table (`…/FeatureServer/0?f=json`), read with tolerance: members that are
+/// missing, null or of another type than documented are as if the server had said nothing.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct LayerInfo {
+    /// The number below the service.
+    pub id: i64,
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: LayerKind,
+    /// The server's version, such as 11.3.
+    pub current_version: Option<f64>,
+    /// The kind of geometry; `None` for tables.
+    pub geometry_type: Option<GeometryType>,
+    /// All fields in the server's order, those without a name left out.
+    pub fields: Arc<[Field]>,
+    /// The object id field, in the case that `fields` has: as declared, else the one field of type OID,
+    /// else a field named OBJECTID, FID, OID or ID of an integer type.
+    pub object_id_field: Option<String>,
+    /// The field of the rows' GUIDs.
+    pub global_id_field: Option<String>,
+    /// `uniqueIdInfo`: the fields that identify a row on layers over foreign databases.
+    pub unique_id: Option<UniqueId>,
+    /// Where the layer is, in the reference of its `spatial_reference`.
+    pub extent: Option<Extent>,
+    /// The reference of the data: `sourceSpatialReference`, `spatialReference` or the extent's.
+    pub spatial_reference: SpatialReference,
+    /// Whether positions have a z.
+    pub has_z: bool,
+    /// Whether positions have an m.
+    pub has_m: bool,
+    /// Most rows in one answer, as declared.
+    pub max_record_count: Option<u32>,
+    /// Most rows in one answer with `resultType=standard`.
+    pub standard_max_record_count: Option<u32>,
+    /// The formats that `query` answers in, lower case: `json`, `geojson`, `pbf`.
+    pub query_formats: Vec<String>,
+    /// The operations, such as `Query`, in the server's words.
+    pub capabilities: Vec<String>,
+    /// `advancedQueryCapabilities`, or the older members that say the same.
+    pub advanced: AdvancedQueryCapabilities,
+    /// `dateFieldsTimeReference.timeZoneIANA`, else its `timeZone`.
+    pub date_time_zone: Option<String>,
+    /// Dates are in no known time zone (`datesInUnknownTimezone`).
+    pub dates_in_unknown_time_zone: bool,
+    /// `editingInfo.lastEditDate`, milliseconds since 1970.
+    pub last_edit_date: Option<i64>,
+    /// The layer's own filter (`definitionExpression` or `viewDefinitionQuery`).
+    pub definition_expression: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// Copyright.
+    pub copyright_text: Option<String>,
+    /// Whether rows have attachments.
+    pub has_attachments: bool,
+    /// Sub-layers of a group layer.
+    pub sub_layers: Vec<LayerReference>,
+}
+
+impl LayerInfo {
+    /// The field of that name: the exact one, else the only one that differs in case alone.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields
+            .iter()
+            .find(|field| field.name == name)
+            .or_else(|| {
+                let mut alike = self
+                    .fields
+                    .iter()
+                    .filter(|field| field.name.eq_ignore_ascii_case(name));
+                let first = alike.next()?;
+                alike.next().is_none().then_some(first)
+            })
+    }
+
+    /// Whether rows may be asked for: `Query` among the capabilities, `Data` on map services, or none declared.
+    #[must_use]
+    pub fn supports_query(&self) -> bool {
+        self.capabilities.is_empty()
+            || self.capabilities.iter().any(|capability| {
+                capability.eq_ignore_ascii_case("Query") || capability.eq_ignore_ascii_case("Data")
+            })
+    }
+}
+
+/// What kind of layer it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayerKind {
+    /// Rows with geometry.
+    FeatureLayer,
+    /// Rows without geometry.
+    Table,
+    /// A folder of layers.
+    GroupLayer,
+    /// Pixels.
+    RasterLayer,
+    /// Something else, in the server's words.
+    Other(String),
+}
+
+/// `uniqueIdInfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UniqueId {
+    /// The fields that identify a row together.
+    pub fields: Vec<String>,
+    /// The object id is a hash: neither stable nor in any order.
+    pub object_id_is_hash: bool,
+}
+
+/// A rectangle with the reference that it is in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extent {
+    /// The rectangle.
+    pub bbox: crate::geometry::Bbox,
+    /// Its reference.
+    pub spatial_reference: SpatialReference,
+}
+
+/// What `query` can do beyond the plain. `None` where the server does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct AdvancedQueryCapabilities {
+    /// `resultOffset` and `resultRecordCount`.
+    pub pagination: Option<bool>,
+    /// `orderByFields`.
+    pub order_by: Option<bool>,
+    /// `outStatistics`.
+    pub statistics: Option<bool>,
+    /// `returnDistinctValues`.
+    pub distinct: Option<bool>,
+    /// `returnExtentOnly`.
+    pub extent: Option<bool>,
+    /// `resultType`.
+    pub result_type: Option<bool>,
+}
+
+/// A layer or table as a service lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LayerReference {
+    /// The number.
+    pub id: i64,
+    /// The name.
+    pub name: String,
+    /// What it is, in the server's words; empty where it does not say.
+    pub kind: String,
+    /// The kind of geometry.
+    pub geometry_type: Option<GeometryType>,
+}

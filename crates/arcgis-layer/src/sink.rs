@@ -1,0 +1,140 @@
+//! Where decoded rows go, without a row object in between.
+
+use std::borrow::Cow;
+
+use crate::geometry::{Bbox, GeometryRef};
+use crate::spatial_reference::SpatialReference;
+
+/// One attribute value as it stands on the wire, borrowed from the page.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    /// Null, or not there.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number, exact.
+    Int(i64),
+    /// Any other number, correctly rounded; also NaN and the infinities, which some servers send bare.
+    Float(f64),
+    /// Text.
+    Str(&'a str),
+}
+
+/// Takes the rows of one page.
+///
+/// For each row the decoder calls, in any order, [`FeatureSink::attribute`] exactly once for each
+/// column of the [`Layout`](crate::Layout) and [`FeatureSink::geometry`] at most once, and then
+/// [`FeatureSink::end_row`]. A page that fails is dropped whole: half a page reaches nobody.
+pub trait FeatureSink {
+    /// Takes the value of a column.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`] if the value does not fit; the page fails with it.
+    fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError>;
+
+    /// Takes the row's geometry. Not called for a null geometry.
+    ///
+    /// # Errors
+    ///
+    /// As [`FeatureSink::attribute`].
+    fn geometry(&mut self, geometry: GeometryRef<'_>) -> Result<(), SinkError>;
+
+    /// The row is complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`FeatureSink::attribute`].
+    fn end_row(&mut self) -> Result<(), SinkError>;
+}
+
+/// Makes a [`FeatureSink`] for each page. Pages are decoded on several threads at once.
+pub trait PageSink: Send + Sync + 'static {
+    /// What takes the rows of one page, and is handed on when the page is accepted.
+    type Page: FeatureSink + Send + 'static;
+
+    /// A new page, for about `rows` rows.
+    fn page(&self, rows: usize) -> Self::Page;
+}
+
+/// Why a sink does not take a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The value does not fit its column.
+    #[error("column {column}: {value} is no {expected}")]
+    Misfit {
+        /// The column's name.
+        column: String,
+        /// The value, shortened.
+        value: String,
+        /// What the column holds.
+        expected: Cow<'static, str>,
+    },
+    /// The sink cannot go on.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl SinkError {
+    /// A misfit, with the value as a person would read it, at most 60 characters of it.
+    #[must_use]
+    pub fn misfit(
+        column: &str,
+        value: ValueRef<'_>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let value = match value {
+            ValueRef::Null => "null".to_owned(),
+            ValueRef::Bool(value) => value.to_string(),
+            ValueRef::Int(value) => value.to_string(),
+            ValueRef::Float(value) => value.to_string(),
+            ValueRef::Str(text) if text.chars().count() > 60 => {
+                format!("'{}…'", text.chars().take(60).collect::<String>())
+            }
+            ValueRef::Str(text) => format!("'{text}'"),
+        };
+        Self::Misfit {
+            column: column.to_owned(),
+            value,
+            expected: expected.into(),
+        }
+    }
+}
+
+/// What a decoded page says of itself: the engine judges a page by this alone.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PageFacts {
+    /// How many rows there are.
+    pub rows: usize,
+    /// The object id of each row, in the page's order; empty for layers without ids.
+    pub ids: Vec<i64>,
+    /// A hash of each row as it stood on the wire, in order; empty unless the layout asks for it.
+    pub fingerprints: Vec<u64>,
+    /// Whether the server said that there is more (`exceededTransferLimit`).
+    pub exceeded: bool,
+    /// Around all geometry of the page.
+    pub bbox: Bbox,
+    /// Rows without geometry, or with an empty one.
+    pub without_geometry: usize,
+    /// The reference in which the page says its coordinates are.
+    pub spatial_reference: Option<SpatialReference>,
+    /// Columns that no row of the page had, by their place in the layout.
+    pub absent: Vec<usize>,
+}
+
+impl Default for PageFacts {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            ids: Vec::new(),
+            fingerprints: Vec::new(),
+            exceeded: false,
+            bbox: Bbox::EMPTY,
+            without_geometry: 0,
+            spatial_reference: None,
+            absent: Vec::new(),
+        }
+    }
+}
