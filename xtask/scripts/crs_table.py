@@ -33,6 +33,10 @@ def same_coordinates(old, new):
         return False
     if len(old.axis_info) != len(new.axis_info):
         return False
+    # Longitude and latitude would be equal on any ellipsoid: compare its axes too.
+    for axis in ("semi_major_metre", "semi_minor_metre"):
+        if abs(getattr(old.ellipsoid, axis) - getattr(new.ellipsoid, axis)) > 1e-3:
+            return False
     area = new.area_of_use or old.area_of_use
     if area is None:
         return False
