@@ -55,6 +55,19 @@ pub trait PageSink: Send + Sync + 'static {
 
     /// A new page, for about `rows` rows.
     fn page(&self, rows: usize) -> Self::Page;
+
+    /// One page of chosen rows, in the order given: each is named by its page's place in `pages` and
+    /// its own place in that page. The engine asks for this where a server gave rows in another order
+    /// than asked for, more rows than asked for, or the rows of one page in several answers.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`] if the page cannot be made.
+    fn select(
+        &self,
+        pages: Vec<Self::Page>,
+        rows: &[(usize, usize)],
+    ) -> Result<Self::Page, SinkError>;
 }
 
 /// Why a sink does not take a value.
