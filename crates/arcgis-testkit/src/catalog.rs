@@ -1,0 +1,90 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::table::Table;
+
+/// A service: layers under one address, `…/rest/services/<name>/FeatureServer` and `…/MapServer`.
+///
+/// A name `folder/name` puts it into a folder.
+#[derive(Debug, Clone)]
+pub struct Service {
+    name: String,
+    layers: Vec<Layer>,
+}
+
+impl Service {
+    /// A service without layers.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            layers: Vec::new(),
+        }
+    }
+
+    /// Adds a layer or table.
+    #[must_use]
+    pub fn with_layer(mut self, layer: Layer) -> Self {
+        self.layers.push(layer);
+        self
+    }
+}
+
+/// All that is served.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    pub(crate) services: Vec<Served>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) name: String,
+    pub(crate) tables: Vec<Arc<Table>>,
+}
+
+impl Catalog {
+    pub(crate) fn new(services: Vec<Service>) -> Result<Self> {
+        let mut names = HashSet::new();
+        let mut served = Vec::with_capacity(services.len());
+        for service in services {
+            if !names.insert(service.name.clone()) {
+                return Err(Error::DuplicateService(service.name));
+            }
+            let mut next = 0;
+            let mut tables = Vec::with_capacity(service.layers.len());
+            for layer in service.layers {
+                let id = layer.id.unwrap_or(next);
+                next = id.saturating_add(1);
+                tables.push(Arc::new(Table::new(layer, id)?));
+            }
+            served.push(Served {
+                name: service.name,
+                tables,
+            });
+        }
+        Ok(Self { services: served })
+    }
+
+    /// The first layer of this name, with its service.
+    pub(crate) fn layer(&self, name: &str) -> Option<(&Served, &Arc<Table>)> {
+        self.services.iter().find_map(|service| {
+            service
+                .tables
+                .iter()
+                .find(|table| table.layer.name == name)
+                .map(|table| (service, table))
+        })
+    }
+
+    pub(crate) fn service(&self, name: &str) -> Option<&Served> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}
+
+impl Served {
+    pub(crate) fn table(&self, id: u32) -> Option<&Arc<Table>> {
+        self.tables.iter().find(|table| table.id == id)
+    }
+}

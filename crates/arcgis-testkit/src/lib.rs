@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod catalog;
+mod connection;
+mod demo;
+mod error;
+mod fault;
+mod field;
+mod generalize;
+mod geometry;
+mod layer;
+mod metadata;
+mod parameters;
+mod payload;
+mod pretty;
+mod projection;
+mod query;
+mod quirk;
+mod request;
+mod route;
+mod row;
+mod security;
+mod server;
+mod spatial;
+mod sql;
+mod table;
+mod testkit;
+mod tls;
+mod value;
+
+pub use catalog::Service;
+pub use error::{Error, Result};
+pub use fault::{Edit, Fault, FaultKind};
+pub use field::{Field, FieldType};
+pub use geometry::{Geometry, GeometryType, Vertex};
+pub use layer::Layer;
+pub use parameters::{ParameterSource, Parameters};
+pub use quirk::{Ability, Quirk};
+pub use request::{Answered, Request, RequestKind};
+pub use row::Row;
+pub use security::{Placement, RefusalStyle, Security};
+pub use testkit::{LayerRows, Testkit, TestkitBuilder};
+pub use value::Value;

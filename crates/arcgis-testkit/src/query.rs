@@ -1,0 +1,275 @@
+//! The `query` operation.
+
+mod esri_json;
+mod filter;
+mod geojson;
+mod page;
+mod statistics;
+
+use serde_json::json;
+
+use crate::answer::{Answer, EsriError};
+use crate::parameters::Parameters;
+use crate::quirk::Ability;
+use crate::table::{Rows, Table};
+use crate::value::Value;
+
+use filter::Filter;
+use page::{Geometries, Page};
+
+/// The parameters that `query` understands here. Others are ignored, as servers do, but logged.
+pub(crate) const PARAMETERS: [&str; 30] = [
+    "f",
+    "token",
+    "where",
+    "objectIds",
+    "geometry",
+    "geometryType",
+    "inSR",
+    "spatialRel",
+    "outFields",
+    "returnGeometry",
+    "outSR",
+    "returnZ",
+    "returnM",
+    "geometryPrecision",
+    "maxAllowableOffset",
+    "resultOffset",
+    "resultRecordCount",
+    "orderByFields",
+    "returnCountOnly",
+    "returnIdsOnly",
+    "returnExtentOnly",
+    "returnDistinctValues",
+    "outStatistics",
+    "groupByFieldsForStatistics",
+    "having",
+    "havingClause",
+    "units",
+    "sqlFormat",
+    "returnExceededLimitFeatures",
+    "callback",
+];
+
+/// What a fault does to a page of features.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PageDamage {
+    pub(crate) lose: Option<usize>,
+    pub(crate) double: Option<usize>,
+    pub(crate) empty: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    GeoJson,
+}
+
+type Outcome<T> = Result<T, EsriError>;
+
+/// Answers a query. `request` counts the requests of the service; it seeds the quirks that shuffle.
+pub(crate) fn answer(
+    table: &Table,
+    parameters: &Parameters,
+    format: Format,
+    request: u64,
+    damage: PageDamage,
+) -> Outcome<Answer> {
+    if !table.is_queryable() {
+        return Err(EsriError::unsupported());
+    }
+    refuse_what_is_missing(table, parameters)?;
+    let rows = table.read();
+    let filter = Filter::parse(table, parameters)?;
+    if flag(parameters, "returnCountOnly", false)? && !flag(parameters, "returnExtentOnly", false)?
+    {
+        return count(table, &rows, &filter, parameters);
+    }
+    if flag(parameters, "returnIdsOnly", false)? {
+        return ids(table, &rows, &filter, parameters, request);
+    }
+    if flag(parameters, "returnExtentOnly", false)? {
+        return extent(table, &rows, &filter, parameters);
+    }
+    if parameters.filled("outStatistics").is_some() {
+        return statistics::answer(table, &rows, &filter, parameters);
+    }
+    let page = Page::select(table, &rows, &filter, parameters, format, request, damage)?;
+    let (body, written) = match format {
+        Format::Json => esri_json::write(&page),
+        Format::GeoJson => geojson::write(&page),
+    };
+    let mut answer = match format {
+        Format::Json => Answer::json(body),
+        Format::GeoJson => Answer::new(200, "application/geo+json; charset=utf-8", body),
+    };
+    answer.rows = Some(written);
+    Ok(answer)
+}
+
+fn refuse_what_is_missing(table: &Table, parameters: &Parameters) -> Outcome<()> {
+    let asks = |name: &str| parameters.filled(name).is_some();
+    if !table.can(Ability::Pagination) && (asks("resultOffset") || asks("resultRecordCount")) {
+        return Err(EsriError::new(400, "Pagination is not supported."));
+    }
+    if !table.can(Ability::OrderBy) && asks("orderByFields") {
+        return Err(EsriError::parameter(
+            "'orderByFields' parameter is not supported",
+        ));
+    }
+    if !table.can(Ability::Statistics) && asks("outStatistics") {
+        return Err(EsriError::parameter(
+            "'outStatistics' parameter is not supported",
+        ));
+    }
+    if !table.can(Ability::Distinct) && flag(parameters, "returnDistinctValues", false)? {
+        return Err(EsriError::parameter(
+            "'returnDistinctValues' parameter is not supported",
+        ));
+    }
+    if !table.can(Ability::Extent) && flag(parameters, "returnExtentOnly", false)? {
+        return Err(EsriError::parameter(
+            "'returnExtentOnly' parameter is not supported",
+        ));
+    }
+    if asks("having") || asks("havingClause") {
+        return Err(EsriError::parameter(
+            "'havingClause' parameter is not supported",
+        ));
+    }
+    Ok(())
+}
+
+fn count(table: &Table, rows: &Rows, filter: &Filter, parameters: &Parameters) -> Outcome<Answer> {
+    let mut found = filter.find(&rows.rows);
+    if flag(parameters, "returnDistinctValues", false)? {
+        let fields = page::out_fields(table, parameters)?;
+        page::keep_distinct(&rows.rows, &mut found, &fields);
+    }
+    Ok(Answer::json(json!({"count": found.len()}).to_string()))
+}
+
+fn ids(
+    table: &Table,
+    rows: &Rows,
+    filter: &Filter,
+    parameters: &Parameters,
+    request: u64,
+) -> Outcome<Answer> {
+    let Some(field) = table.object_id.and_then(|at| table.layer.fields.get(at)) else {
+        return Err(EsriError::invalid("returnIdsOnly"));
+    };
+    let mut found = filter.find(&rows.rows);
+    page::order(table, rows, &mut found, parameters, request)?;
+    let ids: Vec<i64> = found
+        .iter()
+        .filter_map(|&at| table.object_id_of(rows.rows.get(at)?))
+        .collect();
+    // No rows are null, not an empty list.
+    let ids = if ids.is_empty() {
+        json!(null)
+    } else {
+        json!(ids)
+    };
+    Ok(Answer::json(format!(
+        r#"{{"objectIdFieldName":{},"objectIds":{ids}}}"#,
+        json!(field.name())
+    )))
+}
+
+fn extent(table: &Table, rows: &Rows, filter: &Filter, parameters: &Parameters) -> Outcome<Answer> {
+    let found = filter.find(&rows.rows);
+    let out = Geometries::parse(table, parameters, Format::Json)?
+        .ok_or_else(|| EsriError::invalid("returnExtentOnly"))?;
+    let geometries = found
+        .iter()
+        .filter_map(|&at| rows.rows.get(at)?.geometry.as_ref());
+    let envelope =
+        crate::geometry::Envelope::of(geometries.flat_map(crate::geometry::Geometry::vertices));
+    let envelope = envelope.map(|envelope| out.projection.apply_to_envelope(envelope));
+    let mut body = Vec::new();
+    body.extend_from_slice(b"{");
+    if flag(parameters, "returnCountOnly", false)? {
+        body.extend_from_slice(format!("\"count\":{},", found.len()).as_bytes());
+    }
+    body.extend_from_slice(b"\"extent\":{");
+    let sides = envelope.map_or([f64::NAN; 4], |envelope| {
+        [envelope.xmin, envelope.ymin, envelope.xmax, envelope.ymax]
+    });
+    for (name, side) in ["xmin", "ymin", "xmax", "ymax"].into_iter().zip(sides) {
+        body.extend_from_slice(format!("\"{name}\":").as_bytes());
+        crate::value::write_f64(side, false, &mut body);
+        body.push(b',');
+    }
+    body.extend_from_slice(
+        format!(
+            "\"spatialReference\":{}}}}}",
+            out.spatial_reference.esri_json()
+        )
+        .as_bytes(),
+    );
+    Ok(Answer::json(body))
+}
+
+/// A yes or no parameter.
+pub(crate) fn flag(parameters: &Parameters, name: &str, default: bool) -> Outcome<bool> {
+    match parameters.filled(name) {
+        None => Ok(default),
+        Some(value) if value.eq_ignore_ascii_case("true") || value == "1" => Ok(true),
+        Some(value) if value.eq_ignore_ascii_case("false") || value == "0" => Ok(false),
+        Some(_) => Err(EsriError::invalid(name)),
+    }
+}
+
+fn whole_number(parameters: &Parameters, name: &str) -> Outcome<Option<usize>> {
+    parameters
+        .filled(name)
+        .map(|text| text.parse().map_err(|_| EsriError::invalid(name)))
+        .transpose()
+}
+
+fn field_index(table: &Table, name: &str, parameter: &str) -> Outcome<usize> {
+    let position = table
+        .layer
+        .fields
+        .iter()
+        .position(|field| field.name().eq_ignore_ascii_case(name));
+    position.ok_or_else(|| {
+        EsriError::parameter(format!("'Invalid field: {name}' parameter is invalid"))
+            .with_detail(format!("'{parameter}' parameter is invalid"))
+    })
+}
+
+/// `A, B DESC` as positions and whether they descend; `position` finds a name.
+fn order_terms(
+    text: &str,
+    mut position: impl FnMut(&str) -> Outcome<usize>,
+) -> Outcome<Vec<(usize, bool)>> {
+    text.split(',')
+        .map(|term| {
+            let mut words = term.split_whitespace();
+            let name = words
+                .next()
+                .ok_or_else(|| EsriError::invalid("orderByFields"))?;
+            let descending = match (words.next(), words.next()) {
+                (None, None) => false,
+                (Some(word), None) if word.eq_ignore_ascii_case("asc") => false,
+                (Some(word), None) if word.eq_ignore_ascii_case("desc") => true,
+                _ => return Err(EsriError::invalid("orderByFields")),
+            };
+            Ok((position(name)?, descending))
+        })
+        .collect()
+}
+
+fn compare_by(terms: &[(usize, bool)], a: &[Value], b: &[Value]) -> std::cmp::Ordering {
+    for &(at, descending) in terms {
+        if let (Some(left), Some(right)) = (a.get(at), b.get(at)) {
+            let order = left.order(right);
+            if order.is_ne() {
+                return if descending { order.reverse() } else { order };
+            }
+        }
+    }
+    std::cmp::Ordering::Equal
+}

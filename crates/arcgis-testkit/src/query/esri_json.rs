@@ -1,0 +1,145 @@
+use serde_json::json;
+
+use crate::field::{Field, FieldType};
+use crate::quirk::Quirk;
+use crate::table::StoredRow;
+use crate::value::write_text;
+
+use super::page::Page;
+
+/// A page as `f=json`, and how many features it holds.
+pub(super) fn write(page: &Page<'_>) -> (Vec<u8>, usize) {
+    let features_first = page.table.has_quirk(Quirk::FeaturesFirst);
+    let bare_nan = page.table.has_quirk(Quirk::BareNan);
+    let names: Vec<(usize, Vec<u8>)> = page
+        .fields()
+        .map(|(at, field)| (at, name_of(field)))
+        .collect();
+
+    let mut features = Vec::with_capacity(page.rows.len().min(50_000) * 128);
+    features.extend_from_slice(b"\"features\":[");
+    let (written, cut) = page.write_features(&mut features, |row, out| {
+        out.push(b'{');
+        if features_first {
+            if write_geometry(page, row, bare_nan, out) {
+                out.push(b',');
+            }
+            write_attributes(&names, row, bare_nan, out);
+        } else {
+            write_attributes(&names, row, bare_nan, out);
+            let before = out.len();
+            out.push(b',');
+            if !write_geometry(page, row, bare_nan, out) {
+                out.truncate(before);
+            }
+        }
+        out.push(b'}');
+    });
+    features.push(b']');
+
+    let header = header(page, written, cut);
+    let mut body = Vec::with_capacity(features.len() + header.len() + 3);
+    let (first, second) = if features_first {
+        (&features, &header)
+    } else {
+        (&header, &features)
+    };
+    body.push(b'{');
+    body.extend_from_slice(first);
+    if !first.is_empty() && !second.is_empty() {
+        body.push(b',');
+    }
+    body.extend_from_slice(second);
+    body.push(b'}');
+    (body, written)
+}
+
+fn header(page: &Page<'_>, written: usize, cut: bool) -> Vec<u8> {
+    let layer = &page.table.layer;
+    let mut members: Vec<String> = Vec::new();
+    if let Some(id) = page.table.object_id.and_then(|at| layer.fields.get(at)) {
+        members.push(format!(r#""objectIdFieldName":{}"#, json!(id.name())));
+        members.push(format!(
+            r#""uniqueIdField":{{"name":{},"isSystemMaintained":true}}"#,
+            json!(id.name())
+        ));
+    }
+    let global = layer
+        .fields
+        .iter()
+        .find(|field| field.kind() == FieldType::GlobalId)
+        .map_or("", Field::name);
+    members.push(format!(r#""globalIdFieldName":{}"#, json!(global)));
+    // An answer without rows does not describe them.
+    if written > 0 {
+        if let Some(geometries) = &page.geometries {
+            members.push(format!(
+                r#""geometryType":"{}""#,
+                geometries.kind.esri_name()
+            ));
+            members.push(format!(
+                r#""spatialReference":{}"#,
+                geometries.spatial_reference.esri_json()
+            ));
+            if geometries.has_z {
+                members.push(r#""hasZ":true"#.to_owned());
+            }
+            if geometries.has_m {
+                members.push(r#""hasM":true"#.to_owned());
+            }
+        }
+        let fields: Vec<_> = page.fields().map(|(_, field)| answered(field)).collect();
+        members.push(format!(r#""fields":{}"#, json!(fields)));
+    }
+    if let Some(exceeded) = page.exceeded(cut) {
+        members.push(format!(r#""exceededTransferLimit":{exceeded}"#));
+    }
+    members.join(",").into_bytes()
+}
+
+/// The field object of an answer: the metadata's, without what only editors need.
+fn answered(field: &Field) -> serde_json::Map<String, serde_json::Value> {
+    let mut definition = field.definition().clone();
+    definition.remove("nullable");
+    definition.remove("editable");
+    definition
+}
+
+fn name_of(field: &Field) -> Vec<u8> {
+    let mut name = Vec::new();
+    write_text(field.name(), &mut name);
+    name.push(b':');
+    name
+}
+
+fn write_attributes(
+    names: &[(usize, Vec<u8>)],
+    row: &StoredRow,
+    bare_nan: bool,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"\"attributes\":{");
+    for (position, (at, name)) in names.iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(name);
+        match row.values.get(*at) {
+            Some(value) => value.write_json(bare_nan, out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    out.push(b'}');
+}
+
+/// Nothing for a row without geometry: the member is left out, as servers do.
+fn write_geometry(page: &Page<'_>, row: &StoredRow, bare_nan: bool, out: &mut Vec<u8>) -> bool {
+    let (Some(geometries), Some(geometry)) = (&page.geometries, &row.geometry) else {
+        return false;
+    };
+    out.extend_from_slice(b"\"geometry\":");
+    geometries
+        .prepare(geometry)
+        .write_esri_json(geometries.has_z, geometries.has_m, bare_nan, out);
+    true
+}

@@ -1,0 +1,323 @@
+//! From a path to an answer.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::answer::{Answer, EsriError};
+use crate::catalog::{Catalog, Served};
+use crate::metadata::{self, ServerKind};
+use crate::parameters::Parameters;
+use crate::pretty::pretty;
+use crate::query::{self, Format, PageDamage};
+use crate::request::{Request, RequestKind};
+use crate::server::Shared;
+use crate::table::Table;
+
+/// What a path leads to. Services are held by position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Root,
+    Info {
+        portal: bool,
+    },
+    Token,
+    Directory(Option<String>),
+    Service(usize, ServerKind),
+    Layers(usize, ServerKind),
+    Layer(usize, ServerKind, u32),
+    Query(usize, ServerKind, u32),
+    /// Under the service directory, but not there.
+    UnknownService,
+    Unknown,
+}
+
+impl Route {
+    pub(crate) fn parse(catalog: &Catalog, path: &str) -> Self {
+        let segments: Vec<String> = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(decoded)
+            .collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match segments.as_slice() {
+            ["arcgis", "rest"] => Self::Root,
+            ["arcgis", "rest", "info"] => Self::Info { portal: false },
+            ["portal", "sharing", "rest", "info"] => Self::Info { portal: true },
+            ["arcgis", "tokens"]
+            | ["arcgis", "tokens", "generateToken"]
+            | ["portal", "sharing", "rest", "generateToken"] => Self::Token,
+            ["arcgis", "rest", "services", rest @ ..] => Self::in_directory(catalog, rest),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn in_directory(catalog: &Catalog, segments: &[&str]) -> Self {
+        let server = segments
+            .iter()
+            .enumerate()
+            .find_map(|(at, segment)| Some((at, ServerKind::parse(segment)?)));
+        let Some((at, kind)) = server else {
+            return match segments {
+                [] => Self::Directory(None),
+                folder => Self::Directory(Some(folder.join("/"))),
+            };
+        };
+        let name = segments.get(..at).unwrap_or_default().join("/");
+        let Some(service) = catalog
+            .services
+            .iter()
+            .position(|service| service.name == name)
+        else {
+            return Self::UnknownService;
+        };
+        match segments.get(at + 1..).unwrap_or_default() {
+            [] => Self::Service(service, kind),
+            ["layers"] => Self::Layers(service, kind),
+            [id] => id
+                .parse()
+                .map_or(Self::UnknownService, |id| Self::Layer(service, kind, id)),
+            [id, "query"] => id
+                .parse()
+                .map_or(Self::UnknownService, |id| Self::Query(service, kind, id)),
+            _ => Self::UnknownService,
+        }
+    }
+
+    pub(crate) fn kind(&self, parameters: &Parameters) -> RequestKind {
+        let asks = |name: &str| query::flag(parameters, name, false).unwrap_or(false);
+        match self {
+            Self::Info { .. } => RequestKind::Info,
+            Self::Token => RequestKind::Token,
+            Self::Directory(_) => RequestKind::Directory,
+            Self::Service(..) | Self::Layers(..) => RequestKind::Service,
+            Self::Layer(..) => RequestKind::Layer,
+            Self::Query(..) if asks("returnExtentOnly") => RequestKind::Extent,
+            Self::Query(..) if asks("returnCountOnly") => RequestKind::Count,
+            Self::Query(..) if asks("returnIdsOnly") => RequestKind::Ids,
+            Self::Query(..) if parameters.filled("outStatistics").is_some() => {
+                RequestKind::Statistics
+            }
+            Self::Query(..) => RequestKind::Features,
+            Self::Root | Self::UnknownService | Self::Unknown => RequestKind::Other,
+        }
+    }
+
+    pub(crate) fn layer_name<'a>(&self, catalog: &'a Catalog) -> Option<&'a str> {
+        let (Self::Layer(service, _, id) | Self::Query(service, _, id)) = self else {
+            return None;
+        };
+        Some(&catalog.services.get(*service)?.table(*id)?.layer.name)
+    }
+
+    pub(crate) fn unknown_parameters(&self, parameters: &Parameters) -> Vec<String> {
+        if !matches!(self, Self::Query(..)) {
+            return Vec::new();
+        }
+        let known = |name: &str| {
+            query::PARAMETERS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        };
+        parameters
+            .iter()
+            .map(|(name, _, _)| name)
+            .filter(|name| !known(name))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+fn decoded(segment: &str) -> String {
+    // The form decoder knows `+` as a space, which a path does not.
+    let form = segment.replace('+', "%2B");
+    url::form_urlencoded::parse(form.replace('&', "%26").replace('=', "%3D").as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .next()
+        .unwrap_or_default()
+}
+
+/// How the answer is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Page,
+    Json,
+    PrettyJson,
+    GeoJson,
+    Other,
+}
+
+impl Wanted {
+    fn parse(parameters: &Parameters) -> Self {
+        match parameters
+            .filled("f")
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            None | Some("html") => Self::Page,
+            Some("json") => Self::Json,
+            Some("pjson") => Self::PrettyJson,
+            Some("geojson") => Self::GeoJson,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+pub(crate) fn answer(
+    shared: &Arc<Shared>,
+    route: &Route,
+    request: &Request,
+    damage: PageDamage,
+) -> Answer {
+    let wanted = Wanted::parse(&request.parameters);
+    let mut answer = match make(shared, route, request, damage, wanted) {
+        Ok(answer) => answer,
+        Err(error) => error.answer(200),
+    };
+    if wanted == Wanted::PrettyJson && answer.content_type.starts_with("application/json") {
+        answer.body = pretty(&answer.body).into();
+    }
+    answer
+}
+
+fn make(
+    shared: &Shared,
+    route: &Route,
+    request: &Request,
+    damage: PageDamage,
+    wanted: Wanted,
+) -> Result<Answer, EsriError> {
+    let parameters = &request.parameters;
+    match route {
+        Route::Unknown => {
+            return Ok(Answer::html(
+                404,
+                "Not Found",
+                "There is nothing at this address. The services are at /arcgis/rest/services.",
+            ));
+        }
+        Route::Token => {
+            // A server without token security has no such endpoint.
+            let missing = || Answer::html(404, "Not Found", "This server issues no tokens.");
+            return Ok(shared
+                .guard
+                .as_ref()
+                .map_or_else(missing, |guard| guard.mint(&request.method, parameters)));
+        }
+        Route::Info { portal } => {
+            let mut info = json!({"currentVersion": 11.3, "fullVersion": "11.3.0"});
+            let open = || json!({"authInfo": {"isTokenBasedSecurity": false}});
+            let security = shared
+                .guard
+                .as_ref()
+                .map_or_else(open, |guard| guard.info(*portal));
+            if let (Some(info), Some(security)) = (info.as_object_mut(), security.as_object()) {
+                info.extend(security.clone());
+            }
+            return document(wanted, "Server Info", &info);
+        }
+        Route::Root => {
+            return document(
+                wanted,
+                "ArcGIS REST Framework",
+                &json!({"currentVersion": 11.3, "services": "services"}),
+            );
+        }
+        _ => {}
+    }
+    if let Some(guard) = &shared.guard {
+        if let Err(refused) = guard.check(&request.headers, parameters) {
+            return Ok(refused);
+        }
+    }
+    match route {
+        Route::Directory(folder) => {
+            let directory = metadata::directory(&shared.catalog, folder.as_deref())
+                .ok_or_else(no_such_service)?;
+            document(wanted, "Folder: /", &directory)
+        }
+        Route::Service(service, kind) => {
+            let service = found(shared, *service)?;
+            document(wanted, &service.name, &metadata::service(service, *kind))
+        }
+        Route::Layers(service, kind) => {
+            let service = found(shared, *service)?;
+            let describe = |tables: bool| -> Vec<Json> {
+                let of_kind = service
+                    .tables
+                    .iter()
+                    .filter(|table| (table.layer.kind == crate::layer::LayerKind::Table) == tables);
+                of_kind
+                    .map(|table| metadata::layer(service, table, *kind))
+                    .collect()
+            };
+            document(
+                wanted,
+                &service.name,
+                &json!({"layers": describe(false), "tables": describe(true)}),
+            )
+        }
+        Route::Layer(service, kind, id) => {
+            let (service, table) = found_layer(shared, *service, *id)?;
+            document(
+                wanted,
+                &table.layer.name,
+                &metadata::layer(service, table, *kind),
+            )
+        }
+        Route::Query(service, _, id) => {
+            let (_, table) = found_layer(shared, *service, *id)?;
+            let format = match wanted {
+                Wanted::Page => {
+                    return Ok(Answer::html(
+                        200,
+                        &format!("Query: {}", escaped(&table.layer.name)),
+                        "Add f=json or f=geojson to the query.",
+                    ));
+                }
+                Wanted::Json | Wanted::PrettyJson => Format::Json,
+                Wanted::GeoJson => Format::GeoJson,
+                Wanted::Other => return Err(EsriError::new(400, "Output format not supported.")),
+            };
+            query::answer(table, parameters, format, request.number, damage)
+        }
+        _ => Err(no_such_service()),
+    }
+}
+
+fn found(shared: &Shared, service: usize) -> Result<&Served, EsriError> {
+    shared
+        .catalog
+        .services
+        .get(service)
+        .ok_or_else(no_such_service)
+}
+
+fn found_layer(shared: &Shared, service: usize, id: u32) -> Result<(&Served, &Table), EsriError> {
+    let service = found(shared, service)?;
+    let table = service.table(id).ok_or_else(EsriError::invalid_url)?;
+    Ok((service, table))
+}
+
+fn no_such_service() -> EsriError {
+    EsriError::new(404, "Service not found")
+        .with_detail("There is no service of this name and type.")
+}
+
+fn document(wanted: Wanted, title: &str, json: &Json) -> Result<Answer, EsriError> {
+    match wanted {
+        Wanted::Page => Ok(Answer::html(
+            200,
+            &escaped(title),
+            &format!("<pre>{}</pre>", escaped(&format!("{json:#}"))),
+        )),
+        Wanted::Json | Wanted::PrettyJson => Ok(Answer::json(json.to_string())),
+        Wanted::GeoJson | Wanted::Other => Err(EsriError::new(400, "Output format not supported.")),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

@@ -1,0 +1,401 @@
+//! The listening side: connections, requests, and what faults do to answers.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::answer::{Answer, EsriError};
+use crate::catalog::Catalog;
+use crate::connection::{Connection, Hangup};
+use crate::fault::{Edit, FaultKind, Faults};
+use crate::parameters::Parameters;
+use crate::payload::Payload;
+use crate::query::PageDamage;
+use crate::request::{Answered, Request, RequestLog};
+use crate::route::{self, Route};
+use crate::security::{Guard, refusal};
+
+/// A form may hold long lists of ids and long geometries, but not more than this.
+const LONGEST_BODY: usize = 16 << 20;
+/// A stalled request is let go after this time.
+const LONGEST_STALL: Duration = Duration::from_secs(60);
+
+/// What the connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) origin: String,
+    pub(crate) catalog: Catalog,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+    pub(crate) longest_url: usize,
+    pub(crate) latency: Duration,
+    pub(crate) started: Instant,
+    pub(crate) requests: AtomicU64,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) most_in_flight: AtomicUsize,
+    pub(crate) connections: AtomicU64,
+}
+
+/// Accepts connections until told to stop; then all of them end at once.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            // An error means that the handle is gone.
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    shared.connections.fetch_add(1, Ordering::SeqCst);
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(converse(stream, tls.clone(), Arc::clone(&shared)));
+                }
+                // Out of descriptors: wait for some to come back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn converse(stream: tokio::net::TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let hangup = Arc::new(Hangup::default());
+    let stream = Connection::new(stream, Arc::clone(&hangup));
+    let service = service_fn({
+        let hangup = Arc::clone(&hangup);
+        move |request| {
+            let (shared, hangup) = (Arc::clone(&shared), Arc::clone(&hangup));
+            async move { Ok::<_, Infallible>(respond(request, &shared, &hangup).await) }
+        }
+    });
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let talk = async {
+        // What goes wrong on one connection concerns its client alone.
+        match tls {
+            Some(acceptor) => {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    let _ = builder
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                }
+            }
+            None => {
+                let _ = builder
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            }
+        }
+    };
+    tokio::select! {
+        () = talk => {}
+        () = hangup.now.notified() => {}
+    }
+}
+
+/// Counts a request as being in flight while it lives.
+struct InFlight<'a>(&'a Shared);
+
+impl<'a> InFlight<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let now = shared.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Self(shared)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn respond(
+    incoming: http::Request<Incoming>,
+    shared: &Arc<Shared>,
+    hangup: &Hangup,
+) -> Response<Payload> {
+    let _in_flight = InFlight::new(shared);
+    let at = shared.started.elapsed();
+    let (head, body) = incoming.into_parts();
+    if head
+        .uri
+        .path_and_query()
+        .map_or(0, |text| text.as_str().len())
+        > shared.longest_url
+    {
+        return send(
+            Answer::html(
+                414,
+                "URI Too Long",
+                "The request URL is longer than the server allows.",
+            ),
+            &head.headers,
+        );
+    }
+    let body = match Limited::new(body, LONGEST_BODY).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return send(
+                Answer::html(
+                    413,
+                    "Request Entity Too Large",
+                    "The request body is longer than the server allows.",
+                ),
+                &head.headers,
+            );
+        }
+        Err(_) => {
+            return send(
+                Answer::html(400, "Bad Request", "The request body did not arrive."),
+                &head.headers,
+            );
+        }
+    };
+    let is_form = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let parameters = Parameters::read(
+        head.uri.query().unwrap_or_default(),
+        if is_form { &body } else { &[] },
+    );
+    let route = Route::parse(&shared.catalog, head.uri.path());
+    let request = Request {
+        number: shared.requests.fetch_add(1, Ordering::SeqCst) + 1,
+        at,
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        kind: route.kind(&parameters),
+        layer: route.layer_name(&shared.catalog).map(str::to_owned),
+        unknown: route.unknown_parameters(&parameters),
+        parameters,
+        headers: head.headers,
+        answered: None,
+    };
+    let entry = shared.log.enter(request.clone());
+    let struck = shared.faults.strike(&request);
+    let faults: Vec<usize> = struck.iter().map(|(at, _)| *at).collect();
+    let note = |status: u16, answer: Option<&Answer>| {
+        entry
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .answered = Some(Answered {
+            status,
+            rows: answer.and_then(|answer| answer.rows),
+            error: answer.and_then(|answer| answer.error),
+            bytes: answer.map_or(0, |answer| answer.body.len()),
+            faults: faults.clone(),
+        });
+    };
+    if !shared.latency.is_zero() {
+        tokio::time::sleep(shared.latency).await;
+    }
+
+    let mut damage = PageDamage::default();
+    let mut instead = None;
+    for (_, armed) in &struck {
+        match &armed.fault.kind {
+            FaultKind::Delay(time) => tokio::time::sleep(*time).await,
+            FaultKind::Stall => {
+                note(0, None);
+                tokio::time::sleep(LONGEST_STALL).await;
+                hangup.close();
+                std::future::pending::<()>().await;
+            }
+            FaultKind::Reset => {
+                note(0, None);
+                hangup.reset();
+                std::future::pending::<()>().await;
+            }
+            FaultKind::LoseRow(row) => damage.lose = Some(*row),
+            FaultKind::DoubleRow(row) => damage.double = Some(*row),
+            FaultKind::EmptyPage => damage.empty = true,
+            FaultKind::Edit { layer, edit } => apply(&shared.catalog, layer, edit),
+            kind => instead = instead.or_else(|| replacement(kind)),
+        }
+    }
+    let mut answer = match instead {
+        Some(answer) => answer,
+        None => {
+            let (shared, request) = (Arc::clone(shared), request.clone());
+            let making = tokio::task::spawn_blocking(move || {
+                route::answer(&shared, &route, &request, damage)
+            });
+            making.await.unwrap_or_else(|_| {
+                EsriError::new(500, "Error performing query operation").answer(500)
+            })
+        }
+    };
+    let mut broken = false;
+    for (_, armed) in &struck {
+        match &armed.fault.kind {
+            FaultKind::Truncate => broken = true,
+            FaultKind::CutShort => answer.body.truncate(answer.body.len() / 2),
+            FaultKind::LateError { code, message } => {
+                let error = json!({"code": code, "message": message, "details": []});
+                let mut body = answer.body.to_vec();
+                if body.pop() == Some(b'}') {
+                    let _ = write!(body, ",\"error\":{error}}}");
+                    answer.body = Bytes::from(body);
+                    answer.error = Some(*code);
+                }
+            }
+            _ => {}
+        }
+    }
+    note(answer.status, Some(&answer));
+    let mut response = send(answer, &request.headers);
+    if broken {
+        if let Payload::Whole(bytes) = response.body_mut() {
+            let length = bytes.len();
+            bytes.truncate(length / 2);
+            let half = std::mem::take(bytes);
+            *response.body_mut() = Payload::Broken(half);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+    response
+}
+
+fn apply(catalog: &Catalog, layer: &str, edit: &Edit) {
+    let Some((_, table)) = catalog.layer(layer) else {
+        return;
+    };
+    // An edit that does not fit its layer changes nothing; the test sees that in its rows.
+    let _ = match edit {
+        Edit::Insert(row) => table.insert(row.clone()).map(|_| true),
+        Edit::Delete(id) => table.delete(*id),
+        Edit::Update(id, row) => table.update(*id, row.clone()),
+    };
+}
+
+/// The answer that a fault gives instead of the right one.
+fn replacement(kind: &FaultKind) -> Option<Answer> {
+    let page = |status: u16| {
+        let reason = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Error");
+        Answer::html(status, reason, "The server could not complete the request.")
+    };
+    match kind {
+        FaultKind::Status(status) => Some(page(*status)),
+        FaultKind::StatusWith { status, headers } => {
+            let mut answer = page(*status);
+            for (name, value) in headers {
+                if let (Ok(name), Ok(value)) =
+                    (name.parse::<HeaderName>(), HeaderValue::from_str(value))
+                {
+                    answer.headers.insert(name, value);
+                }
+            }
+            Some(answer)
+        }
+        FaultKind::EmptyBody => Some(Answer::json(Bytes::new())),
+        FaultKind::ErrorBody {
+            code,
+            message,
+            details,
+        } => Some(
+            EsriError {
+                code: *code,
+                message: message.clone(),
+                details: details.clone(),
+            }
+            .answer(200),
+        ),
+        FaultKind::Html => Some(Answer::html(200, "Sign In", "Please sign in to continue.")),
+        FaultKind::QuotaBody { retry_after } => {
+            let detail = format!(
+                "API calls quota exceeded (24001)! maximum allowed (24000) per Minute. Retry after {retry_after} sec."
+            );
+            Some(
+                EsriError::new(429, "Unable to perform query. Too many requests.")
+                    .with_detail(detail)
+                    .answer(200),
+            )
+        }
+        FaultKind::Redirect(url) => {
+            let mut answer = page(302);
+            if let Ok(url) = HeaderValue::from_str(url) {
+                answer.headers.insert(header::LOCATION, url);
+            }
+            Some(answer)
+        }
+        FaultKind::TokenRefused { code, style } => Some(refusal(*code, *style)),
+        FaultKind::Respond {
+            status,
+            content_type,
+            body,
+        } => Some(Answer::new(*status, content_type, body.clone())),
+        _ => None,
+    }
+}
+
+fn send(answer: Answer, request: &http::HeaderMap) -> Response<Payload> {
+    let accepts_gzip = request
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value.split(',').any(|coding| {
+                let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+                name.trim().eq_ignore_ascii_case("gzip")
+                    && !matches!(
+                        quality.replace(' ', "").as_str(),
+                        "q=0" | "q=0.0" | "q=0.00" | "q=0.000"
+                    )
+            })
+        });
+    let compressed = (accepts_gzip && answer.body.len() > 256)
+        .then(|| gzip(&answer.body))
+        .flatten();
+    let is_compressed = compressed.is_some();
+    let mut response = Response::new(Payload::Whole(compressed.unwrap_or(answer.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = answer.headers;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(answer.content_type),
+    );
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if is_compressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn gzip(body: &[u8]) -> Option<Bytes> {
+    let mut encoder = flate2::write::GzEncoder::new(
+        Vec::with_capacity(body.len() / 4),
+        flate2::Compression::fast(),
+    );
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}

@@ -1,0 +1,14 @@
+//! The part of SQL that `where` understands: comparisons, `IN`, `BETWEEN`, `LIKE`, `IS NULL`, `AND`, `OR`, `NOT`, parentheses, `UPPER` and `LOWER`,
+//! numbers, `'text'`, and `DATE`, `TIME` and `TIMESTAMP` literals. Nulls make a condition unknown, and unknown rows are not found.
+
+mod condition;
+mod literal;
+mod parser;
+mod token;
+
+pub(crate) use condition::Condition;
+pub(crate) use parser::parse;
+
+/// What is wrong with a `where`, in the words of the error body's details.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SqlError(pub(crate) String);
