@@ -42,9 +42,22 @@ pub enum Error {
         source: DecodeError,
     },
 
+    /// The server gave coordinates in another reference than it was asked for.
+    #[error("coordinates were asked for in {asked} and came in {got}")]
+    SpatialReference {
+        /// What was asked for.
+        asked: crate::spatial_reference::SpatialReference,
+        /// What the answer says.
+        got: crate::spatial_reference::SpatialReference,
+    },
+
     /// Rows are missing or came twice, and no strategy brought them right.
     #[error("{0}")]
     Incomplete(Box<crate::proof::Incomplete>),
+
+    /// The fetch failed before; there is nothing more to get from it.
+    #[error("the fetch has failed already")]
+    Failed,
 }
 
 /// What is wrong with a query.

@@ -20,7 +20,7 @@ pub use layout::{GeometryLayout, Layout, ObjectIdColumn};
 pub use metadata::{
     AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, UniqueId,
 };
-pub use proof::Incomplete;
+pub use proof::{Completion, Drift, Incomplete, Proof};
 pub use sink::{FeatureSink, PageFacts, PageSink, SinkError, ValueRef};
 pub use spatial_reference::SpatialReference;
 

@@ -1,0 +1,521 @@
+//! One slot of a plan: ask, decode, judge, and ask again until its rows are there or certainly are not.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arcgis_auth_core::http::HeaderMap;
+use arcgis_auth_core::{Bytes, Outcome, Request, Transport, TransportErrorKind, Verdict};
+use tokio::sync::Semaphore;
+
+use crate::decode::{DecodeContext, DecodeError, decode_json};
+use crate::error::Error;
+use crate::layer::Layer;
+use crate::layout::Layout;
+use crate::plan::{Plan, Strategy};
+use crate::sink::{PageFacts, PageSink};
+
+/// How often an answer that cannot be decoded, or that turned into an error half-way, is asked for again.
+const SECOND_CHANCES: u32 = 2;
+
+/// The longest wait that an error late in a page can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// What the engine counts while it works.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) requests: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) halved: AtomicU64,
+    pub(crate) refetched: AtomicU64,
+    pub(crate) corrected: AtomicU64,
+}
+
+fn add(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}
+
+/// Everything that the slots of one plan share.
+pub(crate) struct Fetcher<S> {
+    pub(crate) layer: Layer,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) sink: S,
+    pub(crate) layout: Layout,
+    pub(crate) counters: Counters,
+    /// Set when the fetch is dropped, so that decoding threads stop at the next row.
+    pub(crate) cancelled: AtomicBool,
+    /// Set once offsets were seen not to give the rows that they should.
+    pub(crate) distrust_offsets: AtomicBool,
+    decoders: Semaphore,
+}
+
+/// The rows of one slot, all of them, in order.
+pub(crate) struct Slot<P> {
+    /// The rows; `None` if there are none.
+    pub(crate) page: Option<P>,
+    pub(crate) facts: PageFacts,
+    /// Wanted ids that the server does not give.
+    pub(crate) missing: Vec<i64>,
+    /// The size of the answers.
+    pub(crate) bytes: u64,
+}
+
+struct Answer<P> {
+    page: P,
+    facts: PageFacts,
+    bytes: u64,
+}
+
+enum Asked<P> {
+    Answer(Answer<P>),
+    TooBig(Error),
+}
+
+/// Answers of one slot, and which of their rows are taken.
+struct Gathered<P> {
+    pages: Vec<P>,
+    facts: Vec<PageFacts>,
+    /// Wanted row → (answer, row in it). Ids, or running numbers where there are none.
+    taken: BTreeMap<i64, (usize, usize)>,
+    bytes: u64,
+}
+
+impl<P> Gathered<P> {
+    fn new() -> Self {
+        Self {
+            pages: Vec::new(),
+            facts: Vec::new(),
+            taken: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Keeps an answer and takes from it each row that is still wanted; how many that were.
+    fn take(&mut self, answer: Answer<P>, wanted: &mut BTreeMap<i64, ()>) -> usize {
+        let place = self.pages.len();
+        let before = self.taken.len();
+        for (row, id) in answer.facts.ids.iter().enumerate() {
+            if wanted.remove(id).is_some() {
+                self.taken.insert(*id, (place, row));
+            }
+        }
+        self.keep(answer);
+        self.taken.len() - before
+    }
+
+    /// Keeps an answer and takes its first `most` rows, for layers whose ids are not known.
+    fn take_all(&mut self, answer: Answer<P>, most: usize) -> usize {
+        let place = self.pages.len();
+        let first = i64::try_from(self.taken.len()).unwrap_or(i64::MAX);
+        let rows = answer.facts.rows.min(most);
+        self.taken.extend((0..rows).zip(first..).map(|(row, number)| (number, (place, row))));
+        self.keep(answer);
+        rows
+    }
+
+    fn keep(&mut self, answer: Answer<P>) {
+        self.bytes += answer.bytes;
+        self.pages.push(answer.page);
+        self.facts.push(answer.facts);
+    }
+}
+
+impl<S: PageSink> Fetcher<S> {
+    pub(crate) fn new(layer: Layer, plan: Arc<Plan>, sink: S) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut layout = Layout::clone(plan.query.layout());
+        // Rows that no id identifies are known by their fingerprints.
+        layout.fingerprint |= plan.ids.is_none() && layout.object_id.is_none();
+        Self {
+            layer,
+            plan,
+            sink,
+            layout,
+            counters: Counters::default(),
+            cancelled: AtomicBool::new(false),
+            distrust_offsets: AtomicBool::new(false),
+            decoders: Semaphore::new(cores),
+        }
+    }
+
+    /// Fetches one slot of the plan.
+    pub(crate) async fn slot(self: &Arc<Self>, index: u64) -> Result<Slot<S::Page>, Error> {
+        let (from, to) = self.plan.slot(index);
+        match &self.plan.ids {
+            Some(ids) => {
+                let bounds = ids.nth(from).zip(ids.nth(to - 1));
+                let wanted = bounds
+                    .map(|(first, last)| ids.between(first, last).map(|id| (id, ())).collect())
+                    .unwrap_or_default();
+                self.listed_slot(from..to, wanted).await
+            }
+            None => self.counted_slot(from..to).await,
+        }
+    }
+
+    /// A slot whose rows are known by id: offsets first if they are trusted, ranges of ids for what is left.
+    async fn listed_slot(
+        self: &Arc<Self>,
+        places: Range<u64>,
+        mut wanted: BTreeMap<i64, ()>,
+    ) -> Result<Slot<S::Page>, Error> {
+        let mut gathered = Gathered::new();
+        match self.plan.strategy {
+            Strategy::Offset if !self.distrust_offsets.load(Ordering::Relaxed) => {
+                self.by_offset(places, &mut gathered, &mut wanted).await?;
+            }
+            Strategy::Single => {
+                let rows = places.end - places.start;
+                let request = self.plan.query.page_request(self.layer.address());
+                // Too much for the server: ranges of ids come in parts.
+                if let Asked::Answer(answer) = self.ask(request, rows).await? {
+                    gathered.take(answer, &mut wanted);
+                }
+            }
+            _ => {}
+        }
+        if !wanted.is_empty() && self.plan.strategy != Strategy::IdRanges {
+            add(&self.counters.corrected, 1);
+        }
+        let missing = self.by_ids(&mut gathered, wanted).await?;
+        self.finish(gathered, missing).await
+    }
+
+    async fn by_offset(
+        self: &Arc<Self>,
+        places: Range<u64>,
+        gathered: &mut Gathered<S::Page>,
+        wanted: &mut BTreeMap<i64, ()>,
+    ) -> Result<(), Error> {
+        let Range { mut start, end } = places;
+        let mut size = end - start;
+        while start < end && !wanted.is_empty() {
+            let rows = size.min(end - start);
+            let answer = match self.ask(self.offset_request(start, rows), rows).await? {
+                Asked::Answer(answer) => answer,
+                Asked::TooBig(error) if rows == 1 => return Err(error),
+                Asked::TooBig(_) => {
+                    add(&self.counters.halved, 1);
+                    size = rows.div_ceil(2);
+                    continue;
+                }
+            };
+            let received = answer.facts.rows;
+            let taken = gathered.take(answer, wanted);
+            if taken < received {
+                // Rows of other pages: the offset was ignored, the order is not kept, or rows came or went.
+                self.distrust_offsets.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            if received == 0 {
+                return Ok(());
+            }
+            start += received as u64;
+        }
+        Ok(())
+    }
+
+    /// Asks for what is left by ranges of ids, which neither order nor offset nor other people's edits can shift.
+    async fn by_ids(
+        self: &Arc<Self>,
+        gathered: &mut Gathered<S::Page>,
+        mut wanted: BTreeMap<i64, ()>,
+    ) -> Result<Vec<i64>, Error> {
+        let Some(column) = &self.layout.object_id else {
+            return Ok(wanted.into_keys().collect());
+        };
+        let mut missing = Vec::new();
+        let mut size = usize::try_from(self.plan.page_size).unwrap_or(usize::MAX);
+        let mut in_vain = 0;
+        while let Some((&first, ())) = wanted.first_key_value() {
+            let chunk: Vec<i64> = wanted.keys().take(size).copied().collect();
+            let last = chunk.last().copied().unwrap_or(first);
+            let within = crate::literal::object_id_range(&column.name, first, last);
+            let request = self.plan.query.page_request_within(self.layer.address(), &within);
+            let rows = chunk.len() as u64;
+            let answer = match self.ask(self.ordered(request), rows).await? {
+                Asked::Answer(answer) => answer,
+                Asked::TooBig(error) if rows == 1 => return Err(error),
+                Asked::TooBig(_) => {
+                    add(&self.counters.halved, 1);
+                    size = chunk.len().div_ceil(2);
+                    continue;
+                }
+            };
+            if gathered.take(answer, &mut wanted) > 0 {
+                in_vain = 0;
+                continue;
+            }
+            in_vain += 1;
+            if in_vain > 1 {
+                // Twice nothing: these rows are gone, or kept from us. The end of the fetch tells which.
+                for id in &chunk {
+                    wanted.remove(id);
+                }
+                missing.extend(chunk);
+                in_vain = 0;
+            }
+        }
+        Ok(missing)
+    }
+
+    /// A slot whose rows are not known beforehand: by offset, advancing by what is received.
+    async fn counted_slot(self: &Arc<Self>, places: Range<u64>) -> Result<Slot<S::Page>, Error> {
+        let mut gathered = Gathered::new();
+        let Range { mut start, end } = places;
+        let mut size = end - start;
+        while start < end {
+            let rows = size.min(end - start);
+            let request = if self.plan.strategy == Strategy::Single {
+                self.ordered(self.plan.query.page_request(self.layer.address()))
+            } else {
+                self.offset_request(start, rows)
+            };
+            let answer = match self.ask(request, rows).await? {
+                Asked::Answer(answer) => answer,
+                Asked::TooBig(error) if rows == 1 || self.plan.strategy == Strategy::Single => {
+                    return Err(error);
+                }
+                Asked::TooBig(_) => {
+                    add(&self.counters.halved, 1);
+                    size = rows.div_ceil(2);
+                    continue;
+                }
+            };
+            let most = usize::try_from(rows).unwrap_or(usize::MAX);
+            let taken = gathered.take_all(answer, most);
+            if taken == 0 || self.plan.strategy == Strategy::Single {
+                break;
+            }
+            start += taken as u64;
+        }
+        self.finish(gathered, Vec::new()).await
+    }
+
+    /// Makes one page of what was gathered, its rows in order.
+    async fn finish(
+        self: &Arc<Self>,
+        gathered: Gathered<S::Page>,
+        missing: Vec<i64>,
+    ) -> Result<Slot<S::Page>, Error> {
+        let Gathered {
+            mut pages,
+            mut facts,
+            taken,
+            bytes,
+        } = gathered;
+        let merged = merge(&facts, &taken);
+        if taken.is_empty() {
+            return Ok(Slot {
+                page: None,
+                facts: merged,
+                missing,
+                bytes,
+            });
+        }
+        let rows: Vec<(usize, usize)> = taken.into_values().collect();
+        let whole = facts.len() == 1
+            && facts.first().is_some_and(|facts| facts.rows == rows.len())
+            && rows.iter().enumerate().all(|(place, row)| *row == (0, place));
+        let page = if whole {
+            facts.clear();
+            pages.pop()
+        } else {
+            let this = Arc::clone(self);
+            let selected = self.blocking(move || this.sink.select(pages, &rows)).await?;
+            Some(selected.map_err(|source| self.unusable(DecodeError::Sink { row: 0, source }))?)
+        };
+        Ok(Slot {
+            page,
+            facts: merged,
+            missing,
+            bytes,
+        })
+    }
+
+    fn offset_request(&self, start: u64, rows: u64) -> Request {
+        self.ordered(self.plan.query.page_request(self.layer.address()))
+            .with_param("resultOffset", start.to_string())
+            .with_param("resultRecordCount", rows.to_string())
+    }
+
+    /// Order matters on every page, also the first: pages of an unordered query overlap.
+    fn ordered(&self, request: Request) -> Request {
+        if self.layer.info().advanced.order_by == Some(false) {
+            return request;
+        }
+        let order = match (&self.layout.object_id, &self.layer.info().unique_id) {
+            (Some(column), _) => format!("{} ASC", column.name),
+            (None, Some(unique)) => unique.fields.join(","),
+            (None, None) => return request,
+        };
+        request.with_param("orderByFields", order)
+    }
+
+    /// Sends a request for a page and decodes the answer; a broken answer is asked for again.
+    async fn ask(self: &Arc<Self>, request: Request, rows: u64) -> Result<Asked<S::Page>, Error> {
+        let request = request.with_rows(u32::try_from(rows).unwrap_or(u32::MAX));
+        let mut chances = SECOND_CHANCES;
+        loop {
+            let response = match self.layer.transport().send(request.clone()).await {
+                Ok(response) => response,
+                Err(error) => return self.unanswered(error, rows),
+            };
+            let attempts = u64::from(response.attempts());
+            add(&self.counters.requests, attempts);
+            add(&self.counters.retries, attempts.saturating_sub(1));
+            add(&self.counters.bytes, response.len() as u64);
+            let outcome = response.outcome();
+            let body = match response.into_ok() {
+                Ok(body) => body,
+                Err(error) if outcome == Outcome::TooBig && rows > 1 => {
+                    return Ok(Asked::TooBig(error.into()));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let error = match self.decode(body, rows).await? {
+                Ok(answer) => {
+                    self.check_reference(&answer.facts)?;
+                    return Ok(Asked::Answer(answer));
+                }
+                Err(error) => error,
+            };
+            let (again, about_size, wait) = match &error {
+                DecodeError::Malformed { .. } => (true, rows > 1, Duration::ZERO),
+                DecodeError::Service(service) => {
+                    match Verdict::from_error(&request, service.clone(), &HeaderMap::new()).outcome() {
+                        Outcome::TooBig => (true, true, Duration::ZERO),
+                        Outcome::Busy { after } => {
+                            (true, false, after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT))
+                        }
+                        Outcome::Transient | Outcome::TokenRefused(_) => (true, false, Duration::ZERO),
+                        _ => (false, false, Duration::ZERO),
+                    }
+                }
+                _ => (false, false, Duration::ZERO),
+            };
+            let error = match error {
+                DecodeError::Service(service) => {
+                    Error::Service(arcgis_auth_core::Error::Service(Arc::new(service)))
+                }
+                other => self.unusable(other),
+            };
+            if !again {
+                return Err(error);
+            }
+            if chances == 0 {
+                return if about_size { Ok(Asked::TooBig(error)) } else { Err(error) };
+            }
+            chances -= 1;
+            add(&self.counters.refetched, 1);
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+
+    /// No answer at all: with many rows, perhaps because of them.
+    fn unanswered(&self, error: arcgis_auth_core::Error, rows: u64) -> Result<Asked<S::Page>, Error> {
+        let about_size = match &error {
+            arcgis_auth_core::Error::Transport(transport) => {
+                add(&self.counters.requests, u64::from(transport.attempts()));
+                add(&self.counters.retries, u64::from(transport.attempts().saturating_sub(1)));
+                matches!(
+                    transport.kind(),
+                    TransportErrorKind::Timeout
+                        | TransportErrorKind::Interrupted
+                        | TransportErrorKind::TooLarge
+                )
+            }
+            _ => false,
+        };
+        if about_size && rows > 1 {
+            return Ok(Asked::TooBig(error.into()));
+        }
+        Err(error.into())
+    }
+
+    async fn decode(
+        self: &Arc<Self>,
+        body: Bytes,
+        rows: u64,
+    ) -> Result<Result<Answer<S::Page>, DecodeError>, Error> {
+        let Ok(_permit) = self.decoders.acquire().await else {
+            return Err(Error::Failed);
+        };
+        let this = Arc::clone(self);
+        self.blocking(move || {
+            let context = DecodeContext {
+                layout: &this.layout,
+                cancelled: Some(&this.cancelled),
+            };
+            let mut page = this.sink.page(usize::try_from(rows).unwrap_or(0));
+            let facts = decode_json(&body, &context, &mut page)?;
+            Ok(Answer {
+                page,
+                facts,
+                bytes: body.len() as u64,
+            })
+        })
+        .await
+    }
+
+    /// Runs CPU work beside the event loop. A panic in it is a failure of the fetch, not of the process.
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Failed)
+    }
+
+    fn check_reference(&self, facts: &PageFacts) -> Result<(), Error> {
+        let asked = self.layout.geometry.as_ref().map(|geometry| &geometry.spatial_reference);
+        match (asked, &facts.spatial_reference) {
+            (Some(asked), Some(got)) if asked.contradicts(got) && !facts.bbox.is_empty() => {
+                Err(Error::SpatialReference {
+                    asked: asked.clone(),
+                    got: got.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unusable(&self, source: DecodeError) -> Error {
+        Error::Answer {
+            url: self.layer.address().query_url().to_string(),
+            source,
+        }
+    }
+}
+
+/// The facts of the rows that were taken.
+fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) -> PageFacts {
+    let mut merged = PageFacts {
+        rows: taken.len(),
+        ..PageFacts::default()
+    };
+    for facts in all {
+        merged.bbox.merge(&facts.bbox);
+        merged.without_geometry += facts.without_geometry;
+        if merged.spatial_reference.is_none() {
+            merged.spatial_reference.clone_from(&facts.spatial_reference);
+        }
+    }
+    if let Some(first) = all.first() {
+        merged.absent = first
+            .absent
+            .iter()
+            .filter(|column| all.iter().all(|facts| facts.rows == 0 || facts.absent.contains(column)))
+            .copied()
+            .collect();
+    }
+    for (page, row) in taken.values() {
+        if let Some(facts) = all.get(*page) {
+            merged.ids.extend(facts.ids.get(*row));
+            merged.fingerprints.extend(facts.fingerprints.get(*row));
+        }
+    }
+    merged
+}
