@@ -236,6 +236,20 @@ impl Request {
         self
     }
 
+    /// The request without the headers that were set on it; what a token or the body brings stays.
+    #[must_use]
+    pub fn without_headers(mut self) -> Self {
+        self.headers = HeaderMap::new();
+        self
+    }
+
+    /// The request without its parameters.
+    #[must_use]
+    pub fn without_params(mut self) -> Self {
+        self.params.clear();
+        self
+    }
+
     /// The same request for another URL, as after a redirect. Parameters stay.
     #[must_use]
     pub fn with_url(mut self, mut url: Url) -> Self {

@@ -1,0 +1,152 @@
+//! Bodies: read to their end, unpacked, and never beyond the limit.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arcgis_auth_core::Bytes;
+use arcgis_auth_core::http::{HeaderMap, header};
+use flate2::write::MultiGzDecoder;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+/// Room that is made ahead at most, however long the server says the body is.
+const ROOM: u64 = 16 * 1024 * 1024;
+
+/// What can go wrong on the way to the end of a body.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("more than {0} bytes")]
+    TooLarge(u64),
+    #[error(transparent)]
+    Broken(hyper::Error),
+    #[error("the compressed answer broke off")]
+    Short,
+    #[error("the compressed answer is damaged")]
+    Damaged(#[source] io::Error),
+    #[error("an answer in an encoding that was not asked for")]
+    Encoding,
+}
+
+/// Reads `body` to its end and takes gzip off. At most `limit` bytes, unpacked. Counts the bytes on
+/// the wire in `wire`.
+pub(crate) async fn read(
+    mut body: Incoming,
+    headers: &mut HeaderMap,
+    limit: u64,
+    wire: &AtomicU64,
+) -> Result<Bytes, BodyError> {
+    let gzip = match headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes())
+    {
+        None | Some(b"identity" | b"") => false,
+        Some(encoding) if is(encoding, "gzip") || is(encoding, "x-gzip") => true,
+        Some(_) => return Err(BodyError::Encoding),
+    };
+    let announced = hyper::body::Body::size_hint(&body).exact();
+    if announced.is_some_and(|length| length > limit) {
+        return Err(BodyError::TooLarge(limit));
+    }
+    let room = announced.unwrap_or(0).min(ROOM);
+    let mut sink = if gzip {
+        Sink::Gzip(Box::new(MultiGzDecoder::new(Limited::new(
+            room.saturating_mul(4).min(ROOM),
+            limit,
+        ))))
+    } else {
+        Sink::Plain(Limited::new(room, limit))
+    };
+    let mut received = 0_u64;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+            continue;
+        };
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        received = received.saturating_add(length);
+        wire.fetch_add(length, Ordering::Relaxed);
+        sink.push(&data)?;
+    }
+    if gzip {
+        headers.remove(header::CONTENT_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    sink.finish(received)
+}
+
+fn is(encoding: &[u8], name: &str) -> bool {
+    encoding.eq_ignore_ascii_case(name.as_bytes())
+}
+
+enum Sink {
+    Plain(Limited),
+    Gzip(Box<MultiGzDecoder<Limited>>),
+}
+
+impl Sink {
+    fn push(&mut self, data: &[u8]) -> Result<(), BodyError> {
+        match self {
+            Self::Plain(plain) => plain
+                .write_all(data)
+                .map_err(|_| BodyError::TooLarge(plain.limit)),
+            Self::Gzip(decoder) => match decoder.write_all(data) {
+                Ok(()) => Ok(()),
+                Err(error) => Err(unpacking(decoder.get_ref(), error)),
+            },
+        }
+    }
+
+    fn finish(self, received: u64) -> Result<Bytes, BodyError> {
+        match self {
+            Self::Plain(plain) => Ok(plain.bytes.into()),
+            // An empty body is not a gzip stream, whatever the header says of it.
+            Self::Gzip(_) if received == 0 => Ok(Bytes::new()),
+            Self::Gzip(mut decoder) => match decoder.try_finish() {
+                Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).into()),
+                Err(error) => Err(unpacking(decoder.get_ref(), error)),
+            },
+        }
+    }
+}
+
+fn unpacking(out: &Limited, error: io::Error) -> BodyError {
+    if out.full {
+        BodyError::TooLarge(out.limit)
+    } else if error.kind() == io::ErrorKind::UnexpectedEof {
+        BodyError::Short
+    } else {
+        BodyError::Damaged(error)
+    }
+}
+
+/// A buffer that refuses to grow beyond its limit.
+struct Limited {
+    bytes: Vec<u8>,
+    limit: u64,
+    full: bool,
+}
+
+impl Limited {
+    fn new(room: u64, limit: u64) -> Self {
+        Self {
+            bytes: Vec::with_capacity(usize::try_from(room.min(limit)).unwrap_or(0)),
+            limit,
+            full: false,
+        }
+    }
+}
+
+impl Write for Limited {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let length = self.bytes.len().saturating_add(data.len());
+        if u64::try_from(length).unwrap_or(u64::MAX) > self.limit {
+            self.full = true;
+            return Err(io::Error::other("too large"));
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! What a failed exchange was, read off the chain of causes.
+
+use std::error::Error as StdError;
+use std::io;
+
+use arcgis_auth_core::TransportErrorKind;
+
+use crate::body::BodyError;
+use crate::dialer::NotInTime;
+
+/// The texts along a chain of causes, as one. They come from hyper, rustls and the operating
+/// system, none of which knows the request's URL or headers.
+#[derive(Debug)]
+pub(crate) struct Causes(String);
+
+impl Causes {
+    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
+        let mut texts: Vec<String> = Vec::new();
+        for cause in chain(error) {
+            let text = cause.to_string();
+            // An I/O error repeats what it wraps.
+            if texts.last().is_none_or(|last| !last.ends_with(&text)) {
+                texts.push(text);
+            }
+        }
+        // "client error (Connect)" says nothing that the kind does not.
+        if texts.len() > 1
+            && texts
+                .first()
+                .is_some_and(|text| text.starts_with("client error"))
+        {
+            texts.remove(0);
+        }
+        Self(texts.join(": "))
+    }
+}
+
+impl std::fmt::Display for Causes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Causes {}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| cause_of(*error))
+}
+
+/// The cause of an error. An I/O error's own `source` skips the error that it wraps.
+fn cause_of<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// The kind of a failed exchange; `connecting` if there was no connection yet.
+pub(crate) fn kind(error: &(dyn StdError + 'static), connecting: bool) -> TransportErrorKind {
+    for cause in chain(error) {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            // Under TLS 1.3 a server refuses the client after the handshake, by an alert.
+            if connecting || matches!(tls, rustls::Error::AlertReceived(_)) {
+                return TransportErrorKind::Tls;
+            }
+        }
+        if cause.is::<NotInTime>() {
+            return TransportErrorKind::Connect;
+        }
+        if let Some(body) = cause.downcast_ref::<BodyError>() {
+            match body {
+                BodyError::TooLarge(_) => return TransportErrorKind::TooLarge,
+                BodyError::Short => return TransportErrorKind::Interrupted,
+                BodyError::Damaged(_) | BodyError::Encoding => return TransportErrorKind::Protocol,
+                BodyError::Broken(_) => {}
+            }
+        }
+        if let Some(http) = cause.downcast_ref::<hyper::Error>() {
+            if !connecting && http.is_parse() {
+                return TransportErrorKind::Protocol;
+            }
+            if !connecting && http.is_timeout() {
+                return TransportErrorKind::Timeout;
+            }
+        }
+    }
+    if connecting {
+        TransportErrorKind::Connect
+    } else {
+        TransportErrorKind::Interrupted
+    }
+}

@@ -1,0 +1,271 @@
+//! Tokens from a user name and password.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use arcgis_auth_core::http::header::DATE;
+use arcgis_auth_core::{
+    Body, Clock, Error, ExposeSecret, Origin, Request, Response, ServiceError, SystemClock, Token,
+    TokenSource, Transport, TrustPolicy, UserPassword,
+};
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::discovery::{TokenEndpoint, trust_of};
+use crate::stats::Counters;
+
+/// Clocks that differ by less than this are taken as equal.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// Makes tokens at a portal's `generateToken`, for a [`TokenCache`](arcgis_auth_core::TokenCache).
+///
+/// Nothing is sent before the first [`mint`](TokenSource::mint). The endpoint is discovered then
+/// and remembered; user name and password travel in the form of a POST, never in a URL, and only
+/// to an endpoint that belongs to the portal.
+///
+/// Wrong user names and passwords are [`Error::InvalidCredentials`]; every other failure is
+/// [`Error::Mint`] with its cause.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use arcgis_auth_core::{Error, Portal, TokenCache, TokenSession, Transport, UserPassword};
+/// use arcgis_auth_http::GenerateToken;
+///
+/// fn session(transport: Arc<dyn Transport>) -> Result<TokenSession, Error> {
+///     let user = UserPassword::new("me", "secret", Portal::parse("https://gis.example.com/portal")?)?;
+///     let tokens = TokenCache::new(GenerateToken::new(user, Arc::clone(&transport)));
+///     Ok(TokenSession::new(transport, Arc::new(tokens)))
+/// }
+/// ```
+pub struct GenerateToken {
+    user: UserPassword,
+    transport: Arc<dyn Transport>,
+    trust: TrustPolicy,
+    clock: Arc<dyn Clock>,
+    endpoint: OnceCell<TokenEndpoint>,
+    /// The server refuses the life that was asked for.
+    short: AtomicBool,
+    counters: Arc<Counters>,
+}
+
+/// What is wrong with a reply that is no error. Its body is never shown: there may be a token in it.
+#[derive(Debug, thiserror::Error)]
+enum Reply {
+    #[error("the reply has no token")]
+    NoToken,
+    #[error("the reply has a token but no valid expiry (expires)")]
+    NoExpiry,
+    #[error("the token in the reply has expired already")]
+    Expired,
+}
+
+impl GenerateToken {
+    /// Tokens of `user`, asked for over `transport`, which should retry and follow redirects but must
+    /// not attach tokens.
+    #[must_use]
+    pub fn new(user: UserPassword, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            trust: trust_of(user.portal()),
+            user,
+            transport,
+            clock: Arc::new(SystemClock::new()),
+            endpoint: OnceCell::new(),
+            short: AtomicBool::new(false),
+            counters: Arc::default(),
+        }
+    }
+
+    /// Lets the tokens go to another origin too: a server of the same organisation.
+    #[must_use]
+    pub fn with_trusted(mut self, origin: Origin) -> Self {
+        self.trust = self.trust.with_origin(origin);
+        self
+    }
+
+    /// Sets the clock that expiry is measured on.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    pub(crate) fn with_counters(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    /// Where the tokens are made; asks the portal the first time.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenEndpoint::discover`].
+    pub async fn endpoint(&self) -> Result<&TokenEndpoint, Error> {
+        // A password goes only where the user said, not to every origin that may see the token.
+        let trust = trust_of(self.user.portal());
+        self.endpoint
+            .get_or_try_init(|| {
+                TokenEndpoint::discover(self.user.portal(), &trust, &self.transport)
+            })
+            .await
+    }
+
+    /// The request for a token of `minutes`, or of the life that the server chooses.
+    fn request(&self, endpoint: &TokenEndpoint, minutes: Option<u64>) -> Request {
+        let request = Request::read(endpoint.url().clone())
+            .with_body(Body::Form)
+            .with_param("f", "json")
+            .with_param("username", self.user.username())
+            .with_secret_param("password", self.user.password().clone());
+        let request = match self.user.referer() {
+            Some(referer) => request
+                .with_param("client", "referer")
+                .with_param("referer", referer),
+            None => request.with_param("client", "requestip"),
+        };
+        match minutes {
+            Some(minutes) => request.with_param("expiration", minutes.to_string()),
+            None => request,
+        }
+    }
+
+    async fn ask(&self, endpoint: &TokenEndpoint) -> Result<Response, Error> {
+        let asked = self.user.expiration_minutes();
+        let short = || {
+            endpoint
+                .short_lived_minutes()
+                .filter(|short| *short < asked)
+        };
+        if !self.short.load(Ordering::Relaxed) {
+            let response = self
+                .transport
+                .send(self.request(endpoint, Some(asked)))
+                .await?;
+            // Said by servers before 10.1 of any life beyond the short-lived one.
+            let too_long = response.verdict().error().is_some_and(|error| {
+                error.mentions("long expiration") || error.mentions("client id is required")
+            });
+            if !too_long {
+                return Ok(response);
+            }
+            self.short.store(true, Ordering::Relaxed);
+        }
+        self.transport.send(self.request(endpoint, short())).await
+    }
+
+    async fn mint_now(&self) -> Result<Token, Error> {
+        let endpoint = self.endpoint().await?;
+        let at = Origin::of(endpoint.url())?;
+        let response = match self.ask(endpoint).await {
+            Ok(response) => response,
+            Err(error @ Error::Config(_)) => return Err(error),
+            Err(error) => return Err(Error::mint(at, error)),
+        };
+        if let Some(error) = response.verdict().error() {
+            let error = error.clone().without(self.user.password().expose_secret());
+            if is_about_the_user(&error) {
+                let reason = error
+                    .details()
+                    .first()
+                    .map_or(error.message(), String::as_str);
+                return Err(Error::InvalidCredentials {
+                    endpoint: at,
+                    reason: reason.to_owned(),
+                });
+            }
+            return Err(Error::mint(at, error));
+        }
+        let token = self
+            .read(response)
+            .map_err(|reply| Error::mint(at, reply))?;
+        self.counters.mints.fetch_add(1, Ordering::Relaxed);
+        Ok(match self.user.referer() {
+            Some(referer) => token.with_referer(referer),
+            None => token,
+        })
+    }
+
+    fn read(&self, response: Response) -> Result<Token, Reply> {
+        let server_time = response
+            .headers()
+            .get(DATE)
+            .and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
+        let (_, _, body) = response.into_raw();
+        let value: Value = serde_json::from_slice(&body).map_err(|_| Reply::NoToken)?;
+        let token = value
+            .get("token")
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|token| !token.is_empty())
+            .ok_or(Reply::NoToken)?;
+        let expires = value.get("expires").ok_or(Reply::NoExpiry)?;
+        let expires = expires
+            .as_i64()
+            .or_else(|| expires.as_str()?.trim().parse().ok())
+            .and_then(Token::expiry_from_epoch)
+            .ok_or(Reply::NoExpiry)?;
+        let now = self.clock.now();
+        let expires = on_our_clock(expires, server_time, now);
+        if expires <= now {
+            return Err(Reply::Expired);
+        }
+        Ok(Token::new(token).with_expiry(expires))
+    }
+}
+
+/// `expires` as this machine's clock will show it: servers say when by their own.
+fn on_our_clock(expires: SystemTime, theirs: Option<SystemTime>, ours: SystemTime) -> SystemTime {
+    let Some(theirs) = theirs else {
+        return expires;
+    };
+    let skew = match theirs.duration_since(ours) {
+        Ok(ahead) => ahead,
+        Err(behind) => behind.duration(),
+    };
+    if skew < SKEW {
+        return expires;
+    }
+    let life = expires.duration_since(theirs).unwrap_or_default();
+    ours.checked_add(life).unwrap_or(expires)
+}
+
+/// Whether an error of `generateToken` says that user name or password are wrong, rather than the
+/// form or the server.
+fn is_about_the_user(error: &ServiceError) -> bool {
+    if error.mentions("invalid username or password") {
+        return true;
+    }
+    if ["expiration", "referer", "client", "ssl", "https"]
+        .iter()
+        .any(|other| error.mentions(other))
+    {
+        return false;
+    }
+    matches!(error.status(), 400 | 401 | 403)
+        || (error.code() == 400 && error.mentions("unable to generate token"))
+        || matches!(error.code(), 401 | 403)
+}
+
+impl TokenSource for GenerateToken {
+    fn trust(&self) -> &TrustPolicy {
+        &self.trust
+    }
+
+    fn mint(self: Arc<Self>) -> BoxFuture<'static, Result<Token, Error>> {
+        async move { self.mint_now().await }.boxed()
+    }
+}
+
+impl fmt::Debug for GenerateToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenerateToken")
+            .field("user", &self.user)
+            .field(
+                "endpoint",
+                &self.endpoint.get().map(|found| found.url().as_str()),
+            )
+            .finish_non_exhaustive()
+    }
+}

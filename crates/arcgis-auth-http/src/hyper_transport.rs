@@ -1,0 +1,297 @@
+//! The transport over hyper.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arcgis_auth_core::http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
+use arcgis_auth_core::http::{self, HeaderValue};
+use arcgis_auth_core::{
+    Bytes, Error, ExposeSecret, Request, Response, SecretString, Transport, TransportError,
+    TransportErrorKind,
+};
+use futures_util::future::{BoxFuture, FutureExt};
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+
+use crate::body;
+use crate::dialer::{Dialer, Proxies, Timed};
+use crate::failure::{self, Causes};
+use crate::stats::Counters;
+use crate::tls::{self, invalid};
+
+const DEFAULT_USER_AGENT: &str = concat!("arcgis-rs/", env!("CARGO_PKG_VERSION"));
+
+/// The [`Transport`] over hyper: HTTP/1.1 and HTTP/2 (negotiated), kept-alive connections, TLS with the
+/// machine's certificate authorities, gzip, proxies, time and size limits.
+///
+/// It sends each request once and follows no redirect: see [`Retry`](crate::Retry),
+/// [`Redirect`](crate::Redirect) and the builder of [`ArcGisClient`](crate::ArcGisClient), which
+/// puts all of them together. Clones share their connections. It must be used within a tokio runtime.
+///
+/// ```
+/// use std::time::Duration;
+/// use arcgis_auth_http::HyperTransport;
+///
+/// let transport = HyperTransport::builder().timeout(Duration::from_secs(120)).build()?;
+/// # Ok::<(), arcgis_auth_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct HyperTransport {
+    client: Client<Timed<HttpsConnector<Dialer>>, Full<Bytes>>,
+    proxies: Proxies,
+    user_agent: HeaderValue,
+    timeout: Duration,
+    max_body: u64,
+    counters: Arc<Counters>,
+}
+
+impl HyperTransport {
+    /// Starts with the defaults.
+    #[must_use]
+    pub fn builder() -> HyperTransportBuilder {
+        HyperTransportBuilder::default()
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        mut http: http::Request<Bytes>,
+    ) -> Result<Response, Error> {
+        let authorization = self.proxies.authorization(http.uri());
+        let headers = http.headers_mut();
+        headers
+            .entry(ACCEPT_ENCODING)
+            .or_insert(HeaderValue::from_static("gzip"));
+        headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| self.user_agent.clone());
+        if let Some(authorization) = authorization {
+            headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let response = match self.client.request(http.map(Full::new)).await {
+            Ok(response) => response,
+            Err(error) => return Err(failed(request, &error, error.is_connect())),
+        };
+        let (mut parts, incoming) = response.into_parts();
+        let body = body::read(
+            incoming,
+            &mut parts.headers,
+            self.max_body,
+            &self.counters.bytes,
+        );
+        let body = body.await.map_err(|error| failed(request, &error, false))?;
+        Ok(Response::judge(request, parts.status, parts.headers, body))
+    }
+}
+
+fn failed(request: &Request, error: &(dyn StdError + 'static), connecting: bool) -> Error {
+    let kind = failure::kind(error, connecting);
+    let described = TransportError::new(kind, request.redacted_url());
+    Error::transport(described.with_source(Causes::of(error)))
+}
+
+/// The time limit passed.
+#[derive(Debug, thiserror::Error)]
+#[error("the limit is {0:?}")]
+struct Late(Duration);
+
+impl Transport for HyperTransport {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
+        async move {
+            let http = request.to_http()?;
+            let limit = request.timeout().unwrap_or(self.timeout);
+            match tokio::time::timeout(limit, self.exchange(&request, http)).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let late =
+                        TransportError::new(TransportErrorKind::Timeout, request.redacted_url());
+                    Err(Error::transport(late.with_source(Late(limit))))
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+impl fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperTransport")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`HyperTransport`] is made with. Values are checked by [`build`](Self::build).
+#[derive(Clone)]
+pub struct HyperTransportBuilder {
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_body: u64,
+    user_agent: String,
+    authorities: Vec<Authority>,
+    insecure: bool,
+    proxy: Option<SecretString>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Clone)]
+enum Authority {
+    File(PathBuf),
+    Pem(Vec<u8>),
+}
+
+impl Default for HyperTransportBuilder {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(15),
+            max_body: 512 * 1024 * 1024,
+            user_agent: DEFAULT_USER_AGENT.to_owned(),
+            authorities: Vec::new(),
+            insecure: false,
+            proxy: None,
+            counters: Arc::default(),
+        }
+    }
+}
+
+impl HyperTransportBuilder {
+    /// Limits the time for one whole exchange, from connecting to the last byte; 60 seconds by
+    /// default. A request's own limit ([`Request::with_timeout`]) wins.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Limits the time for making a connection, proxy and TLS included; 15 seconds by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Limits the size of an answer in bytes, after decompression; 512 MiB by default. A longer one is
+    /// [`TransportErrorKind::TooLarge`].
+    #[must_use]
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Sets the `User-Agent`; `arcgis-rs/` and the version by default.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// Believes the certificate authorities in this PEM file too, beside the machine's. May be repeated.
+    #[must_use]
+    pub fn cacert(mut self, path: impl Into<PathBuf>) -> Self {
+        self.authorities.push(Authority::File(path.into()));
+        self
+    }
+
+    /// As [`cacert`](Self::cacert), of a PEM text.
+    #[must_use]
+    pub fn cacert_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.authorities.push(Authority::Pem(pem.into()));
+        self
+    }
+
+    /// Believes every certificate. Whoever sits on the way can then read and change everything,
+    /// passwords and tokens included.
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// Sends everything through this proxy: `http://[user:password@]host:port`, or `https://` to speak TLS
+    /// to the proxy itself. By default `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` decide,
+    /// and this machine is always reached directly.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<SecretString>) -> Self {
+        self.proxy = Some(proxy.into());
+        self
+    }
+
+    pub(crate) fn counters(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    /// Checks the values and makes the transport. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a certificate file that cannot be read, a limit of zero, a proxy or
+    /// user agent that cannot be used.
+    pub fn build(self) -> Result<HyperTransport, Error> {
+        for (option, zero) in [
+            ("timeout", self.timeout.is_zero()),
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("max_body", self.max_body == 0),
+        ] {
+            if zero {
+                return Err(invalid(option, "must be more than zero"));
+            }
+        }
+        let user_agent = HeaderValue::from_str(self.user_agent.trim())
+            .ok()
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| invalid("user_agent", "cannot stand in an HTTP header"))?;
+        let proxies = match &self.proxy {
+            Some(proxy) => Proxies::all(proxy.expose_secret())?,
+            None => Proxies::from_env(),
+        };
+        let mut authorities: Vec<CertificateDer<'static>> = Vec::new();
+        for authority in &self.authorities {
+            authorities.extend(match authority {
+                Authority::File(path) => tls::read_pem_file(path)?,
+                Authority::Pem(pem) => tls::read_pem(pem).map_err(|why| invalid("cacert", why))?,
+            });
+        }
+        let tls = tls::client_config(authorities, self.insecure)?;
+        let dialer = Dialer::new(proxies.clone(), &tls);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(dialer);
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(60))
+            .http2_adaptive_window(true)
+            .build(Timed::new(connector, self.connect_timeout));
+        Ok(HyperTransport {
+            client,
+            proxies,
+            user_agent,
+            timeout: self.timeout,
+            max_body: self.max_body,
+            counters: self.counters,
+        })
+    }
+}
+
+impl fmt::Debug for HyperTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperTransportBuilder")
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_body", &self.max_body)
+            .field("insecure", &self.insecure)
+            .finish_non_exhaustive()
+    }
+}

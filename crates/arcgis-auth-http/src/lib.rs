@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod client_builder;
+mod discovery;
+mod extra_headers;
+mod generate_token;
+mod redirect;
+mod retry;
+mod stats;
+mod throttle;
+
+#[cfg(feature = "hyper")]
+mod body;
+#[cfg(feature = "hyper")]
+mod dialer;
+#[cfg(feature = "hyper")]
+mod failure;
+#[cfg(feature = "hyper")]
+mod hyper_transport;
+#[cfg(feature = "hyper")]
+mod tls;
+
+pub use client::ArcGisClient;
+pub use client_builder::ArcGisClientBuilder;
+pub use discovery::TokenEndpoint;
+pub use extra_headers::ExtraHeaders;
+pub use generate_token::GenerateToken;
+#[cfg(feature = "hyper")]
+pub use hyper_transport::{HyperTransport, HyperTransportBuilder};
+pub use redirect::Redirect;
+pub use retry::{Retry, RetryPolicy};
+pub use stats::Stats;
+pub use throttle::Throttle;
+
+pub use arcgis_auth_core;

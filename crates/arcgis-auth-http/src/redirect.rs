@@ -1,0 +1,137 @@
+//! Redirects, followed without letting a secret along.
+
+use std::sync::Arc;
+
+use arcgis_auth_core::http::header::LOCATION;
+use arcgis_auth_core::http::{Method, StatusCode};
+use arcgis_auth_core::{
+    Access, Body, Error, Origin, Request, Response, Transport, TransportError, TransportErrorKind,
+    Url, is_secret_parameter,
+};
+use futures_util::future::{BoxFuture, FutureExt};
+
+/// How many redirects are followed for one request.
+const MOST: usize = 10;
+
+/// A [`Transport`] around a transport that follows up to 10 redirects.
+///
+/// - From `https` to `http`: never.
+/// - To another origin: without the token and without any header that was set on the request. A
+///   request whose form holds a secret is not sent there at all.
+/// - A GET stays a GET of the new address. A form stays a form on 307 and 308, and on 301 and 302 to
+///   the same path (the server moved to another scheme or host); else it becomes a GET of the new
+///   address, as on the way to a login page.
+/// - A request that may change something follows 307 and 308 within its origin only.
+///
+/// What is not followed is [`TransportErrorKind::Redirect`] with the reason, which names where it led.
+#[derive(Debug, Clone)]
+pub struct Redirect {
+    inner: Arc<dyn Transport>,
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("more than {MOST} redirects")]
+    TooMany,
+    #[error("it leads from https to plain {0}")]
+    Downgrade(Origin),
+    #[error("it leads to {0}, where the secret in this request does not belong")]
+    Secret(Origin),
+    #[error("it leads to {0}, and a request that may change something is not sent twice")]
+    Write(Origin),
+    #[error("it leads to what is neither http nor https")]
+    Scheme,
+}
+
+impl Redirect {
+    /// Follows the redirects that `inner` answers with.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Transport>) -> Self {
+        Self { inner }
+    }
+}
+
+impl Transport for Redirect {
+    fn send(&self, mut request: Request) -> BoxFuture<'_, Result<Response, Error>> {
+        async move {
+            for _ in 0..=MOST {
+                let response = self.inner.send(request.clone()).await?;
+                let Some(location) = location(&request, &response) else {
+                    return Ok(response);
+                };
+                request = follow(request, response.status(), location)?;
+            }
+            Err(refused(&request, Refused::TooMany))
+        }
+        .boxed()
+    }
+}
+
+fn refused(request: &Request, why: Refused) -> Error {
+    let error = TransportError::new(TransportErrorKind::Redirect, request.redacted_url());
+    Error::transport(error.with_source(why))
+}
+
+/// Where an answer leads, if it is a redirect to an address that can be read.
+fn location(request: &Request, response: &Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let text = response.headers().get(LOCATION)?.to_str().ok()?;
+    let mut url = request.url().join(text).ok()?;
+    // A user name in a URL that a server made up is nobody's credential.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(url)
+}
+
+fn follow(request: Request, status: StatusCode, location: Url) -> Result<Request, Error> {
+    let from = Origin::of(request.url())?;
+    let Ok(to) = Origin::of(&location) else {
+        return Err(refused(&request, Refused::Scheme));
+    };
+    if from.is_https() && !to.is_https() {
+        return Err(refused(&request, Refused::Downgrade(to)));
+    }
+    let same_origin = from == to;
+    let same_method = matches!(status.as_u16(), 307 | 308);
+    if request.access() != Access::Read && !(same_origin && same_method) {
+        return Err(refused(&request, Refused::Write(to)));
+    }
+    let form = request.to_http()?.method() == Method::POST;
+    let moved = status != StatusCode::SEE_OTHER && same_path(request.url(), &location);
+
+    let mut next = if same_origin {
+        request.clone()
+    } else {
+        request.clone().without_token().without_headers()
+    };
+    if !(form && (same_method || moved)) {
+        next = next.without_params().with_body(Body::Auto);
+    }
+    for (name, value) in location.query_pairs() {
+        if name.eq_ignore_ascii_case("token") && next.token().is_some() {
+            // The server echoes the query; the token travels where it is placed already.
+            continue;
+        }
+        next = if is_secret_parameter(&name) {
+            next.with_secret_param(name.into_owned(), value.into_owned().into())
+        } else {
+            next.with_param(name.into_owned(), value.into_owned())
+        };
+    }
+    if !same_origin && next.carries_secret() {
+        return Err(refused(&request, Refused::Secret(to)));
+    }
+    Ok(next.with_url(location))
+}
+
+fn same_path(one: &Url, other: &Url) -> bool {
+    let path = |url: &Url| url.path().trim_end_matches('/').to_ascii_lowercase();
+    path(one) == path(other)
+}
+
+#[cfg(test)]
+#[path = "redirect_tests.rs"]
+mod tests;
