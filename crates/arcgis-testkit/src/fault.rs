@@ -21,11 +21,13 @@ use crate::security::RefusalStyle;
 pub struct Fault {
     kinds: Option<Vec<RequestKind>>,
     layer: Option<String>,
-    predicate: Option<Arc<dyn Fn(&Request) -> bool + Send + Sync>>,
+    predicate: Option<Predicate>,
     from: u64,
     times: u64,
     pub(crate) kind: FaultKind,
 }
+
+type Predicate = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
 /// What goes wrong.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldType {
-    /// `esriFieldTypeOID`: the object id. 32 bits on the wire's description, 64 with [`Field::length`] 8.
+    /// `esriFieldTypeOID`: the object id. A [length](Field::with_length) of 8 says that it has 64 bits.
     Oid,
     /// `esriFieldTypeSmallInteger`, 16 bits.
     SmallInteger,

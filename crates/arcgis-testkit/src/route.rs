@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, EsriError};
@@ -188,6 +189,13 @@ fn make(
     wanted: Wanted,
 ) -> Result<Answer, EsriError> {
     let parameters = &request.parameters;
+    if ![Method::GET, Method::POST, Method::HEAD].contains(&request.method) {
+        return Ok(Answer::html(
+            405,
+            "Method Not Allowed",
+            "This service reads: use GET or POST.",
+        ));
+    }
     match route {
         Route::Unknown => {
             return Ok(Answer::html(
@@ -226,8 +234,8 @@ fn make(
         _ => {}
     }
     if let Some(guard) = &shared.guard {
-        if let Err(refused) = guard.check(&request.headers, parameters) {
-            return Ok(refused);
+        if let Err(code) = guard.check(&request.headers, parameters) {
+            return Ok(guard.refuse(code));
         }
     }
     match route {

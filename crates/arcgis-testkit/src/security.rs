@@ -202,10 +202,10 @@ impl Guard {
         token
     }
 
-    /// Whether the request may pass; if not, the answer that it gets.
-    pub(crate) fn check(&self, headers: &HeaderMap, parameters: &Parameters) -> Result<(), Answer> {
+    /// Whether the request may pass; if not, the code of the refusal.
+    pub(crate) fn check(&self, headers: &HeaderMap, parameters: &Parameters) -> Result<(), u16> {
         let Some(token) = self.token_of(headers, parameters) else {
-            return Err(self.refuse(499));
+            return Err(499);
         };
         if self.security.static_tokens.contains(&token) {
             return Ok(());
@@ -216,7 +216,7 @@ impl Guard {
             .get(&token)
             .filter(|minted| minted.until > Instant::now())
         else {
-            return Err(self.refuse(498));
+            return Err(498);
         };
         let fits = match &minted.client {
             Client::Referer(referer) => {
@@ -228,7 +228,7 @@ impl Guard {
             }
             Client::Address => !self.security.refuses_requestip,
         };
-        if fits { Ok(()) } else { Err(self.refuse(498)) }
+        if fits { Ok(()) } else { Err(498) }
     }
 
     fn token_of(&self, headers: &HeaderMap, parameters: &Parameters) -> Option<String> {

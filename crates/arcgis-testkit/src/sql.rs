@@ -4,6 +4,8 @@
 mod condition;
 mod literal;
 mod parser;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub(crate) use condition::Condition;

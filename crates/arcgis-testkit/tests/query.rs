@@ -476,6 +476,26 @@ async fn quirks_are_what_a_server_does_wrong() {
     assert_ne!(loose(), loose());
     let service = start(towns().with_quirk(Quirk::IgnoresOrder(1))).await;
     assert_ne!(ids(&page(&service, "0")), (1..=10).collect::<Vec<_>>());
+    let odd = Layer::new("odd", GeometryType::Point)
+        .with_field(Field::new("A", FieldType::Double))
+        .with_row(
+            Row::new()
+                .with("A", f64::INFINITY)
+                .at(Geometry::empty_point()),
+        );
+    let ask = |service: &Testkit| {
+        post(
+            service,
+            "/arcgis/rest/services/odd/FeatureServer/0/query",
+            &[("where", "1=1"), ("outFields", "*"), ("f", "json")],
+            &[],
+        )
+        .text()
+    };
+    let strict = ask(&start(odd.clone()).await);
+    assert!(strict.ends_with(r#""features":[{"attributes":{"OBJECTID":1,"A":"Infinity"},"geometry":{"x":"NaN","y":"NaN"}}]}"#), "{strict}");
+    let bare = ask(&start(odd.with_quirk(Quirk::BareNan)).await);
+    assert!(bare.ends_with(r#""features":[{"attributes":{"OBJECTID":1,"A":Infinity},"geometry":{"x":NaN,"y":NaN}}]}"#), "{bare}");
     let service = start(towns().with_quirk(Quirk::FeaturesFirst)).await;
     let text = post(
         &service,

@@ -1,3 +1,5 @@
+#![allow(dead_code)] // Each suite uses a part of it.
+
 //! A client of the barest kind, so that the tests see what is on the wire and nothing that a client made of it.
 
 use std::io::{Read, Write};
