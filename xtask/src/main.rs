@@ -1,24 +1,50 @@
-//! Tasks of this repository: `cargo xtask <task>`.
+//! Tasks of this repository: `cargo xtask <task>`. `docs/development.md` tells when to use which.
 
 mod crs_table;
 mod demo_data;
+mod dependencies;
+mod documentation;
+mod lints;
+mod msrv;
+mod package;
+mod picture;
 mod python;
+mod repository;
+mod screen;
+mod source;
+mod stage;
+mod standalone;
+mod suites;
+mod svg;
+mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str = "\
+use repository::Repository;
+
+const TASKS: &str = "\
 usage: cargo xtask <task>
 
+checks:
+  test                  every check below marked with *, in this order: the one to run before a push
+  <stage> [<stage> …]   only these; `test` may stand among them
+      --keep-going      go on after a stage that failed, and fail at the end";
+
+const MAKERS: &str = "\
+what is generated:
   crs-table [--check]   make the table of reference systems from PROJ (or compare every code with it)
-  demo-data [--check]   make the demo layers of arcgis-testkit from Natural Earth (or compare them)";
+  demo-data [--check]   make the demo layers of arcgis-testkit from Natural Earth (or compare them)
+  generated             both of these with --check; needs Python and the package registries
+  picture [<command>]   make docs/export.svg from a real export (or from another command, to try it)
+
+other:
+  package --verify      also build each crate out of its package, as `cargo publish` would";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match run(&arguments) {
+    match run() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -27,21 +53,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &[&str]) -> Result<ExitCode> {
-    // Cargo sets it for the program that it runs: a program built elsewhere finds this checkout too.
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
-    let root = Path::new(&package)
+fn run() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask lies in no folder")?;
-    match arguments {
+    let repository = Repository::new(root);
+    match arguments.as_slice() {
         ["crs-table"] => crs_table::run(root, false)?,
         ["crs-table", "--check"] => crs_table::run(root, true)?,
         ["demo-data"] => demo_data::run(root, false)?,
         ["demo-data", "--check"] => demo_data::run(root, true)?,
-        _ => {
-            eprintln!("{USAGE}");
-            return Ok(ExitCode::from(2));
-        }
+        ["picture", command @ ..] => picture::run(&repository, command)?,
+        ["package", "--verify"] => package::run(&repository, true)?,
+        ["--help" | "-h" | "help"] => print!("{}", help()),
+        [] => bail!("no task is named\n\n{}", help()),
+        stages => return stage::run(&repository, stages),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn help() -> String {
+    format!("{TASKS}\n\n{}\n{MAKERS}\n", stage::list())
 }
