@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::metadata::document::Members;
+
 /// The Esri type of a field (`esriFieldType…`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -160,6 +164,32 @@ impl Field {
             default_value: None,
         }
     }
+
+    /// Reads a field as layer metadata and answers declare it; `None` for one without a name, or with a
+    /// type that is no text. A field that names no type is one of an unknown type.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let members = Members::of(value)?;
+        // Not trimmed: the name is the key in each row.
+        let name = members
+            .get("name")?
+            .as_str()
+            .filter(|name| !name.is_empty())?;
+        let field_type = match members.get("type") {
+            None => FieldType::Other(String::new()),
+            Some(Value::String(name)) => FieldType::parse(name),
+            Some(_) => return None,
+        };
+        Some(Self {
+            alias: members.string("alias").filter(|alias| alias != name),
+            length: members.positive("length"),
+            nullable: members.flag("nullable").unwrap_or(true),
+            editable: members.flag("editable").unwrap_or(false),
+            domain: members.get("domain").and_then(Domain::from_json),
+            default_value: members.get("defaultValue").cloned(),
+            ..Self::new(name, field_type)
+        })
+    }
 }
 
 /// The values that a field may take.
@@ -184,6 +214,56 @@ pub enum Domain {
     },
     /// The domain of the subtype applies.
     Inherited,
+}
+
+impl Domain {
+    /// Reads a domain; `None` for one of an unknown type. Malformed codes are left out.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let members = Members::of(value)?;
+        let name = members.string("name").unwrap_or_default();
+        let kind = members
+            .text("type")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        match kind.as_str() {
+            "codedvalue" => Some(Self::CodedValue {
+                name,
+                values: members
+                    .list("codedValues")
+                    .iter()
+                    .filter_map(CodedValue::from_json)
+                    .collect(),
+            }),
+            "range" => {
+                let (min, max) = match members.list("range") {
+                    [min, max] => (min, max),
+                    _ => (members.get("minValue")?, members.get("maxValue")?),
+                };
+                let bound = |value: &Value| value.is_number() || value.is_string();
+                (bound(min) && bound(max)).then(|| Self::Range {
+                    name,
+                    min: min.clone(),
+                    max: max.clone(),
+                })
+            }
+            "inherited" => Some(Self::Inherited),
+            _ => None,
+        }
+    }
+}
+
+impl CodedValue {
+    fn from_json(value: &Value) -> Option<Self> {
+        let members = Members::of(value)?;
+        let code = members
+            .get("code")
+            .filter(|code| code.is_number() || code.is_string())?;
+        Some(Self {
+            code: code.clone(),
+            name: members.get("name")?.as_str()?.to_owned(),
+        })
+    }
 }
 
 /// One code of a [`Domain::CodedValue`].

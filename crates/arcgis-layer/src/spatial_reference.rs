@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::metadata::document::{Members, integer};
+
 /// A spatial reference as a service gives it: codes, or WKT.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -27,6 +31,27 @@ impl SpatialReference {
         Self {
             wkid: Some(wkid),
             ..Self::default()
+        }
+    }
+
+    /// Reads a reference as services write it: an object with codes or WKT, a bare code, codes as text.
+    /// What is none of these, and codes that are not positive, were not said.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Self {
+        let Some(members) = Members::of(value) else {
+            return Self {
+                wkid: integer(value).filter(|&code| code > 0),
+                ..Self::default()
+            };
+        };
+        let code = |name: &str| members.integer(name).filter(|&code| code > 0);
+        Self {
+            wkid: code("wkid"),
+            latest_wkid: code("latestWkid"),
+            vcs_wkid: code("vcsWkid"),
+            latest_vcs_wkid: code("latestVcsWkid"),
+            wkt: members.string("wkt"),
+            wkt2: members.string("wkt2"),
         }
     }
 
@@ -65,8 +90,12 @@ impl SpatialReference {
         if let Some(wkid) = self.wkid.or(self.latest_wkid) {
             return Some(wkid.to_string());
         }
-        let wkt = self.wkt.as_ref()?;
-        Some(serde_json::json!({ "wkt": wkt }).to_string())
+        let (name, wkt) = match (&self.wkt, &self.wkt2) {
+            (Some(wkt), _) => ("wkt", wkt),
+            (None, Some(wkt2)) => ("wkt2", wkt2),
+            (None, None) => return None,
+        };
+        Some(serde_json::json!({ name: wkt }).to_string())
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a layer says of itself.
 
+pub(crate) mod document;
+pub(crate) mod read;
+
 use std::sync::Arc;
 
 use crate::field::Field;
@@ -21,10 +24,13 @@ pub struct LayerInfo {
     pub current_version: Option<f64>,
     /// The kind of geometry; `None` for tables.
     pub geometry_type: Option<GeometryType>,
+    /// The server's word for a kind of geometry that this library does not know.
+    pub unknown_geometry_type: Option<String>,
     /// All fields in the server's order, those without a name left out.
     pub fields: Arc<[Field]>,
     /// The object id field, in the case that `fields` has: as declared, else the one field of type OID,
-    /// else a field named OBJECTID, FID, OID or ID of an integer type.
+    /// else the integer field that `uniqueIdField` or `uniqueIdInfo` names, else an integer field named
+    /// OBJECTID, FID, OID or ID that cannot be edited. `None` where two would do.
     pub object_id_field: Option<String>,
     /// The field of the rows' GUIDs.
     pub global_id_field: Option<String>,
@@ -42,7 +48,8 @@ pub struct LayerInfo {
     pub max_record_count: Option<u32>,
     /// Most rows in one answer with `resultType=standard`.
     pub standard_max_record_count: Option<u32>,
-    /// The formats that `query` answers in, lower case: `json`, `geojson`, `pbf`.
+    /// The formats that `query` answers in, lower case: `json`, `geojson`, `pbf`; `json` where the
+    /// server does not say.
     pub query_formats: Vec<String>,
     /// The operations, such as `Query`, in the server's words.
     pub capabilities: Vec<String>,
@@ -70,17 +77,7 @@ impl LayerInfo {
     /// The field of that name: the exact one, else the only one that differs in case alone.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields
-            .iter()
-            .find(|field| field.name == name)
-            .or_else(|| {
-                let mut alike = self
-                    .fields
-                    .iter()
-                    .filter(|field| field.name.eq_ignore_ascii_case(name));
-                let first = alike.next()?;
-                alike.next().is_none().then_some(first)
-            })
+        read::resolve(&self.fields, name)
     }
 
     /// Whether rows may be asked for: `Query` among the capabilities, `Data` on map services, or none declared.
@@ -144,6 +141,8 @@ pub struct AdvancedQueryCapabilities {
     pub extent: Option<bool>,
     /// `resultType`.
     pub result_type: Option<bool>,
+    /// `returnTrueCurves`.
+    pub true_curve: Option<bool>,
 }
 
 /// A layer or table as a service lists it.

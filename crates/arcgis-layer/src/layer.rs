@@ -1,0 +1,369 @@
+//! A layer on a server, and what can be asked of it beside its rows.
+
+use std::sync::Arc;
+
+use arcgis_auth_core::{Bytes, Request, Transport};
+use serde_json::Value;
+
+use crate::address::LayerAddress;
+use crate::decode::DecodeError;
+use crate::error::{Error, QueryError};
+use crate::ids::IdSet;
+use crate::metadata::document::{Document, Members, integer};
+use crate::metadata::{Extent, LayerInfo, LayerKind};
+use crate::object_ids::ObjectIds;
+use crate::query::ResolvedQuery;
+use crate::service;
+use crate::statistics::{Statistic, StatisticType};
+
+/// A layer or table that can be queried: an address, its metadata and the way to it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    transport: Arc<dyn Transport>,
+    address: LayerAddress,
+    info: Arc<LayerInfo>,
+}
+
+impl LayerInfo {
+    /// Asks for the metadata of a layer of any kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Service`] if the server does not answer or answers with an error, [`Error::Address`] if
+    /// the answer is that of a service or folder, [`Error::Answer`] if it is no object.
+    pub async fn fetch(transport: &dyn Transport, address: &LayerAddress) -> Result<Self, Error> {
+        let (_, document) = service::fetch(transport, address.url()).await?;
+        let top = document.members();
+        let is_layer = top.has("fields") || top.has("type") || top.has("geometryType");
+        let problem = if is_layer {
+            None
+        } else if top.has("layers") || top.has("tables") {
+            Some("the server answers for a whole service; add the number of one of its layers")
+        } else if top.has("services") || top.has("folders") {
+            Some("the server answers for a list of services; give a layer of one")
+        } else {
+            Some("the answer describes no layer")
+        };
+        if let Some(problem) = problem {
+            return Err(Error::Address {
+                address: address.to_string(),
+                problem: problem.to_owned(),
+            });
+        }
+        let mut info = Self::from_members(top);
+        match top.integer("id") {
+            Some(id) if id != i64::from(address.id()) => {
+                tracing::warn!(%address, answered = id, "the server answers for another layer number");
+            }
+            Some(_) => {}
+            None => info.id = i64::from(address.id()),
+        }
+        Ok(info)
+    }
+
+    /// Checks that rows can be asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotQueryable`] for groups, rasters, and layers without fields or the capability `Query`.
+    pub fn check_queryable(&self) -> Result<(), Error> {
+        let problem = match &self.kind {
+            LayerKind::GroupLayer => {
+                let listed: Vec<String> = self
+                    .sub_layers
+                    .iter()
+                    .map(|layer| format!("{} ({})", layer.id, layer.name))
+                    .collect();
+                if listed.is_empty() {
+                    "it is a group of layers without rows of its own".to_owned()
+                } else {
+                    format!(
+                        "it is a group of layers without rows of its own; take one of its layers: {}",
+                        listed.join(", ")
+                    )
+                }
+            }
+            LayerKind::RasterLayer => {
+                "it is a raster layer, which has pixels and no rows".to_owned()
+            }
+            LayerKind::Other(kind) if self.fields.is_empty() => {
+                format!("it has no fields and so no rows (it is a {kind})")
+            }
+            _ if !self.supports_query() => format!(
+                "its owner does not allow queries: its capabilities are {}, without Query",
+                self.capabilities.join(", ")
+            ),
+            _ => return Ok(()),
+        };
+        Err(Error::NotQueryable {
+            layer: self.name.clone(),
+            problem,
+        })
+    }
+}
+
+impl Layer {
+    /// Reads the layer's metadata and checks that it can be queried.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayerInfo::fetch`] and [`LayerInfo::check_queryable`].
+    pub async fn open(transport: Arc<dyn Transport>, address: LayerAddress) -> Result<Self, Error> {
+        let info = LayerInfo::fetch(&*transport, &address).await?;
+        info.check_queryable()?;
+        Ok(Self {
+            transport,
+            address,
+            info: Arc::new(info),
+        })
+    }
+
+    /// Where requests go.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> &LayerAddress {
+        &self.address
+    }
+
+    /// The metadata, as of when the layer was opened.
+    #[must_use]
+    pub fn info(&self) -> &Arc<LayerInfo> {
+        &self.info
+    }
+
+    /// Reads the metadata again.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayerInfo::fetch`].
+    pub async fn fetch_info(&self) -> Result<LayerInfo, Error> {
+        LayerInfo::fetch(&*self.transport, &self.address).await
+    }
+
+    /// How many rows the query selects, whatever its limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Service`] if the server does not answer or answers with an error, [`Error::Answer`] if
+    /// the answer holds no count.
+    pub async fn count(&self, query: &ResolvedQuery) -> Result<u64, Error> {
+        let request = query
+            .filter_request(&self.address)
+            .with_param("returnCountOnly", "true");
+        self.ask(request, |top| {
+            let count = top
+                .integer("count")
+                .and_then(|count| u64::try_from(count).ok());
+            count.ok_or_else(|| missing(top, "count", "a number"))
+        })
+        .await
+    }
+
+    /// The object ids of all rows that the query selects, whatever its limit.
+    ///
+    /// Servers give all of them in one answer, as a rule. Where one says that there are more, or gives
+    /// fewer than it counts, the rest is asked for in ascending order until nothing new comes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::count`]; [`Error::Query`] for a layer without object ids.
+    pub async fn object_ids(&self, query: &ResolvedQuery) -> Result<IdSet, Error> {
+        let Some(field) = query.object_id() else {
+            return Err(unsupported("object ids", "the layer has none"));
+        };
+        let ask = |request: Request| self.ids(request.with_param("returnIdsOnly", "true"));
+        let first = ask(query.filter_request(&self.address)).await?;
+        let (mut last, mut ids) = (first.last_if_ascending(), first.ids);
+        let mut more = first.exceeded || ids.len() < self.count(query).await?;
+        while more {
+            let request = match last {
+                Some(last) => {
+                    query.filter_request_within(&self.address, &format!("{field} > {last}"))
+                }
+                None => query.filter_request(&self.address),
+            };
+            let request = if self.info.advanced.order_by == Some(false) {
+                request
+            } else {
+                request.with_param("orderByFields", format!("{field} ASC"))
+            };
+            let next = ask(request).await?;
+            let before = ids.len();
+            last = next.ids.max().max(last);
+            ids.extend(next.ids.iter());
+            more = ids.len() > before;
+        }
+        Ok(ids)
+    }
+
+    async fn ids(&self, request: Request) -> Result<ObjectIds, Error> {
+        /// From this size on, reading would hold up the other tasks of the thread.
+        const LARGE: usize = 1 << 20;
+        let (url, body) = self.send(request).await?;
+        let result = if body.len() < LARGE {
+            ObjectIds::read(&url, &body)
+        } else {
+            let at = url.clone();
+            match tokio::task::spawn_blocking(move || ObjectIds::read(&at, &body)).await {
+                Ok(result) => result,
+                Err(_) => Err(DecodeError::Cancelled),
+            }
+        };
+        result.map_err(|error| Error::of_answer(&url, error))
+    }
+
+    /// Where the selected rows are, in the reference system that the query asks for; `None` if there
+    /// are none, or no geometry is asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::count`]; [`Error::Query`] if the layer says that it cannot.
+    pub async fn extent(&self, query: &ResolvedQuery) -> Result<Option<Extent>, Error> {
+        if query.layout().geometry.is_none() {
+            return Ok(None);
+        }
+        if self.info.advanced.extent == Some(false) {
+            return Err(unsupported("extent", "the layer does not compute it"));
+        }
+        let mut request = query
+            .filter_request(&self.address)
+            .with_param("returnExtentOnly", "true");
+        if let Some(reference) = query.out_sr() {
+            request = request.with_param("outSR", reference);
+        }
+        self.ask(request, |top| {
+            if top.has("extent") {
+                Ok(top.get("extent").and_then(Extent::from_json))
+            } else {
+                Err(missing(top, "extent", "a rectangle"))
+            }
+        })
+        .await
+    }
+
+    /// Statistics over the rows that the query selects, whatever its limit: one value for each, in
+    /// order, null where there is nothing to compute it from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::count`]; [`Error::Query`] for an unknown field, or if the layer says that it cannot.
+    pub async fn statistics(
+        &self,
+        query: &ResolvedQuery,
+        statistics: &[Statistic],
+    ) -> Result<Vec<Value>, Error> {
+        if statistics.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.info.advanced.statistics == Some(false) {
+            return Err(unsupported("statistics", "the layer does not compute them"));
+        }
+        let mut wanted = Vec::new();
+        for (place, statistic) in statistics.iter().enumerate() {
+            let name = statistic.field();
+            let field = match self.info.field(name) {
+                Some(field) => field.name.as_str(),
+                // The object id need not be among the fields.
+                None if query.object_id() == Some(name) => name,
+                None => {
+                    return Err(Error::Query(QueryError::UnknownField {
+                        name: name.to_owned(),
+                        suggestion: None,
+                    }));
+                }
+            };
+            wanted.push(statistic.to_json(place, field));
+        }
+        let request = query
+            .filter_request(&self.address)
+            .with_param("outStatistics", Value::Array(wanted).to_string())
+            .with_param("returnGeometry", "false");
+        self.ask(request, |top| {
+            let features = top
+                .get("features")
+                .and_then(Value::as_array)
+                .ok_or_else(|| missing(top, "features", "a list"))?;
+            let row = features
+                .first()
+                .and_then(Members::of)
+                .and_then(|feature| feature.object("attributes"));
+            let value = |place| row?.get_any_case(&Statistic::result_name(place)).cloned();
+            Ok((0..statistics.len())
+                .map(|place| value(place).unwrap_or(Value::Null))
+                .collect())
+        })
+        .await
+    }
+
+    /// The least and the greatest object id of the rows that the query selects; `None` if there are no
+    /// rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::statistics`]; [`Error::Answer`] if what comes back are no whole numbers.
+    pub async fn object_id_bounds(
+        &self,
+        query: &ResolvedQuery,
+    ) -> Result<Option<(i64, i64)>, Error> {
+        let Some(field) = query.object_id() else {
+            return Err(unsupported("object ids", "the layer has none"));
+        };
+        let bounds =
+            [StatisticType::Min, StatisticType::Max].map(|kind| Statistic::new(kind, field));
+        let values = self.statistics(query, &bounds).await?;
+        match values.as_slice() {
+            [Value::Null, Value::Null] => Ok(None),
+            [min, max] => match (integer(min), integer(max)) {
+                (Some(min), Some(max)) if min <= max => Ok(Some((min, max))),
+                _ => Err(self.unusable(format!("object ids from {min} to {max}"))),
+            },
+            _ => Err(self.unusable("no statistics".to_owned())),
+        }
+    }
+
+    fn unusable(&self, problem: String) -> Error {
+        let error = DecodeError::Malformed { offset: 0, problem };
+        Error::of_answer(self.address.query_url().as_str(), error)
+    }
+
+    async fn send(&self, request: Request) -> Result<(String, Bytes), Error> {
+        let url = request.redacted_url();
+        let body = self.transport.send(request).await?.into_ok()?;
+        Ok((url, body))
+    }
+
+    /// Asks for a small document and reads it.
+    async fn ask<T>(
+        &self,
+        request: Request,
+        read: impl FnOnce(Members<'_>) -> Result<T, DecodeError>,
+    ) -> Result<T, Error> {
+        let (url, body) = self.send(request).await?;
+        Document::parse(&url, &body)
+            .and_then(|document| read(document.members()))
+            .map_err(|error| Error::of_answer(&url, error))
+    }
+}
+
+fn missing(top: Members<'_>, name: &str, expected: &str) -> DecodeError {
+    let problem = match top.get(name) {
+        Some(value) => {
+            let shown: String = value.to_string().chars().take(60).collect();
+            format!("{name} is {shown} where {expected} should be")
+        }
+        None => format!("there is no {name} in it"),
+    };
+    DecodeError::Malformed { offset: 0, problem }
+}
+
+fn unsupported(option: &'static str, problem: &str) -> Error {
+    Error::Query(QueryError::Unsupported {
+        option,
+        problem: problem.to_owned(),
+    })
+}
