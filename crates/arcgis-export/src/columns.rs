@@ -1,0 +1,316 @@
+//! The builders of attribute columns, and what a value on the wire means to them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arcgis_layer::{FieldType, ValueRef};
+use arrow_array::ArrayRef;
+use arrow_array::builder::{
+    ArrayBuilder, BinaryBuilder, Date32Builder, Float32Builder, Float64Builder, Int16Builder,
+    Int32Builder, Int64Builder, StringBuilder, Time32MillisecondBuilder,
+    TimestampMicrosecondBuilder, TimestampMillisecondBuilder,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::calendar;
+use crate::schema::{DateZone, data_type};
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ColumnKind {
+    Int16,
+    Int32,
+    Int64,
+    Float32,
+    Float64,
+    Text,
+    Date,
+    DateOnly,
+    TimeOnly,
+    TimestampOffset,
+    Bytes,
+}
+
+impl ColumnKind {
+    pub(crate) fn of(field_type: &FieldType) -> Self {
+        match field_type {
+            FieldType::SmallInteger => Self::Int16,
+            FieldType::Integer => Self::Int32,
+            FieldType::BigInteger | FieldType::Oid => Self::Int64,
+            FieldType::Single => Self::Float32,
+            FieldType::Double => Self::Float64,
+            FieldType::Date => Self::Date,
+            FieldType::DateOnly => Self::DateOnly,
+            FieldType::TimeOnly => Self::TimeOnly,
+            FieldType::TimestampOffset => Self::TimestampOffset,
+            FieldType::Blob => Self::Bytes,
+            // Text, and whatever a later server may bring: text holds any value.
+            _ => Self::Text,
+        }
+    }
+
+    /// What a value of the column is, for people.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Int16 => "whole number between -32768 and 32767",
+            Self::Int32 => "whole number between -2147483648 and 2147483647",
+            Self::Int64 => "whole number of 64 bits",
+            Self::Float32 | Self::Float64 => "number",
+            Self::Text => "text",
+            Self::Date => "date (milliseconds since 1970, or ISO 8601)",
+            Self::DateOnly => "date without time (YYYY-MM-DD)",
+            Self::TimeOnly => "time of day in milliseconds (HH:MM:SS.fff)",
+            Self::TimestampOffset => "moment with its offset from UTC (ISO 8601)",
+            Self::Bytes => "base64",
+        }
+    }
+}
+
+/// One attribute column of a schema.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: ColumnKind,
+    /// Null is no value of this column.
+    pub(crate) required: bool,
+    pub(crate) dates: DateZone,
+}
+
+/// Takes the values of one column.
+#[derive(Debug)]
+pub(crate) enum ColumnBuilder {
+    Int16(Int16Builder),
+    Int32(Int32Builder),
+    Int64(Int64Builder),
+    Float32(Float32Builder),
+    Float64(Float64Builder),
+    Text(StringBuilder),
+    Date(TimestampMillisecondBuilder),
+    DateOnly(Date32Builder),
+    TimeOnly(Time32MillisecondBuilder),
+    TimestampOffset(TimestampMicrosecondBuilder, Int16Builder),
+    Bytes(BinaryBuilder),
+}
+
+impl ColumnBuilder {
+    pub(crate) fn new(column: &Column, rows: usize) -> Self {
+        match column.kind {
+            ColumnKind::Int16 => Self::Int16(Int16Builder::with_capacity(rows)),
+            ColumnKind::Int32 => Self::Int32(Int32Builder::with_capacity(rows)),
+            ColumnKind::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
+            ColumnKind::Float32 => Self::Float32(Float32Builder::with_capacity(rows)),
+            ColumnKind::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
+            ColumnKind::Text => {
+                Self::Text(StringBuilder::with_capacity(rows, rows.saturating_mul(16)))
+            }
+            ColumnKind::Date => Self::Date(
+                TimestampMillisecondBuilder::with_capacity(rows)
+                    .with_data_type(data_type(column.kind, column.dates)),
+            ),
+            ColumnKind::DateOnly => Self::DateOnly(Date32Builder::with_capacity(rows)),
+            ColumnKind::TimeOnly => Self::TimeOnly(Time32MillisecondBuilder::with_capacity(rows)),
+            ColumnKind::TimestampOffset => Self::TimestampOffset(
+                TimestampMicrosecondBuilder::with_capacity(rows)
+                    .with_data_type(data_type(column.kind, column.dates)),
+                Int16Builder::with_capacity(rows),
+            ),
+            ColumnKind::Bytes => Self::Bytes(BinaryBuilder::with_capacity(rows, 0)),
+        }
+    }
+
+    /// Takes a value; or takes nothing, and says what would have fitted.
+    pub(crate) fn append(
+        &mut self,
+        value: ValueRef<'_>,
+        column: &Column,
+    ) -> Result<(), &'static str> {
+        if value == ValueRef::Null {
+            if column.required {
+                return Err(column.kind.expected());
+            }
+            self.append_null();
+            return Ok(());
+        }
+        self.append_value(value, column.dates)
+            .ok_or(column.kind.expected())
+    }
+
+    fn append_value(&mut self, value: ValueRef<'_>, dates: DateZone) -> Option<()> {
+        match self {
+            Self::Int16(builder) => builder.append_value(integer(value)?.try_into().ok()?),
+            Self::Int32(builder) => builder.append_value(integer(value)?.try_into().ok()?),
+            Self::Int64(builder) => builder.append_value(integer(value)?),
+            Self::Float32(builder) => builder.append_value(single(float(value)?)?),
+            Self::Float64(builder) => builder.append_value(float(value)?),
+            Self::Text(builder) => append_text(builder, value),
+            Self::Date(builder) => builder.append_value(milliseconds(value, dates)?),
+            Self::DateOnly(builder) => builder.append_value(match value {
+                ValueRef::Str(text) => calendar::days(text)?,
+                value => calendar::days_of_milliseconds(integer(value)?)?,
+            }),
+            Self::TimeOnly(builder) => builder.append_value(match value {
+                ValueRef::Str(text) => calendar::time_of_day(text)?,
+                _ => return None,
+            }),
+            Self::TimestampOffset(instants, offsets) => match value {
+                ValueRef::Str(text) => {
+                    let (instant, offset) = calendar::instant_with_offset(text)?;
+                    instants.append_value(instant);
+                    offsets.append_value(offset);
+                }
+                value => {
+                    instants.append_value(milliseconds(value, dates)?.checked_mul(1000)?);
+                    offsets.append_null();
+                }
+            },
+            Self::Bytes(builder) => match value {
+                ValueRef::Str(text) => builder.append_value(BASE64.decode(text.trim()).ok()?),
+                _ => return None,
+            },
+        }
+        Some(())
+    }
+
+    pub(crate) fn append_null(&mut self) {
+        match self {
+            Self::Int16(builder) => builder.append_null(),
+            Self::Int32(builder) => builder.append_null(),
+            Self::Int64(builder) => builder.append_null(),
+            Self::Float32(builder) => builder.append_null(),
+            Self::Float64(builder) => builder.append_null(),
+            Self::Text(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+            Self::DateOnly(builder) => builder.append_null(),
+            Self::TimeOnly(builder) => builder.append_null(),
+            Self::TimestampOffset(instants, offsets) => {
+                instants.append_null();
+                offsets.append_null();
+            }
+            Self::Bytes(builder) => builder.append_null(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Int16(builder) => builder.len(),
+            Self::Int32(builder) => builder.len(),
+            Self::Int64(builder) => builder.len(),
+            Self::Float32(builder) => builder.len(),
+            Self::Float64(builder) => builder.len(),
+            Self::Text(builder) => builder.len(),
+            Self::Date(builder) => builder.len(),
+            Self::DateOnly(builder) => builder.len(),
+            Self::TimeOnly(builder) => builder.len(),
+            Self::TimestampOffset(instants, _) => instants.len(),
+            Self::Bytes(builder) => builder.len(),
+        }
+    }
+
+    /// The bytes of variable length that the column holds: their offsets have 32 bits.
+    pub(crate) fn variable_len(&self) -> usize {
+        match self {
+            Self::Text(builder) => builder.values_slice().len(),
+            Self::Bytes(builder) => builder.values_slice().len(),
+            _ => 0,
+        }
+    }
+
+    /// The finished column, or the finished two of them.
+    pub(crate) fn finish(mut self, into: &mut Vec<ArrayRef>) {
+        let column: ArrayRef = match &mut self {
+            Self::Int16(builder) => Arc::new(builder.finish()),
+            Self::Int32(builder) => Arc::new(builder.finish()),
+            Self::Int64(builder) => Arc::new(builder.finish()),
+            Self::Float32(builder) => Arc::new(builder.finish()),
+            Self::Float64(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
+            Self::DateOnly(builder) => Arc::new(builder.finish()),
+            Self::TimeOnly(builder) => Arc::new(builder.finish()),
+            Self::TimestampOffset(instants, offsets) => {
+                into.push(Arc::new(instants.finish()));
+                Arc::new(offsets.finish())
+            }
+            Self::Bytes(builder) => Arc::new(builder.finish()),
+        };
+        into.push(column);
+    }
+}
+
+/// Up to here every whole number is a 64-bit float of its own; beyond, a float on the wire may stand
+/// for a neighbour.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn whole(number: f64) -> Option<i64> {
+    // NaN and the infinities have no whole part that equals them within the bound.
+    (number.abs() <= EXACT && number.fract() == 0.0).then_some(number as i64)
+}
+
+fn integer(value: ValueRef<'_>) -> Option<i64> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Bool(value) => Some(i64::from(value)),
+        ValueRef::Int(value) => Some(value),
+        ValueRef::Float(value) => whole(value),
+        ValueRef::Str(text) => {
+            let text = text.trim();
+            match text.parse() {
+                Ok(value) => Some(value),
+                Err(_) => whole(text.parse().ok()?),
+            }
+        }
+    }
+}
+
+/// NaN and the infinities are values of a float column: servers send them bare, or as text.
+fn float(value: ValueRef<'_>) -> Option<f64> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Bool(value) => Some(f64::from(u8::from(value))),
+        ValueRef::Int(value) => Some(value as f64),
+        ValueRef::Float(value) => Some(value),
+        ValueRef::Str(text) => text.trim().parse().ok(),
+    }
+}
+
+fn single(value: f64) -> Option<f32> {
+    let single = value as f32;
+    (single.is_finite() || !value.is_finite()).then_some(single)
+}
+
+/// Milliseconds since 1970; a fraction of one is rounded down, before 1970 too.
+fn milliseconds(value: ValueRef<'_>, dates: DateZone) -> Option<i64> {
+    match value {
+        ValueRef::Int(value) => Some(value),
+        ValueRef::Float(value) => whole(value.floor()),
+        ValueRef::Str(text) => {
+            let text = text.trim();
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            // Eight digits may as well be a date, 20240131.
+            if digits.len() != 8 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return text.parse().ok();
+            }
+            calendar::milliseconds(text, dates)
+        }
+        ValueRef::Null | ValueRef::Bool(_) => None,
+    }
+}
+
+fn append_text(builder: &mut StringBuilder, value: ValueRef<'_>) {
+    // Writing to a builder does not fail.
+    let _ = match value {
+        ValueRef::Str(text) => {
+            builder.append_value(text);
+            return;
+        }
+        ValueRef::Null => {
+            builder.append_null();
+            return;
+        }
+        ValueRef::Bool(value) => write!(builder, "{value}"),
+        ValueRef::Int(value) => write!(builder, "{value}"),
+        ValueRef::Float(value) => write!(builder, "{value}"),
+    };
+    builder.append_value("");
+}

@@ -1,0 +1,169 @@
+//! What is known of all geometries together.
+
+use arcgis_layer::{Bbox, Dimensions};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{Array, StructArray};
+
+/// The geometry types that are written, by their number in WKB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WkbType {
+    Point = 1,
+    LineString = 2,
+    Polygon = 3,
+    MultiPoint = 4,
+    MultiLineString = 5,
+    MultiPolygon = 6,
+}
+
+/// GeoParquet's names, in alphabetical order.
+const NAMES: [(WkbType, &str, &str); 6] = [
+    (WkbType::LineString, "LineString", "LineString Z"),
+    (
+        WkbType::MultiLineString,
+        "MultiLineString",
+        "MultiLineString Z",
+    ),
+    (WkbType::MultiPoint, "MultiPoint", "MultiPoint Z"),
+    (WkbType::MultiPolygon, "MultiPolygon", "MultiPolygon Z"),
+    (WkbType::Point, "Point", "Point Z"),
+    (WkbType::Polygon, "Polygon", "Polygon Z"),
+];
+
+/// What is known of the geometries of a page, or of a whole file: gathered while they are written,
+/// and wanted by the file's footer and by the report.
+///
+/// ```
+/// use arcgis_export::GeometrySummary;
+///
+/// let nothing = GeometrySummary::default();
+/// assert!(nothing.geometry_types().is_empty());
+/// assert_eq!(nothing.bbox(), None);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeometrySummary {
+    types: u16,
+    bbox: Bbox,
+    z: (f64, f64),
+    nulls: u64,
+    empty: u64,
+    with_m: u64,
+}
+
+impl Default for GeometrySummary {
+    fn default() -> Self {
+        Self {
+            types: 0,
+            bbox: Bbox::EMPTY,
+            z: (f64::INFINITY, f64::NEG_INFINITY),
+            nulls: 0,
+            empty: 0,
+            with_m: 0,
+        }
+    }
+}
+
+impl GeometrySummary {
+    /// The types that there are, by GeoParquet's names (`Point`, `MultiPolygon Z`), in alphabetical order.
+    #[must_use]
+    pub fn geometry_types(&self) -> Vec<&'static str> {
+        NAMES
+            .into_iter()
+            .flat_map(|(wkb_type, flat, with_z)| {
+                [(bit(wkb_type, false), flat), (bit(wkb_type, true), with_z)]
+            })
+            .filter(|(bit, _)| self.types & bit != 0)
+            .map(|(_, name)| name)
+            .collect()
+    }
+
+    /// Around all positions; `None` if there are none.
+    #[must_use]
+    pub fn bbox(&self) -> Option<Bbox> {
+        (!self.bbox.is_empty()).then_some(self.bbox)
+    }
+
+    /// The least and the greatest z; `None` if there is none.
+    #[must_use]
+    pub fn z_range(&self) -> Option<(f64, f64)> {
+        (self.z.0 <= self.z.1).then_some(self.z)
+    }
+
+    /// Rows without geometry.
+    #[must_use]
+    pub fn nulls(&self) -> u64 {
+        self.nulls
+    }
+
+    /// Rows with a geometry that has no position.
+    #[must_use]
+    pub fn empty(&self) -> u64 {
+        self.empty
+    }
+
+    /// Rows whose positions had an m. It is not written: GeoParquet 1.1 has no place for it.
+    #[must_use]
+    pub fn dropped_m(&self) -> u64 {
+        self.with_m
+    }
+
+    /// Takes up what is known of other geometries.
+    pub fn merge(&mut self, other: &Self) {
+        self.types |= other.types;
+        self.bbox.merge(&other.bbox);
+        self.z = (self.z.0.min(other.z.0), self.z.1.max(other.z.1));
+        self.nulls += other.nulls;
+        self.empty += other.empty;
+        self.with_m += other.with_m;
+    }
+
+    /// What is known of rows, with the bounding box of each.
+    pub(crate) fn of(rows: &[RowGeometry], covering: &StructArray) -> Self {
+        let mut summary = Self::default();
+        let [xmin, ymin, xmax, ymax] = std::array::from_fn(|side| {
+            covering
+                .columns()
+                .get(side)
+                .and_then(|side| side.as_primitive_opt::<Float64Type>())
+                .map_or(&[][..], |side| side.values())
+        });
+        let boxes = xmin.iter().zip(ymin).zip(xmax.iter().zip(ymax));
+        for (place, (row, ((xmin, ymin), (xmax, ymax)))) in rows.iter().zip(boxes).enumerate() {
+            let Some(wkb_type) = row.wkb_type else {
+                summary.nulls += 1;
+                continue;
+            };
+            summary.types |= bit(wkb_type, row.dims.has_z());
+            if covering.is_null(place) {
+                summary.empty += 1;
+                continue;
+            }
+            summary.bbox.add(*xmin, *ymin);
+            summary.bbox.add(*xmax, *ymax);
+            summary.z = (summary.z.0.min(row.z.0), summary.z.1.max(row.z.1));
+            summary.with_m += u64::from(row.dims.has_m());
+        }
+        summary
+    }
+}
+
+/// What is known of the geometry of one row, beside its bounding box.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowGeometry {
+    /// `None` for null.
+    pub(crate) wkb_type: Option<WkbType>,
+    pub(crate) dims: Dimensions,
+    pub(crate) z: (f64, f64),
+}
+
+impl RowGeometry {
+    pub(crate) const NULL: Self = Self {
+        wkb_type: None,
+        dims: Dimensions::Xy,
+        z: (f64::INFINITY, f64::NEG_INFINITY),
+    };
+}
+
+fn bit(wkb_type: WkbType, has_z: bool) -> u16 {
+    1 << (wkb_type as u16 + if has_z { 8 } else { 0 })
+}

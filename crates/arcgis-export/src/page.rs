@@ -1,0 +1,385 @@
+//! The sink that turns pages into Arrow columns.
+
+use std::sync::Arc;
+
+use arcgis_layer::{FeatureSink, GeometryRef, PageSink, SinkError, ValueRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::interleave::interleave_record_batch;
+
+use crate::columns::ColumnBuilder;
+use crate::geometry_summary::{GeometrySummary, RowGeometry};
+use crate::schema::ExportSchema;
+use crate::wkb::{GeometryError, WkbBuilder};
+
+/// Makes an [`ArrowPage`] for each page of a query.
+///
+/// A value that does not fit its column is an error that names column and value, and the page fails
+/// with it. With [`ArrowSink::with_lenient`] it becomes null and is counted.
+///
+/// What fits is generous in form and strict in meaning: a number may come as text, a whole number as
+/// `1.0`, a date as ISO text, a number for a text column. A number out of the column's range, or a
+/// fraction for a whole number, does not fit.
+#[derive(Debug, Clone)]
+pub struct ArrowSink {
+    schema: ExportSchema,
+    lenient: bool,
+}
+
+impl ArrowSink {
+    /// A sink for pages with the layout that the schema was made of.
+    #[must_use]
+    pub fn new(schema: ExportSchema) -> Self {
+        Self {
+            schema,
+            lenient: false,
+        }
+    }
+
+    /// Whether a value that does not fit becomes null instead of an error. Default: no.
+    #[must_use]
+    pub fn with_lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &ExportSchema {
+        &self.schema
+    }
+}
+
+impl PageSink for ArrowSink {
+    type Page = ArrowPage;
+
+    fn page(&self, rows: usize) -> ArrowPage {
+        // A guess of the server's may be far off: memory is taken for it only up to here.
+        let rows = rows.min(65_536);
+        ArrowPage {
+            state: State::Growing {
+                columns: self
+                    .schema
+                    .columns()
+                    .iter()
+                    .map(|column| ColumnBuilder::new(column, rows))
+                    .collect(),
+                geometry: self
+                    .schema
+                    .geometry_name()
+                    .is_some()
+                    .then(|| WkbBuilder::new(rows)),
+            },
+            misfits: Vec::new(),
+            rows: 0,
+            lenient: self.lenient,
+            schema: self.schema.clone(),
+        }
+    }
+
+    fn select(
+        &self,
+        pages: Vec<ArrowPage>,
+        rows: &[(usize, usize)],
+    ) -> Result<ArrowPage, SinkError> {
+        self.chosen(pages, rows)
+            .map_err(|error| SinkError::Other(Box::new(error)))
+    }
+}
+
+impl ArrowSink {
+    fn chosen(
+        &self,
+        pages: Vec<ArrowPage>,
+        rows: &[(usize, usize)],
+    ) -> Result<ArrowPage, ArrowError> {
+        let pages = pages
+            .into_iter()
+            .map(ArrowPage::finish)
+            .collect::<Result<Vec<_>, _>>()?;
+        let outside = rows.iter().any(|&(page, row)| {
+            pages
+                .get(page)
+                .is_none_or(|page| row >= page.batch.num_rows())
+        });
+        if outside {
+            return Err(ArrowError::InvalidArgumentError(
+                "a row was chosen that no page has".to_owned(),
+            ));
+        }
+        let batches: Vec<&RecordBatch> = pages.iter().map(|page| &page.batch).collect();
+        let batch = if self.schema.file().fields().is_empty() {
+            batch(self.schema.file(), Vec::new(), rows.len())?
+        } else if batches.is_empty() {
+            RecordBatch::new_empty(Arc::clone(self.schema.file()))
+        } else {
+            interleave_record_batch(&batches, rows)?
+        };
+        let geometry = rows
+            .iter()
+            .filter_map(|&(page, row)| pages.get(page)?.geometry.get(row).copied())
+            .collect();
+        let mut misfits = Vec::new();
+        if pages.iter().any(|page| !page.misfits.is_empty()) {
+            for (place, &(page, row)) in rows.iter().enumerate() {
+                let Some(of_page) = pages.get(page).map(|page| page.misfits.as_slice()) else {
+                    continue;
+                };
+                // In the order of rows, since that is how they came.
+                let first = of_page.partition_point(|misfit| misfit.row < row);
+                misfits.extend(
+                    of_page
+                        .iter()
+                        .skip(first)
+                        .take_while(|misfit| misfit.row == row)
+                        .map(|misfit| Misfit {
+                            row: place,
+                            ..*misfit
+                        }),
+                );
+            }
+        }
+        Ok(ArrowPage {
+            rows: rows.len(),
+            misfits,
+            lenient: self.lenient,
+            schema: self.schema.clone(),
+            state: State::Chosen { batch, geometry },
+        })
+    }
+}
+
+fn batch(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch, ArrowError> {
+    // A batch without columns has rows all the same.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+/// The rows of one page, as columns that grow.
+#[derive(Debug)]
+pub struct ArrowPage {
+    schema: ExportSchema,
+    state: State,
+    misfits: Vec<Misfit>,
+    rows: usize,
+    lenient: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Growing {
+        columns: Vec<ColumnBuilder>,
+        geometry: Option<WkbBuilder>,
+    },
+    /// Put together of rows of other pages: complete.
+    Chosen {
+        batch: RecordBatch,
+        geometry: Vec<RowGeometry>,
+    },
+}
+
+/// A value that did not fit and became null.
+#[derive(Debug, Clone, Copy)]
+struct Misfit {
+    row: usize,
+    column: usize,
+}
+
+struct Finished {
+    batch: RecordBatch,
+    geometry: Vec<RowGeometry>,
+    misfits: Vec<Misfit>,
+    schema: ExportSchema,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a page of chosen rows takes no more rows")]
+struct Complete;
+
+impl FeatureSink for ArrowPage {
+    fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {
+        let State::Growing { columns, .. } = &mut self.state else {
+            return Err(SinkError::Other(Box::new(Complete)));
+        };
+        let (Some(builder), Some(plan)) =
+            (columns.get_mut(column), self.schema.columns().get(column))
+        else {
+            return Err(SinkError::misfit(
+                &format!("number {column}"),
+                value,
+                "column of the layout",
+            ));
+        };
+        if let ValueRef::Str(text) = value
+            && builder.variable_len().saturating_add(text.len()) > MAX_OFFSET
+        {
+            return Err(GeometryError::PageTooLarge.into());
+        }
+        match builder.append(value, plan) {
+            Ok(()) => Ok(()),
+            Err(_) if self.lenient && !plan.required => {
+                builder.append_null();
+                self.misfits.push(Misfit {
+                    row: self.rows,
+                    column,
+                });
+                Ok(())
+            }
+            Err(expected) => Err(SinkError::misfit(&plan.name, value, expected)),
+        }
+    }
+
+    fn geometry(&mut self, geometry: GeometryRef<'_>) -> Result<(), SinkError> {
+        match &mut self.state {
+            State::Growing {
+                geometry: Some(builder),
+                ..
+            } => Ok(builder.append(&geometry)?),
+            // A layout without geometry: the caller asked for none.
+            State::Growing { geometry: None, .. } => Ok(()),
+            State::Chosen { .. } => Err(SinkError::Other(Box::new(Complete))),
+        }
+    }
+
+    fn end_row(&mut self) -> Result<(), SinkError> {
+        self.rows += 1;
+        match &mut self.state {
+            State::Growing {
+                geometry: Some(builder),
+                ..
+            } if builder.len() < self.rows => builder.append_null(),
+            State::Growing { .. } => {}
+            State::Chosen { .. } => return Err(SinkError::Other(Box::new(Complete))),
+        }
+        Ok(())
+    }
+}
+
+const MAX_OFFSET: usize = i32::MAX as usize;
+
+impl ArrowPage {
+    /// How many rows are complete.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The finished page. Nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// If a row did not get exactly one value for each column.
+    pub fn into_batch(self) -> Result<PageBatch, ArrowError> {
+        let finished = self.finish()?;
+        let geometry = finished
+            .schema
+            .covering_name()
+            .and_then(|name| finished.batch.column_by_name(name)?.as_struct_opt())
+            .map(|covering| GeometrySummary::of(&finished.geometry, covering))
+            .unwrap_or_default();
+        let mut misfits = Misfits::new(&finished.schema);
+        for misfit in &finished.misfits {
+            if let Some(count) = misfits.counts.get_mut(misfit.column) {
+                *count += 1;
+            }
+        }
+        Ok(PageBatch {
+            batch: finished.batch,
+            geometry,
+            misfits,
+        })
+    }
+
+    fn finish(self) -> Result<Finished, ArrowError> {
+        let rows = self.rows;
+        let (batch, geometry) = match self.state {
+            State::Chosen { batch, geometry } => (batch, geometry),
+            State::Growing { columns, geometry } => {
+                let uneven = columns.iter().any(|column| column.len() != rows)
+                    || geometry
+                        .as_ref()
+                        .is_some_and(|geometry| geometry.len() != rows);
+                if uneven {
+                    return Err(ArrowError::InvalidArgumentError(format!(
+                        "the {rows} rows of a page do not have one value for each column"
+                    )));
+                }
+                let schema = self.schema.file();
+                let mut arrays = Vec::with_capacity(schema.fields().len());
+                for column in columns {
+                    column.finish(&mut arrays);
+                }
+                let mut of_rows = Vec::new();
+                if let Some(geometry) = geometry {
+                    let (values, covering, geometries) = geometry.finish()?;
+                    arrays.extend([values, covering]);
+                    of_rows = geometries;
+                }
+                (batch(schema, arrays, rows)?, of_rows)
+            }
+        };
+        Ok(Finished {
+            batch,
+            geometry,
+            misfits: self.misfits,
+            schema: self.schema,
+        })
+    }
+}
+
+/// A finished page.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PageBatch {
+    /// The rows, with the schema [`ExportSchema::file`].
+    pub batch: RecordBatch,
+    /// What is known of the geometries.
+    pub geometry: GeometrySummary,
+    /// Values that did not fit and became null.
+    pub misfits: Misfits,
+}
+
+/// How many values of each column did not fit and became null.
+#[derive(Debug, Clone)]
+pub struct Misfits {
+    counts: Vec<u64>,
+    schema: ExportSchema,
+}
+
+impl Misfits {
+    /// None yet, for the columns of a schema.
+    #[must_use]
+    pub fn new(schema: &ExportSchema) -> Self {
+        Self {
+            counts: vec![0; schema.columns().len()],
+            schema: schema.clone(),
+        }
+    }
+
+    /// All columns together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The columns that have any, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(column, count)| (self.schema.column_name(column), *count))
+    }
+
+    /// Adds those of another page of the same query.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Geometry as ISO WKB, with everything that a GeoParquet footer wants to know, in one pass.
+
+use std::sync::Arc;
+
+use arcgis_layer::{Bbox, GeometryRef, GeometryType, SinkError};
+use arrow_array::{ArrayRef, BinaryArray, Float64Array, StructArray};
+use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+
+use crate::geometry_summary::{RowGeometry, WkbType};
+use crate::schema::covering_fields;
+
+/// Why a geometry cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeometryError {
+    /// The ends of its rings or parts contradict its positions.
+    #[error("the parts of the geometry do not fit its positions")]
+    Parts,
+    /// A kind that has no form in WKB here.
+    #[error("a {0} has no form in WKB")]
+    Kind(GeometryType),
+    /// The geometries, or the texts, of one page take more than 2 GiB.
+    #[error("the page holds more than 2 GiB in one column; ask for smaller pages")]
+    PageTooLarge,
+}
+
+impl From<GeometryError> for SinkError {
+    fn from(error: GeometryError) -> Self {
+        Self::Other(Box::new(error))
+    }
+}
+
+/// Geometries one after another in one buffer, and the bounding box of each.
+#[derive(Debug)]
+pub(crate) struct WkbBuilder {
+    values: Vec<u8>,
+    offsets: Vec<i32>,
+    validity: NullBufferBuilder,
+    covering: [Vec<f64>; 4],
+    covered: NullBufferBuilder,
+    rows: Vec<RowGeometry>,
+}
+
+impl WkbBuilder {
+    pub(crate) fn new(rows: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self {
+            values: Vec::with_capacity(rows.saturating_mul(32)),
+            offsets,
+            validity: NullBufferBuilder::new(rows),
+            covering: std::array::from_fn(|_| Vec::with_capacity(rows)),
+            covered: NullBufferBuilder::new(rows),
+            rows: Vec::with_capacity(rows),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.validity.len()
+    }
+
+    pub(crate) fn append_null(&mut self) {
+        self.end(RowGeometry::NULL, &Bbox::EMPTY);
+    }
+
+    /// # Errors
+    ///
+    /// [`GeometryError`]; the builder is then of no further use.
+    pub(crate) fn append(&mut self, geometry: &GeometryRef<'_>) -> Result<(), GeometryError> {
+        let mut row = Row::new(geometry, &mut self.values);
+        let wkb_type = row.write()?;
+        let (bbox, z) = (row.bbox, row.z);
+        if i32::try_from(self.values.len()).is_err() {
+            return Err(GeometryError::PageTooLarge);
+        }
+        let row = RowGeometry {
+            wkb_type: Some(wkb_type),
+            dims: geometry.dims,
+            z,
+        };
+        self.end(row, &bbox);
+        Ok(())
+    }
+
+    fn end(&mut self, row: RowGeometry, bbox: &Bbox) {
+        // Checked to fit when the values were written.
+        self.offsets
+            .push(i32::try_from(self.values.len()).unwrap_or(i32::MAX));
+        self.validity.append(row.wkb_type.is_some());
+        self.rows.push(row);
+        let covered = !bbox.is_empty();
+        self.covered.append(covered);
+        let sides = [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax];
+        for (column, side) in self.covering.iter_mut().zip(sides) {
+            // Null and empty geometries have no box; infinities would spoil readers' statistics.
+            column.push(if covered { side } else { 0.0 });
+        }
+    }
+
+    /// The geometries, their bounding boxes, and what else is to be known of each.
+    pub(crate) fn finish(
+        mut self,
+    ) -> Result<(ArrayRef, ArrayRef, Vec<RowGeometry>), arrow_schema::ArrowError> {
+        let geometry = BinaryArray::try_new(
+            OffsetBuffer::new(ScalarBuffer::from(self.offsets)),
+            Buffer::from_vec(self.values),
+            self.validity.finish(),
+        )?;
+        let covered: Option<NullBuffer> = self.covered.finish();
+        let sides = self
+            .covering
+            .into_iter()
+            .map(|side| Arc::new(Float64Array::from(side)) as ArrayRef)
+            .collect();
+        let covering = StructArray::try_new(covering_fields(), sides, covered)?;
+        Ok((Arc::new(geometry), Arc::new(covering), self.rows))
+    }
+}
+
+/// One geometry on its way into the buffer.
+struct Row<'a> {
+    geometry: &'a GeometryRef<'a>,
+    out: &'a mut Vec<u8>,
+    stride: usize,
+    has_z: bool,
+    bbox: Bbox,
+    z: (f64, f64),
+}
+
+impl<'a> Row<'a> {
+    fn new(geometry: &'a GeometryRef<'a>, out: &'a mut Vec<u8>) -> Self {
+        Self {
+            geometry,
+            out,
+            stride: geometry.dims.size(),
+            has_z: geometry.dims.has_z(),
+            bbox: Bbox::EMPTY,
+            z: (f64::INFINITY, f64::NEG_INFINITY),
+        }
+    }
+
+    fn write(&mut self) -> Result<WkbType, GeometryError> {
+        let geometry = self.geometry;
+        if geometry.coords.len() % self.stride != 0 {
+            return Err(GeometryError::Parts);
+        }
+        let positions = geometry.positions();
+        // WKB, and a factor for the headers of one-position parts.
+        self.out.reserve(geometry.coords.len() * 8 + 32);
+        match geometry.kind {
+            GeometryType::Point => {
+                if positions > 1 {
+                    return Err(GeometryError::Parts);
+                }
+                self.point(0)?;
+                Ok(WkbType::Point)
+            }
+            GeometryType::Multipoint => {
+                self.header(WkbType::MultiPoint);
+                self.count(positions)?;
+                for position in 0..positions {
+                    self.point(position)?;
+                }
+                Ok(WkbType::MultiPoint)
+            }
+            GeometryType::Polyline => {
+                check(geometry.ring_ends, positions)?;
+                match geometry.ring_ends {
+                    [] | [_] => {
+                        self.line(0, positions)?;
+                        Ok(WkbType::LineString)
+                    }
+                    paths => {
+                        self.header(WkbType::MultiLineString);
+                        self.count(paths.len())?;
+                        let mut start = 0;
+                        for &end in paths {
+                            self.line(start, end)?;
+                            start = end;
+                        }
+                        Ok(WkbType::MultiLineString)
+                    }
+                }
+            }
+            GeometryType::Polygon => {
+                check(geometry.ring_ends, positions)?;
+                check(geometry.part_ends, geometry.ring_ends.len())?;
+                match geometry.part_ends {
+                    [] | [_] => {
+                        self.polygon(0, geometry.ring_ends.len())?;
+                        Ok(WkbType::Polygon)
+                    }
+                    parts => {
+                        self.header(WkbType::MultiPolygon);
+                        self.count(parts.len())?;
+                        let mut start = 0;
+                        for &end in parts {
+                            self.polygon(start, end)?;
+                            start = end;
+                        }
+                        Ok(WkbType::MultiPolygon)
+                    }
+                }
+            }
+            kind => Err(GeometryError::Kind(kind)),
+        }
+    }
+
+    /// Byte order and type. ISO adds 1000 for z, where EWKB sets a bit.
+    fn header(&mut self, wkb_type: WkbType) {
+        let code = wkb_type as u32 + if self.has_z { 1000 } else { 0 };
+        self.out.push(1);
+        self.out.extend_from_slice(&code.to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) -> Result<(), GeometryError> {
+        let count = u32::try_from(count).map_err(|_| GeometryError::PageTooLarge)?;
+        self.out.extend_from_slice(&count.to_le_bytes());
+        Ok(())
+    }
+
+    /// A position that is not there is an empty point, which WKB writes as NaN.
+    fn point(&mut self, position: usize) -> Result<(), GeometryError> {
+        self.header(WkbType::Point);
+        if self.geometry.is_empty() {
+            let size = if self.has_z { 3 } else { 2 };
+            for _ in 0..size {
+                self.out.extend_from_slice(&f64::NAN.to_le_bytes());
+            }
+            return Ok(());
+        }
+        self.positions(position, position + 1)
+    }
+
+    fn line(&mut self, start: usize, end: usize) -> Result<(), GeometryError> {
+        self.header(WkbType::LineString);
+        self.count(end - start)?;
+        self.positions(start, end)
+    }
+
+    fn polygon(&mut self, first: usize, last: usize) -> Result<(), GeometryError> {
+        self.header(WkbType::Polygon);
+        self.count(last - first)?;
+        let mut start = match first.checked_sub(1) {
+            Some(before) => self.ring_end(before)?,
+            None => 0,
+        };
+        for ring in first..last {
+            let end = self.ring_end(ring)?;
+            self.count(end - start)?;
+            self.positions(start, end)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn ring_end(&self, ring: usize) -> Result<usize, GeometryError> {
+        self.geometry
+            .ring_ends
+            .get(ring)
+            .copied()
+            .ok_or(GeometryError::Parts)
+    }
+
+    /// Writes positions without their m, and widens the bounds to them.
+    fn positions(&mut self, start: usize, end: usize) -> Result<(), GeometryError> {
+        let numbers = self
+            .geometry
+            .coords
+            .get(start * self.stride..end * self.stride)
+            .ok_or(GeometryError::Parts)?;
+        for position in numbers.chunks_exact(self.stride) {
+            let [x, y, rest @ ..] = position else {
+                return Err(GeometryError::Parts);
+            };
+            self.out.extend_from_slice(&x.to_le_bytes());
+            self.out.extend_from_slice(&y.to_le_bytes());
+            self.bbox.add(*x, *y);
+            if let (true, [z, ..]) = (self.has_z, rest) {
+                self.out.extend_from_slice(&z.to_le_bytes());
+                self.z = (self.z.0.min(*z), self.z.1.max(*z));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends ascend and the last one is that of the whole; no ends at all go with nothing.
+fn check(ends: &[usize], whole: usize) -> Result<(), GeometryError> {
+    let ascending = ends
+        .iter()
+        .zip(ends.iter().skip(1))
+        .all(|(end, next)| end <= next);
+    if ascending && ends.last().copied().unwrap_or(0) == whole {
+        Ok(())
+    } else {
+        Err(GeometryError::Parts)
+    }
+}
