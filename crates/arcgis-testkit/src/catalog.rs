@@ -56,6 +56,12 @@ impl Catalog {
             let mut tables = Vec::with_capacity(service.layers.len());
             for layer in service.layers {
                 let id = layer.id.unwrap_or(next);
+                if tables.iter().any(|table: &Arc<Table>| table.id == id) {
+                    return Err(Error::DuplicateLayer {
+                        service: service.name,
+                        id,
+                    });
+                }
                 next = id.saturating_add(1);
                 tables.push(Arc::new(Table::new(layer, id)?));
             }
@@ -67,15 +73,25 @@ impl Catalog {
         Ok(Self { services: served })
     }
 
-    /// The first layer of this name, with its service.
+    /// The first layer of this name, or the one that `service/layer` names, with its service.
     pub(crate) fn layer(&self, name: &str) -> Option<(&Served, &Arc<Table>)> {
-        self.services.iter().find_map(|service| {
+        let within = |service: &'_ Served, name: &str| {
             service
                 .tables
                 .iter()
-                .find(|table| table.layer.name == name)
-                .map(|table| (service, table))
-        })
+                .position(|table| table.layer.name == name)
+        };
+        let found = self
+            .services
+            .iter()
+            .find_map(|service| Some((service, within(service, name)?)))
+            .or_else(|| {
+                let (service, layer) = name.rsplit_once('/')?;
+                let service = self.service(service)?;
+                Some((service, within(service, layer)?))
+            });
+        let (service, at) = found?;
+        Some((service, service.tables.get(at)?))
     }
 
     pub(crate) fn service(&self, name: &str) -> Option<&Served> {

@@ -20,9 +20,17 @@ pub enum Error {
     /// The certificates of a TLS service could not be made, for example for a name that is no host name.
     #[error("cannot make the TLS certificates: {0}")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Two layers, or two services, would have the same address.
+    /// Two services would have the same address.
     #[error("there are two services named {0:?}")]
     DuplicateService(String),
+    /// Two layers of a service would have the same address.
+    #[error("service {service:?} has two layers with the id {id}")]
+    DuplicateLayer {
+        /// The service.
+        service: String,
+        /// The id.
+        id: u32,
+    },
     /// No layer of the running service has this name.
     #[error("no layer is named {0:?}")]
     UnknownLayer(String),

@@ -18,7 +18,7 @@ use filter::Filter;
 use page::{Geometries, Page};
 
 /// The parameters that `query` understands here. Others are ignored, as servers do, but logged.
-pub(crate) const PARAMETERS: [&str; 30] = [
+pub(crate) const PARAMETERS: [&str; 26] = [
     "f",
     "token",
     "where",
@@ -45,10 +45,6 @@ pub(crate) const PARAMETERS: [&str; 30] = [
     "groupByFieldsForStatistics",
     "having",
     "havingClause",
-    "units",
-    "sqlFormat",
-    "returnExceededLimitFeatures",
-    "callback",
 ];
 
 /// What a fault does to a page of features.

@@ -248,7 +248,7 @@ impl Testkit {
         format!("{}/{service}/FeatureServer", self.services_url())
     }
 
-    /// The first layer of this name, in its feature service. A name that no layer has gives the address that such a layer would have;
+    /// The address of the first layer of this name, or of `service/layer`, in its feature service. A name that no layer has gives the address that such a layer would have;
     /// the server says that nothing is there.
     #[must_use]
     pub fn layer_url(&self, layer: &str) -> String {
@@ -265,26 +265,19 @@ impl Testkit {
             .replace("/FeatureServer/", "/MapServer/")
     }
 
-    /// The rows of a layer, to be changed while the service runs. The first layer of this name; `service/name` to be exact.
+    /// The rows of a layer, to be changed while the service runs: the first layer of this name, or `service/layer` to be exact.
     ///
     /// # Errors
     /// No layer has this name.
     pub fn layer(&self, name: &str) -> Result<LayerRows> {
-        let catalog = &self.shared.catalog;
-        let exact = || {
-            let (service, layer) = name.rsplit_once('/')?;
-            catalog
-                .service(service)?
-                .tables
-                .iter()
-                .find(|table| table.layer.name == layer)
-        };
-        let table = catalog.layer(name).map(|(_, table)| table).or_else(exact);
-        table
-            .map(|table| LayerRows {
-                table: Arc::clone(table),
-            })
-            .ok_or_else(|| Error::UnknownLayer(name.to_owned()))
+        let (_, table) = self
+            .shared
+            .catalog
+            .layer(name)
+            .ok_or_else(|| Error::UnknownLayer(name.to_owned()))?;
+        Ok(LayerRows {
+            table: Arc::clone(table),
+        })
     }
 
     /// The requests so far, in the order in which they came.

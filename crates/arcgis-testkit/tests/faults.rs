@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arcgis_testkit::{
     Edit, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer, Placement,
-    RefusalStyle, RequestKind, Row, Security, Testkit,
+    RefusalStyle, RequestKind, Row, Security, Service, Testkit,
 };
 use serde_json::json;
 use wire::{Reply, get, post, query, try_get};
@@ -660,6 +660,13 @@ async fn what_does_not_fit_together_does_not_start() {
     assert!(matches!(
         error(Testkit::builder().layer(twice)).await,
         arcgis_testkit::Error::ObjectId { .. }
+    ));
+    let clash = Service::new("s")
+        .with_layer(towns().with_id(1))
+        .with_layer(towns().with_id(1));
+    assert!(matches!(
+        error(Testkit::builder().service(clash)).await,
+        arcgis_testkit::Error::DuplicateLayer { id: 1, .. }
     ));
     let service = Testkit::builder().layer(towns()).start().await.unwrap();
     assert!(matches!(
