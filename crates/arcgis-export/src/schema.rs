@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arcgis_layer::{
     CodedValue, Domain, Field, FieldType, GeometryLayout, Layout, SpatialReference,
 };
-use arrow_schema::{DataType, Field as ArrowField, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field as ArrowField, FieldRef, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
 
 use crate::columns::{Column, ColumnKind};
 use crate::crs::{ResolvedCrs, SpatialReferenceCodes, UnknownCrs, resolve_crs};
+use crate::geoparquet::covering;
 
 /// In which zone the layer's `Date` fields are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,7 +125,7 @@ impl ExportSchema {
             file.push(Arc::new(plain));
             file.push(Arc::new(ArrowField::new(
                 &geometry.covering,
-                DataType::Struct(covering_fields()),
+                DataType::Struct(covering::fields()),
                 true,
             )));
         }
@@ -250,14 +251,6 @@ impl Names {
         }
         name
     }
-}
-
-/// The members of the bounding box column, in the order that GeoParquet shows.
-pub(crate) fn covering_fields() -> Fields {
-    ["xmin", "ymin", "xmax", "ymax"]
-        .into_iter()
-        .map(|name| ArrowField::new(name, DataType::Float64, false))
-        .collect()
 }
 
 pub(crate) fn data_type(kind: ColumnKind, dates: DateZone) -> DataType {

@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, BinaryArray, Float64Array, StructArray};
 use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 
 use crate::geometry_summary::{RowGeometry, WkbType};
-use crate::schema::covering_fields;
+use crate::geoparquet::covering;
 
 /// Why a geometry cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ impl WkbBuilder {
             .into_iter()
             .map(|side| Arc::new(Float64Array::from(side)) as ArrayRef)
             .collect();
-        let covering = StructArray::try_new(covering_fields(), sides, covered)?;
+        let covering = StructArray::try_new(covering::fields(), sides, covered)?;
         Ok((Arc::new(geometry), Arc::new(covering), self.rows))
     }
 }

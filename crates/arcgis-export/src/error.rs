@@ -1,0 +1,57 @@
+//! What can go wrong with an export, by what the caller can do next.
+
+use std::io;
+use std::path::PathBuf;
+
+use arrow_schema::ArrowError;
+use parquet::errors::ParquetError;
+
+/// The error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The layer did not give its rows: see there.
+    #[error(transparent)]
+    Layer(#[from] arcgis_layer::Error),
+
+    /// There is a file already: allow to overwrite it, or choose another name.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Nothing can be written there: choose another place, or make it writable.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// Writing failed on the way: a full disk, mostly. Nothing stands under the final name.
+    #[error("the output could not be written: {0}")]
+    Write(#[source] ParquetError),
+
+    /// Rows could not be put together as columns.
+    #[error("the rows could not be put together: {0}")]
+    Columns(#[from] ArrowError),
+
+    /// A saved answer cannot be read.
+    #[error("the saved answer cannot be used: {0}")]
+    Answer(#[source] arcgis_layer::DecodeError),
+
+    /// A saved answer holds only some of the rows: the server said that there are more.
+    #[error(
+        "the saved answer holds only the first {rows} rows: the server had more (exceededTransferLimit)"
+    )]
+    Partial {
+        /// The rows that it holds.
+        rows: usize,
+    },
+
+    /// The thread that writes ended too early.
+    #[error("the writer stopped before its work was done")]
+    WriterStopped,
+}

@@ -1,0 +1,149 @@
+//! The writer of Parquet files.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::basic::{Compression as ParquetCompression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::error::Error;
+use crate::geometry_summary::GeometrySummary;
+use crate::options::{Compression, WriterOptions};
+use crate::provenance::Provenance;
+use crate::schema::ExportSchema;
+
+use super::{covering, metadata};
+
+/// Writes batches as GeoParquet 1.1, or as plain Parquet where there is no geometry.
+///
+/// Geometry is ISO WKB, polygons with counter-clockwise shells; beside it stands the bounding box of
+/// each row as the spec's `covering`. The CRS is PROJJSON, or `null` where it is not known. Pages have
+/// statistics, so that readers can skip. The same batches give the same bytes.
+///
+/// What is not finished is no file: without [`GeoParquetWriter::finish`] no reader will take it.
+pub struct GeoParquetWriter<W: Write + Send> {
+    inner: ArrowWriter<W>,
+    schema: ExportSchema,
+    rows: u64,
+}
+
+/// One row group that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowGroup {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes, compressed.
+    pub bytes: u64,
+}
+
+impl<W: Write + Send> GeoParquetWriter<W> {
+    /// Begins a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] if `out` does not take its first bytes.
+    pub fn try_new(out: W, schema: &ExportSchema, options: &WriterOptions) -> Result<Self, Error> {
+        let properties = properties(schema, options)?;
+        let arrow = ArrowWriterOptions::new().with_properties(properties);
+        let inner = ArrowWriter::try_new_with_options(out, file_schema(schema), arrow)
+            .map_err(Error::Write)?;
+        Ok(Self {
+            inner,
+            schema: schema.clone(),
+            rows: 0,
+        })
+    }
+
+    /// Writes rows with the schema [`ExportSchema::file`].
+    ///
+    /// Where row groups end depends on the batches too, if bytes and not rows are what limits them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.inner.write(batch).map_err(Error::Write)?;
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// The row groups that are written so far.
+    pub fn row_groups(&self) -> impl ExactSizeIterator<Item = RowGroup> + '_ {
+        self.inner
+            .flushed_row_groups()
+            .iter()
+            .map(|group| RowGroup {
+                rows: u64::try_from(group.num_rows()).unwrap_or(0),
+                bytes: u64::try_from(group.compressed_size()).unwrap_or(0),
+            })
+    }
+
+    /// Writes what is left, and the footer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn finish(
+        mut self,
+        geometry: &GeometrySummary,
+        provenance: &Provenance,
+    ) -> Result<(W, Vec<RowGroup>), Error> {
+        self.inner.flush().map_err(Error::Write)?;
+        let groups = self.row_groups().collect();
+        let geo = metadata::geo(&self.schema, geometry).map(|geo| ("geo".to_owned(), geo));
+        for (key, value) in geo.into_iter().chain(provenance.pairs(self.rows)) {
+            self.inner
+                .append_key_value_metadata(KeyValue::new(key, value));
+        }
+        let out = self.inner.into_inner().map_err(Error::Write)?;
+        Ok((out, groups))
+    }
+}
+
+impl<W: Write + Send> std::fmt::Debug for GeoParquetWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GeoParquetWriter")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+fn file_schema(schema: &ExportSchema) -> SchemaRef {
+    Arc::clone(schema.file())
+}
+
+fn properties(schema: &ExportSchema, options: &WriterOptions) -> Result<WriterProperties, Error> {
+    let compression = match options.compression {
+        Compression::Zstd(level) => ParquetCompression::ZSTD(
+            ZstdLevel::try_new(i32::from(level.get())).map_err(Error::Write)?,
+        ),
+        Compression::Snappy => ParquetCompression::SNAPPY,
+        Compression::None => ParquetCompression::UNCOMPRESSED,
+    };
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("arcgis-export version ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(compression)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(options.row_group_rows.get()))
+        .set_max_row_group_bytes(Some(options.row_group_bytes.get()));
+    // Geometries, and their bounds, hardly ever repeat: no dictionary.
+    if let Some(geometry) = schema.geometry_name() {
+        properties = properties
+            .set_column_dictionary_enabled(ColumnPath::new(vec![geometry.to_owned()]), false);
+    }
+    if let Some(column) = schema.covering_name() {
+        for path in covering::paths(column) {
+            let path = ColumnPath::new(path);
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT);
+        }
+    }
+    Ok(properties.build())
+}

@@ -1,0 +1,163 @@
+//! How an export is written.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+/// How the columns of a file are compressed.
+///
+/// ```
+/// use arcgis_export::Compression;
+///
+/// assert_eq!("zstd".parse(), Ok(Compression::default()));
+/// assert_eq!("zstd:15".parse::<Compression>()?.to_string(), "zstd:15");
+/// assert!("zstd:23".parse::<Compression>().is_err());
+/// # Ok::<(), arcgis_export::ParseCompressionError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Zstandard. The default, with level 3.
+    Zstd(ZstdLevel),
+    /// Snappy: larger files, and every reader knows it.
+    Snappy,
+    /// None.
+    None,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self::Zstd(ZstdLevel(3))
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zstd(level) => write!(f, "zstd:{}", level.0),
+            Self::Snappy => f.write_str("snappy"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+impl FromStr for Compression {
+    type Err = ParseCompressionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, level) = match text.split_once(':') {
+            Some((name, level)) => (name, Some(level)),
+            None => (text, None),
+        };
+        match (name.to_ascii_lowercase().as_str(), level) {
+            ("zstd", None) => Ok(Self::default()),
+            ("zstd", Some(level)) => level
+                .parse()
+                .ok()
+                .and_then(ZstdLevel::new)
+                .map(Self::Zstd)
+                .ok_or_else(|| ParseCompressionError(text.to_owned())),
+            ("snappy", None) => Ok(Self::Snappy),
+            ("none", None) => Ok(Self::None),
+            _ => Err(ParseCompressionError(text.to_owned())),
+        }
+    }
+}
+
+/// A level of Zstandard, from 1 (fast) to 22 (small).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZstdLevel(u8);
+
+impl ZstdLevel {
+    /// A level; `None` if it is not between 1 and 22.
+    #[must_use]
+    pub fn new(level: u8) -> Option<Self> {
+        (1..=22).contains(&level).then_some(Self(level))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// A text that names no compression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no compression: give zstd, zstd:1 to zstd:22, snappy or none")]
+pub struct ParseCompressionError(String);
+
+/// How a file is written.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct WriterOptions {
+    /// The compression; [`Compression::Zstd`] with level 3 by default.
+    pub compression: Compression,
+    /// Most rows in a row group; 100,000 by default. One row group is held in memory, encoded, and
+    /// readers fetch and skip by row groups: 50,000 to 150,000 suit most.
+    pub row_group_rows: NonZeroUsize,
+    /// Most bytes in a row group, encoded, about; 128 MiB by default. Whichever limit comes first.
+    pub row_group_bytes: NonZeroUsize,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self {
+            compression: Compression::default(),
+            row_group_rows: const { NonZeroUsize::new(100_000).unwrap() },
+            row_group_bytes: const { NonZeroUsize::new(128 * 1024 * 1024).unwrap() },
+        }
+    }
+}
+
+impl WriterOptions {
+    /// Sets the compression.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Sets the most rows in a row group.
+    #[must_use]
+    pub fn with_row_group_rows(mut self, rows: NonZeroUsize) -> Self {
+        self.row_group_rows = rows;
+        self
+    }
+
+    /// Sets about the most bytes in a row group.
+    #[must_use]
+    pub fn with_row_group_bytes(mut self, bytes: NonZeroUsize) -> Self {
+        self.row_group_bytes = bytes;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressions_have_names() {
+        for (text, expected) in [
+            ("zstd", Some("zstd:3")),
+            ("ZSTD:1", Some("zstd:1")),
+            ("zstd:22", Some("zstd:22")),
+            ("snappy", Some("snappy")),
+            ("none", Some("none")),
+            ("zstd:0", None),
+            ("zstd:", None),
+            ("zstd:-1", None),
+            ("snappy:1", None),
+            ("gzip", None),
+            ("", None),
+        ] {
+            let parsed = text.parse::<Compression>();
+            assert_eq!(
+                parsed.as_ref().ok().map(ToString::to_string).as_deref(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Where a file's rows come from, for its footer.
+
+use jiff::Timestamp;
+
+/// What a file says of its own origin, as key and value texts in its footer.
+///
+/// | key | value |
+/// |---|---|
+/// | `arcgis:source` | the layer's address, without secrets |
+/// | `arcgis:layer`, `arcgis:layer_id` | its name and number |
+/// | `arcgis:query` | the parameters of the query that choose rows and columns |
+/// | `arcgis:spatial_reference` | what the service calls the CRS |
+/// | `arcgis:rows` | the number of rows |
+/// | `arcgis:proof` | how it is known that they are all |
+/// | `arcgis:copyright` | the layer's copyright text |
+/// | `arcgis:retrieved` | when the export began, RFC 3339 in UTC |
+/// | `arcgis:tool` | this library and its version |
+///
+/// What is not known is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Provenance {
+    /// The layer's address, without secrets.
+    pub source: Option<String>,
+    /// The layer's name.
+    pub layer: Option<String>,
+    /// The layer's number.
+    pub layer_id: Option<i64>,
+    /// The parameters of the query that choose rows and columns.
+    pub query: Option<String>,
+    /// What the service calls the CRS.
+    pub spatial_reference: Option<String>,
+    /// How it is known that the rows are all.
+    pub proof: Option<String>,
+    /// The layer's copyright text.
+    pub copyright: Option<String>,
+    /// When the export began.
+    pub retrieved: Option<Timestamp>,
+}
+
+impl Provenance {
+    pub(crate) fn pairs(&self, rows: u64) -> impl Iterator<Item = (String, String)> {
+        let tool = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"));
+        [
+            ("source", self.source.clone()),
+            ("layer", self.layer.clone()),
+            ("layer_id", self.layer_id.map(|id| id.to_string())),
+            ("query", self.query.clone()),
+            ("spatial_reference", self.spatial_reference.clone()),
+            ("rows", Some(rows.to_string())),
+            ("proof", self.proof.clone()),
+            ("copyright", self.copyright.clone()),
+            ("retrieved", self.retrieved.map(|time| time.to_string())),
+            ("tool", Some(tool.to_owned())),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((format!("arcgis:{key}"), value?)))
+    }
+}
