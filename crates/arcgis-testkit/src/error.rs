@@ -3,11 +3,12 @@ use std::net::SocketAddr;
 /// What can go wrong while a test service is put together or changed.
 ///
 /// Nothing here concerns answers to clients: what a client does wrong becomes an ArcGIS error body, as on a real server.
+/// A message does not repeat that of its source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The address could not be listened on: choose another port, or port 0 for a free one.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Bind {
         /// The address that was asked for.
         address: SocketAddr,
@@ -15,10 +16,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The service's thread or its runtime could not be started.
-    #[error("cannot start the service's thread: {0}")]
+    #[error("cannot start the service's thread")]
     Start(#[source] std::io::Error),
     /// The certificates of a TLS service could not be made, for example for a name that is no host name.
-    #[error("cannot make the TLS certificates: {0}")]
+    #[error("cannot make the TLS certificates")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Two services would have the same address.
     #[error("there are two services named {0:?}")]
@@ -54,7 +55,7 @@ pub enum Error {
         value: String,
     },
     /// A layer definition or a row could not be read.
-    #[error("layer {layer:?}, line {line}: {source}")]
+    #[error("layer {layer:?}, line {line} is not the JSON that was expected")]
     Json {
         /// The layer being read.
         layer: String,
@@ -74,7 +75,7 @@ pub enum Error {
         member: &'static str,
     },
     /// Compressed layer data could not be unpacked.
-    #[error("cannot unpack layer data: {0}")]
+    #[error("cannot unpack layer data")]
     Unpack(#[source] std::io::Error),
 }
 
