@@ -131,6 +131,9 @@ pub struct PageFacts {
     pub bbox: Bbox,
     /// Rows without geometry, or with an empty one.
     pub without_geometry: usize,
+    /// Rows whose geometry lost something that has no meaning: positions without x or y, rings without
+    /// area, paths of one position.
+    pub repaired: usize,
     /// The reference in which the page says its coordinates are.
     pub spatial_reference: Option<SpatialReference>,
     /// Columns that no row of the page had, by their place in the layout.
@@ -146,6 +149,7 @@ impl Default for PageFacts {
             exceeded: false,
             bbox: Bbox::EMPTY,
             without_geometry: 0,
+            repaired: 0,
             spatial_reference: None,
             absent: Vec::new(),
         }

@@ -1,11 +1,15 @@
 //! From the bytes of a page to a sink, in one pass.
 
+mod json;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arcgis_auth_core::ServiceError;
 
 use crate::layout::Layout;
 use crate::sink::SinkError;
+
+pub use json::{AnswerHeader, decode_json, read_header};
 
 /// What a decoder works with beside the bytes.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,11 @@
+//! Esri JSON.
+
+mod columns;
+mod geometry;
+mod header;
+mod number;
+mod page;
+mod scanner;
+
+pub use header::{AnswerHeader, read_header};
+pub use page::decode_json;

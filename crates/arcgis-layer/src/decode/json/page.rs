@@ -1,0 +1,444 @@
+//! A query answer in Esri JSON, from its bytes to a sink.
+
+use arcgis_auth_core::ServiceError;
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::columns::{Columns, Target};
+use super::geometry::{Flags, GeometryReader, Shape, refuse};
+use super::number::Number;
+use super::scanner::{Scalar, Scanner};
+use crate::decode::{DecodeContext, DecodeError};
+use crate::sink::{FeatureSink, PageFacts, SinkError, ValueRef};
+use crate::spatial_reference::SpatialReference;
+
+/// Decodes one page, a query's answer in Esri JSON (`f=json`), into a sink.
+///
+/// One pass over the bytes; rows cost no memory of their own. What comes before and after `features` may
+/// come in any order.
+///
+/// - **Keys** match their column exactly, else in any case if one column alone matches so and the first row
+///   does not have its exact name too. Of several values for one column the first counts. Other keys are
+///   passed over; a column without a value is null.
+/// - **Values** that are objects or arrays are passed as their JSON text. Bare `NaN` and `Infinity` are numbers.
+///   The object id may be a number or digits in text, and is passed as an integer.
+/// - **Geometry** has the ordinates of the layout, whatever the answer has: further numbers are left out, missing ones
+///   are NaN. Of three numbers the third is z, unless `hasM` is said without `hasZ`; the geometry's own
+///   flags count before the answer's, and those before the layout's. Rings are closed and
+///   assigned. Positions whose x or y is null or not finite, rings without area and paths of one position are left
+///   out and counted ([`PageFacts::repaired`]).
+/// - **`error`** at the top level, also behind the features, is [`DecodeError::Service`], with the URL left empty.
+///
+/// # Errors
+///
+/// [`DecodeError`]. An answer without `features` is malformed, never an empty page. The sink may have been given rows
+/// by then: drop it.
+///
+/// ```
+/// use arcgis_layer::{DecodeContext, Field, FieldType, FeatureCollector, Layout, PageSink, decode_json};
+///
+/// let layout = Layout::new([
+///     Field::new("OBJECTID", FieldType::Oid),
+///     Field::new("NAME", FieldType::String),
+/// ])
+/// .with_object_id("OBJECTID");
+/// let body = br#"{"features":[{"attributes":{"OBJECTID":7,"NAME":"Cairo"}}]}"#;
+///
+/// let mut page = FeatureCollector::new(layout.clone()).page(1);
+/// let facts = decode_json(body, &DecodeContext::new(&layout), &mut page)?;
+/// assert_eq!(facts.ids, [7]);
+/// assert_eq!(page.into_features(&facts)[0].get("NAME").unwrap().as_str(), Some("Cairo"));
+/// # Ok::<(), arcgis_layer::DecodeError>(())
+/// ```
+pub fn decode_json<S: FeatureSink>(
+    body: &[u8],
+    context: &DecodeContext<'_>,
+    sink: &mut S,
+) -> Result<PageFacts, DecodeError> {
+    context.check()?;
+    let page = Page {
+        scanner: Scanner::new(body)?,
+        context,
+        sink,
+        facts: PageFacts::default(),
+        flags: Flags::default(),
+        columns: Columns::new(context.layout),
+        geometry: GeometryReader::default(),
+        geometry_reference: None,
+        scratch: String::new(),
+    };
+    page.read()
+}
+
+/// The members that a reader of answers acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Member {
+    Features,
+    SpatialReference,
+    HasZ,
+    HasM,
+    Exceeded,
+    Transform,
+    Error,
+    Attributes,
+    Geometry,
+    Other,
+}
+
+impl Member {
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "features" => Self::Features,
+            "spatialReference" => Self::SpatialReference,
+            "hasZ" => Self::HasZ,
+            "hasM" => Self::HasM,
+            "exceededTransferLimit" => Self::Exceeded,
+            "transform" => Self::Transform,
+            "error" => Self::Error,
+            "attributes" => Self::Attributes,
+            "geometry" => Self::Geometry,
+            _ => Self::Other,
+        }
+    }
+}
+
+struct Page<'a, 'c, S> {
+    scanner: Scanner<'a>,
+    context: &'c DecodeContext<'c>,
+    sink: &'c mut S,
+    facts: PageFacts,
+    flags: Flags,
+    columns: Columns<'a, 'c>,
+    geometry: GeometryReader<'a>,
+    /// The first reference that a geometry named itself.
+    geometry_reference: Option<(&'a str, SpatialReference)>,
+    scratch: String,
+}
+
+impl<'a, S: FeatureSink> Page<'a, '_, S> {
+    fn read(mut self) -> Result<PageFacts, DecodeError> {
+        let mut features = false;
+        let mut more = self.scanner.open(b'{')?;
+        while more {
+            let key = self.scanner.key()?;
+            match Member::of(key.decode(&mut self.scratch)) {
+                Member::Features if features => {
+                    return Err(self.scanner.error("a second features member"));
+                }
+                Member::Features => {
+                    features = true;
+                    self.features()?;
+                }
+                Member::SpatialReference => {
+                    let raw = self.scanner.raw()?;
+                    self.facts.spatial_reference = spatial_reference(raw);
+                }
+                Member::HasZ => self.flags.z = Some(self.scanner.flag()?),
+                Member::HasM => self.flags.m = Some(self.scanner.flag()?),
+                Member::Exceeded => self.facts.exceeded = self.scanner.flag()?,
+                Member::Transform => self.transform()?,
+                Member::Error => {
+                    if let Some(error) = service_error(self.scanner.raw()?) {
+                        return Err(DecodeError::Service(error));
+                    }
+                }
+                Member::Attributes | Member::Geometry | Member::Other => self.scanner.skip()?,
+            }
+            more = self.scanner.more(b'{')?;
+        }
+        if !self.scanner.at_end() {
+            return Err(self.scanner.error("there is more behind the end of the answer"));
+        }
+        if !features {
+            return Err(self.scanner.error("the answer has no features member"));
+        }
+        self.facts.absent = self.columns.absent();
+        if let Some((_, own)) = self.geometry_reference {
+            match &self.facts.spatial_reference {
+                Some(reference) if reference.contradicts(&own) => {
+                    return Err(refuse(
+                        0,
+                        format!("it is in the reference {own}, but the answer is in {reference}"),
+                    ));
+                }
+                Some(_) => {}
+                None => self.facts.spatial_reference = Some(own),
+            }
+        }
+        Ok(self.facts)
+    }
+
+    fn transform(&mut self) -> Result<(), DecodeError> {
+        if !self.scanner.null()? {
+            let error = self
+                .scanner
+                .error("the coordinates are quantized, which nobody asked for");
+            self.scanner.skip()?;
+            if self.context.layout.geometry.is_some() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn features(&mut self) -> Result<(), DecodeError> {
+        let mut more = self.scanner.open(b'[')?;
+        while more {
+            self.context.check()?;
+            self.scanner.peek()?;
+            let start = self.scanner.at();
+            self.feature()?;
+            if self.context.layout.fingerprint {
+                let text = self.scanner.since(start);
+                self.facts.fingerprints.push(xxh3_64(text.as_bytes()));
+            }
+            self.facts.rows += 1;
+            more = self.scanner.more(b'[')?;
+        }
+        Ok(())
+    }
+
+    fn feature(&mut self) -> Result<(), DecodeError> {
+        let row = self.facts.rows;
+        self.columns.begin_row();
+        let ids = self.facts.ids.len();
+        let mut geometry = false;
+        let mut located = false;
+        let mut more = self.scanner.open(b'{')?;
+        while more {
+            let key = self.scanner.key()?;
+            match Member::of(key.decode(&mut self.scratch)) {
+                Member::Attributes => self.attributes(row)?,
+                Member::Geometry if self.context.layout.geometry.is_some() && !geometry => {
+                    geometry = true;
+                    located = self.geometry(row)?;
+                }
+                _ => self.scanner.skip()?,
+            }
+            more = self.scanner.more(b'{')?;
+        }
+        for column in self.columns.missing() {
+            self.sink
+                .attribute(column, ValueRef::Null)
+                .map_err(|source| DecodeError::Sink { row, source })?;
+        }
+        if self.context.layout.object_id.is_some() && self.facts.ids.len() == ids {
+            return Err(DecodeError::ObjectId {
+                row,
+                problem: "it is not among the attributes".to_owned(),
+            });
+        }
+        if self.context.layout.geometry.is_some() && !located {
+            self.facts.without_geometry += 1;
+        }
+        self.sink
+            .end_row()
+            .map_err(|source| DecodeError::Sink { row, source })
+    }
+
+    fn attributes(&mut self, row: usize) -> Result<(), DecodeError> {
+        if self.scanner.null()? {
+            return Ok(());
+        }
+        self.columns.begin_attributes(self.scanner)?;
+        let id_column = self
+            .context
+            .layout
+            .object_id
+            .as_ref()
+            .and_then(|id| id.column);
+        let mut more = self.scanner.open(b'{')?;
+        while more {
+            match self.columns.key(&mut self.scanner)? {
+                Target::Skip => self.scanner.skip()?,
+                Target::HiddenId => {
+                    self.object_id(row)?;
+                }
+                Target::Column(column) if Some(column) == id_column => {
+                    let id = self.object_id(row)?;
+                    self.sink
+                        .attribute(column, ValueRef::Int(id))
+                        .map_err(|source| DecodeError::Sink { row, source })?;
+                }
+                Target::Column(column) => {
+                    self.attribute(column)
+                        .map_err(|error| error.in_row(row))?;
+                }
+            }
+            more = self.scanner.more(b'{')?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn attribute(&mut self, column: usize) -> Result<(), Fault> {
+        let value = match self.scanner.peek()? {
+            b'{' | b'[' => ValueRef::Str(self.scanner.raw()?),
+            _ => match self.scanner.scalar()? {
+                Scalar::Null => ValueRef::Null,
+                Scalar::Bool(value) => ValueRef::Bool(value),
+                Scalar::Number(Number::Int(value)) => ValueRef::Int(value),
+                Scalar::Number(Number::Float(value)) => ValueRef::Float(value),
+                Scalar::Text(text) => ValueRef::Str(text.decode(&mut self.scratch)),
+            },
+        };
+        Ok(self.sink.attribute(column, value)?)
+    }
+
+    fn object_id(&mut self, row: usize) -> Result<i64, DecodeError> {
+        let problem = match self.scanner.peek()? {
+            b'{' | b'[' => {
+                self.scanner.skip()?;
+                "it is no number".to_owned()
+            }
+            _ => match self.scanner.scalar()? {
+                Scalar::Number(Number::Int(id)) => return Ok(self.identified(id)),
+                Scalar::Number(Number::Float(number)) => {
+                    if let Some(id) = whole(number) {
+                        return Ok(self.identified(id));
+                    }
+                    format!("it is {number}")
+                }
+                Scalar::Text(text) => {
+                    let text = text.decode(&mut self.scratch).trim();
+                    if let Ok(id) = text.parse() {
+                        return Ok(self.identified(id));
+                    }
+                    format!("it is '{}'", text.chars().take(60).collect::<String>())
+                }
+                Scalar::Null => "it is null".to_owned(),
+                Scalar::Bool(flag) => format!("it is {flag}"),
+            },
+        };
+        Err(DecodeError::ObjectId { row, problem })
+    }
+
+    fn identified(&mut self, id: i64) -> i64 {
+        self.facts.ids.push(id);
+        id
+    }
+
+    /// Passes a geometry; false if it is null or empty.
+    fn geometry(&mut self, row: usize) -> Result<bool, DecodeError> {
+        let Some(layout) = &self.context.layout.geometry else {
+            return Ok(false);
+        };
+        let shape = self
+            .geometry
+            .read(&mut self.scanner, layout, self.flags, row)?;
+        if let Some(raw) = self.geometry.spatial_reference {
+            self.geometry_reference(raw, row)?;
+        }
+        let Shape::Of(kind) = shape else {
+            return Ok(false);
+        };
+        self.facts.repaired += usize::from(self.geometry.repaired);
+        let geometry = self.geometry.geometry(kind);
+        let bbox = &mut self.facts.bbox;
+        for position in geometry.coords.chunks_exact(geometry.dims.size()) {
+            if let &[x, y, ..] = position {
+                bbox.add(x, y);
+            }
+        }
+        let located = !geometry.is_empty();
+        self.sink
+            .geometry(geometry)
+            .map_err(|source| DecodeError::Sink { row, source })?;
+        Ok(located)
+    }
+
+    /// Geometries that name a reference have to agree.
+    fn geometry_reference(&mut self, raw: &'a str, row: usize) -> Result<(), DecodeError> {
+        match &self.geometry_reference {
+            Some((first, _)) if *first == raw => {}
+            Some((_, first)) => {
+                if let Some(own) = spatial_reference(raw).filter(|own| own.contradicts(first)) {
+                    return Err(refuse(
+                        row,
+                        format!("it is in the reference {own}, but an earlier row is in {first}"),
+                    ));
+                }
+            }
+            None => {
+                if let Some(own) = spatial_reference(raw) {
+                    self.geometry_reference = Some((raw, own));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error whose row is not known where it happens.
+enum Fault {
+    Decode(DecodeError),
+    Sink(SinkError),
+}
+
+impl Fault {
+    #[cold]
+    fn in_row(self, row: usize) -> DecodeError {
+        match self {
+            Self::Decode(error) => error,
+            Self::Sink(source) => DecodeError::Sink { row, source },
+        }
+    }
+}
+
+impl From<DecodeError> for Fault {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<SinkError> for Fault {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+/// The integer that a float is, if it is one and exact.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+}
+
+/// A spatial reference from its JSON; `None` if it says nothing.
+pub(super) fn spatial_reference(raw: &str) -> Option<SpatialReference> {
+    let value: Value = serde_json::from_str(raw).ok()?;
+    Some(SpatialReference::from_json(&value)).filter(|reference| !reference.is_empty())
+}
+
+/// The error that an `error` member is; `None` if it says that there is none.
+pub(super) fn service_error(raw: &str) -> Option<ServiceError> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let number = |value: &Value| match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let error = match serde_json::from_str(raw) {
+        Ok(Value::Null | Value::Bool(false)) => return None,
+        Ok(error) => error,
+        // Valid for the scanner, not for the standard: the text is still the best there is.
+        Err(_) => Value::String(raw.chars().take(500).collect()),
+    };
+    let code = error.get("code").unwrap_or(&error);
+    let message = error
+        .get("message")
+        .and_then(text)
+        .filter(|message| !message.trim().is_empty())
+        .or_else(|| error.get("error_description").and_then(text))
+        .or_else(|| error.as_str().map(str::to_owned))
+        .unwrap_or_else(|| "Unknown error".to_owned());
+    let details = match error.get("details").or_else(|| error.get("messages")) {
+        Some(Value::Array(details)) => details.iter().filter_map(text).collect(),
+        Some(Value::String(detail)) => vec![detail.clone()],
+        _ => Vec::new(),
+    };
+    Some(ServiceError::new(200, number(code).unwrap_or(-1), message, "").with_details(details))
+}
