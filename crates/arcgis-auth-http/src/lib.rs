@@ -21,6 +21,9 @@ mod hyper_transport;
 #[cfg(feature = "hyper")]
 mod tls;
 
+#[cfg(test)]
+mod scripted;
+
 pub use client::ArcGisClient;
 pub use client_builder::ArcGisClientBuilder;
 pub use discovery::TokenEndpoint;
