@@ -42,15 +42,6 @@ pub enum Error {
     #[error("the saved answer cannot be used: {0}")]
     Answer(#[source] arcgis_layer::DecodeError),
 
-    /// A saved answer holds only some of the rows: the server said that there are more.
-    #[error(
-        "the saved answer holds only the first {rows} rows: the server had more (exceededTransferLimit)"
-    )]
-    Partial {
-        /// The rows that it holds.
-        rows: usize,
-    },
-
     /// The thread that writes ended too early.
     #[error("the writer stopped before its work was done")]
     WriterStopped,

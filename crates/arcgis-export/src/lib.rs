@@ -1,31 +1,50 @@
 #![doc = include_str!("../README.md")]
 
+mod assembly;
 mod batches;
 mod calendar;
 mod columns;
+mod convert;
 mod crs;
 mod destination;
 mod error;
+mod event;
 mod geometry_summary;
 mod geoparquet;
+mod job;
+mod note;
 mod options;
 mod page;
 mod provenance;
+mod report;
 mod schema;
 mod spool;
+mod table;
 mod wkb;
 
+pub use convert::Conversion;
 pub use crs::{
     Authority, CrsKind, ResolvedCrs, SpatialReferenceCodes, UnknownCrs, crs_table_versions,
     projjson, resolve_crs,
 };
 pub use destination::{Committed, Destination, LocalFile, Output};
 pub use error::Error;
+pub use event::ExportEvent;
 pub use geometry_summary::GeometrySummary;
 pub use geoparquet::{GeoParquetWriter, RowGroup};
+pub use job::LayerExport;
+pub use note::Note;
 pub use options::{Compression, ParseCompressionError, WriterOptions, ZstdLevel};
 pub use page::{ArrowPage, ArrowSink, Misfits, PageBatch};
 pub use provenance::Provenance;
+pub use report::{ColumnReport, FetchReport, GeometryReport, MisfitReport, ProofReport, Report};
 pub use schema::{DateZone, ExportSchema};
 pub use spool::{DirectSpool, Spool};
+pub use table::Table;
 pub use wkb::GeometryError;
+
+// Types of other crates that stand in this crate's signatures.
+pub use arcgis_layer;
+pub use arrow_array;
+pub use arrow_schema;
+pub use jiff::Timestamp;

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 /// |---|---|
 /// | `arcgis:source` | the layer's address, without secrets |
 /// | `arcgis:layer`, `arcgis:layer_id` | its name and number |
-/// | `arcgis:query` | the parameters of the query that choose rows and columns |
+/// | `arcgis:query` | the address that asks for the rows, without order and offset |
+/// | `arcgis:limit` | the most rows that were wanted |
 /// | `arcgis:spatial_reference` | what the service calls the CRS |
 /// | `arcgis:rows` | the number of rows |
 /// | `arcgis:proof` | how it is known that they are all |
@@ -26,8 +27,10 @@ pub struct Provenance {
     pub layer: Option<String>,
     /// The layer's number.
     pub layer_id: Option<i64>,
-    /// The parameters of the query that choose rows and columns.
+    /// The address that asks for the rows, without secrets.
     pub query: Option<String>,
+    /// The most rows that were wanted.
+    pub limit: Option<u64>,
     /// What the service calls the CRS.
     pub spatial_reference: Option<String>,
     /// How it is known that the rows are all.
@@ -46,6 +49,7 @@ impl Provenance {
             ("layer", self.layer.clone()),
             ("layer_id", self.layer_id.map(|id| id.to_string())),
             ("query", self.query.clone()),
+            ("limit", self.limit.map(|rows| rows.to_string())),
             ("spatial_reference", self.spatial_reference.clone()),
             ("rows", Some(rows.to_string())),
             ("proof", self.proof.clone()),

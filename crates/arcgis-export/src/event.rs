@@ -1,0 +1,75 @@
+//! What happens during an export, for those who watch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arcgis_layer::{Completion, FetchStats, Strategy};
+
+use crate::geoparquet::RowGroup;
+use crate::note::Note;
+use crate::report::Report;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ExportEvent {
+    /// It is decided how to fetch.
+    Planned {
+        /// Rows to come.
+        rows: u64,
+        /// Pages to come, if the server does as it says.
+        pages: u64,
+        /// Rows per page.
+        page_size: u32,
+        /// How rows are asked for.
+        strategy: Strategy,
+        /// Why so.
+        reason: String,
+    },
+    /// A page was judged and taken.
+    Page {
+        /// Its rows.
+        rows: u64,
+        /// The size of the answers that it came in, after decompression.
+        bytes: u64,
+        /// What the fetch has cost so far.
+        stats: FetchStats,
+    },
+    /// Requests were sent again.
+    Retried {
+        /// How many since the last such event.
+        times: u64,
+    },
+    /// Something that is worth a word. It is in the report too.
+    Noted(Note),
+    /// A row group was written.
+    RowGroup(RowGroup),
+    /// Every row has come once.
+    Verified(Completion),
+    /// The output is in its place.
+    Finished(Box<Report>),
+}
+
+type Observe = dyn Fn(&ExportEvent) + Send + Sync;
+
+/// Watches an export. It is called from several threads, and should return soon.
+#[derive(Clone, Default)]
+pub(crate) struct Observer(Option<Arc<Observe>>);
+
+impl Observer {
+    pub(crate) fn new(observe: impl Fn(&ExportEvent) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observe)))
+    }
+
+    pub(crate) fn tell(&self, event: &ExportEvent) {
+        if let Some(observe) = &self.0 {
+            observe(event);
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Some" } else { "None" })
+    }
+}

@@ -1,0 +1,387 @@
+//! The export of a layer: query, plan, pages, columns, file, report.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arcgis_layer::arcgis_auth_core::redact_url;
+use arcgis_layer::{
+    Completion, FetchOptions, FetchStats, Layer, LayerInfo, PageFacts, Pages, Query, ResolvedQuery,
+};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::assembly::Assembly;
+use crate::destination::{Committed, Destination, Output};
+use crate::error::Error;
+use crate::event::{ExportEvent, Observer};
+use crate::geometry_summary::GeometrySummary;
+use crate::geoparquet::RowGroup;
+use crate::note::Note;
+use crate::options::WriterOptions;
+use crate::page::{ArrowPage, ArrowSink, PageBatch};
+use crate::provenance::Provenance;
+use crate::report::{FetchReport, ProofReport, Report, Tally, spatial_reference};
+use crate::schema::{DateZone, ExportSchema};
+use crate::table::{Table, whole};
+
+/// Pages that wait for the writer: what bounds memory is the fetch window.
+const WAITING_PAGES: usize = 2;
+
+/// The export of one layer, to a file or into memory.
+///
+/// Every row comes once, or the export fails and leaves nothing; the [`Report`] says how that is known.
+/// It runs on a tokio runtime. Dropping the future stops requests and threads and removes what was
+/// written so far.
+///
+/// ```no_run
+/// # async fn example(layer: arcgis_layer::Layer) -> Result<(), arcgis_export::Error> {
+/// use arcgis_export::{LayerExport, LocalFile};
+/// use arcgis_layer::Query;
+///
+/// let report = LayerExport::new(layer)
+///     .with_query(Query::new().with_where("POP_MAX > 1000000"))
+///     .to(LocalFile::new("cities.parquet"))
+///     .await?;
+/// println!("{} rows", report.rows);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct LayerExport {
+    layer: Layer,
+    query: Query,
+    fetch: FetchOptions,
+    writer: WriterOptions,
+    lenient: bool,
+    observer: Observer,
+}
+
+impl LayerExport {
+    /// All rows of a layer, with all fields and geometry, in the layer's own reference system.
+    pub fn new(layer: Layer) -> Self {
+        Self {
+            layer,
+            query: Query::new(),
+            fetch: FetchOptions::default(),
+            writer: WriterOptions::default(),
+            lenient: false,
+            observer: Observer::default(),
+        }
+    }
+
+    /// Sets what to export.
+    pub fn with_query(mut self, query: Query) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// Sets how to fetch.
+    pub fn with_fetch(mut self, options: FetchOptions) -> Self {
+        self.fetch = options;
+        self
+    }
+
+    /// Sets how to write files.
+    pub fn with_writer(mut self, options: WriterOptions) -> Self {
+        self.writer = options;
+        self
+    }
+
+    /// Whether a value that does not fit its column becomes null, and is counted in the report,
+    /// instead of an error. Default: no.
+    pub fn with_lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
+
+    /// Sets who watches. Called from several threads; it should return soon.
+    pub fn with_observer(mut self, observe: impl Fn(&ExportEvent) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observe);
+        self
+    }
+
+    /// Writes the rows as GeoParquet (or as plain Parquet, if there is no geometry).
+    ///
+    /// # Errors
+    ///
+    /// Before anything is fetched: [`Error::Layer`] if the query does not fit the layer,
+    /// [`Error::Exists`] and [`Error::Unwritable`]. Later any [`Error`]; then nothing stands under the
+    /// destination's name, or what stood there before.
+    pub async fn to(self, destination: impl Destination) -> Result<Report, Error> {
+        let started = Instant::now();
+        let resolved = self.resolve()?;
+        let output = blocking(move || destination.open()).await??;
+        let mut run = self.start(resolved, started).await?;
+        let (pages, writer) = run.writer(output);
+        loop {
+            let page = match run.next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) => {
+                    // The writer ends when nothing can come any more; it leaves nothing behind.
+                    drop(pages);
+                    let _ = writer.await;
+                    return Err(error);
+                }
+            };
+            if pages
+                .send(Message::Page(page.position, page.batch))
+                .await
+                .is_err()
+            {
+                // It ends early only with an error of its own.
+                return Err(match finished(writer).await {
+                    Ok(_) => Error::WriterStopped,
+                    Err(error) => error,
+                });
+            }
+        }
+        let finish = Message::Finish(run.tally.geometry.clone(), Box::new(run.provenance()));
+        if pages.send(finish).await.is_err() {
+            tracing::debug!("the writer stopped before the last page");
+        }
+        drop(pages);
+        let (committed, groups) = finished(writer).await?;
+        let report = run.report().in_file(committed, &groups);
+        run.observer
+            .tell(&ExportEvent::Finished(Box::new(report.clone())));
+        Ok(report)
+    }
+
+    /// Puts the rows into memory, as one table.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayerExport::to`].
+    pub async fn into_table(self) -> Result<Table, Error> {
+        let started = Instant::now();
+        let resolved = self.resolve()?;
+        let mut run = self.start(resolved, started).await?;
+        let mut pages = Vec::new();
+        while let Some(page) = run.next().await? {
+            pages.push(page.batch.batch);
+        }
+        let schema = run.schema.clone();
+        let batch = blocking(move || whole(&schema, pages)).await??;
+        let report = run.report();
+        run.observer
+            .tell(&ExportEvent::Finished(Box::new(report.clone())));
+        Ok(Table {
+            batch,
+            crs: run.schema.crs().cloned(),
+            report,
+        })
+    }
+
+    fn resolve(&self) -> Result<ResolvedQuery, Error> {
+        Ok(self
+            .query
+            .resolve(self.layer.info())
+            .map_err(arcgis_layer::Error::from)?)
+    }
+
+    async fn start(self, query: ResolvedQuery, started: Instant) -> Result<Run, Error> {
+        let retrieved = Timestamp::now();
+        let info = self.layer.info();
+        let dates = if info.dates_in_unknown_time_zone {
+            DateZone::Unknown
+        } else {
+            DateZone::Utc
+        };
+        let schema = ExportSchema::new(query.layout(), dates);
+        let plan = self.layer.plan(&query, &self.fetch).await?;
+        self.observer.tell(&ExportEvent::Planned {
+            rows: plan.rows(),
+            pages: plan.pages(),
+            page_size: plan.page_size(),
+            strategy: plan.strategy(),
+            reason: plan.reason().to_owned(),
+        });
+        let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
+        Ok(Run {
+            tally: Tally::new(&schema, started),
+            schema,
+            pages: self.layer.pages(plan, sink),
+            layer: self.layer,
+            query,
+            retrieved,
+            seen: FetchStats::default(),
+            completion: None,
+            notes: Vec::new(),
+            writer: self.writer,
+            observer: self.observer,
+        })
+    }
+}
+
+/// An export that is under way.
+struct Run {
+    layer: Layer,
+    query: ResolvedQuery,
+    schema: ExportSchema,
+    pages: Pages<ArrowSink>,
+    tally: Tally,
+    retrieved: Timestamp,
+    seen: FetchStats,
+    completion: Option<Completion>,
+    notes: Vec<Note>,
+    writer: WriterOptions,
+    observer: Observer,
+}
+
+struct Page {
+    position: u64,
+    batch: PageBatch,
+}
+
+/// What the writer is told. The end of messages without a `Finish` means that there will be no file.
+enum Message {
+    Page(u64, PageBatch),
+    Finish(GeometrySummary, Box<Provenance>),
+}
+
+type Written = (Committed, Vec<RowGroup>);
+
+impl Run {
+    /// The next page, or `None` when all are there and proven to be all.
+    async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let Some(accepted) = self.pages.next().await? else {
+            self.complete();
+            return Ok(None);
+        };
+        let batch = self.take(accepted.page, &accepted.facts)?;
+        let stats = self.pages.stats();
+        if stats.retries > self.seen.retries {
+            self.observer.tell(&ExportEvent::Retried {
+                times: stats.retries - self.seen.retries,
+            });
+        }
+        self.seen = stats;
+        self.observer.tell(&ExportEvent::Page {
+            rows: batch.batch.num_rows() as u64,
+            bytes: accepted.bytes,
+            stats,
+        });
+        Ok(Some(Page {
+            position: accepted.position,
+            batch,
+        }))
+    }
+
+    /// Ends the building of columns: nothing is copied, so this is no work for a thread of its own.
+    fn take(&mut self, page: ArrowPage, facts: &PageFacts) -> Result<PageBatch, Error> {
+        let batch = page.into_batch()?;
+        self.tally.add(&batch, facts);
+        Ok(batch)
+    }
+
+    fn complete(&mut self) {
+        self.seen = self.pages.stats();
+        self.notes = self.tally.notes();
+        if self.seen.corrected > 0 {
+            self.notes.push(Note::Corrected {
+                pages: self.seen.corrected,
+            });
+        }
+        for note in &self.notes {
+            self.observer.tell(&ExportEvent::Noted(note.clone()));
+        }
+        self.completion = self.pages.completion().cloned();
+        if let Some(completion) = &self.completion {
+            self.observer
+                .tell(&ExportEvent::Verified(completion.clone()));
+        }
+    }
+
+    /// Starts the thread that encodes and writes.
+    fn writer(
+        &self,
+        output: Box<dyn Output>,
+    ) -> (mpsc::Sender<Message>, JoinHandle<Result<Written, Error>>) {
+        let (sender, mut messages) = mpsc::channel(WAITING_PAGES);
+        let (schema, options) = (self.schema.clone(), self.writer.clone());
+        let observer = self.observer.clone();
+        let writer = spawn_blocking(move || {
+            let mut assembly = Assembly::new(output, &schema, &options, observer)?;
+            while let Some(message) = messages.blocking_recv() {
+                match message {
+                    Message::Page(position, page) => assembly.push(position, page)?,
+                    Message::Finish(geometry, provenance) => {
+                        return assembly.finish(&geometry, &provenance);
+                    }
+                }
+            }
+            Err(Error::WriterStopped)
+        });
+        (sender, writer)
+    }
+
+    fn info(&self) -> &Arc<LayerInfo> {
+        self.layer.info()
+    }
+
+    fn source(&self) -> String {
+        redact_url(self.layer.address().url())
+    }
+
+    /// The address that asks for the rows, with all that decides which they are and how they look.
+    fn query_url(&self) -> String {
+        let request = self.query.page_request(self.layer.address());
+        let shape = ["outFields", "returnGeometry", "outSR", "maxAllowableOffset"];
+        let mut url = self.layer.address().query_url();
+        url.query_pairs_mut()
+            .append_pair("where", self.query.where_clause())
+            .extend_pairs(self.query.filter_params())
+            .extend_pairs(
+                shape
+                    .iter()
+                    .filter_map(|name| Some((name, request.param(name)?))),
+            );
+        redact_url(&url)
+    }
+
+    fn provenance(&self) -> Provenance {
+        let info = self.info();
+        Provenance {
+            source: Some(self.source()),
+            layer: Some(info.name.clone()),
+            layer_id: Some(info.id),
+            query: Some(self.query_url()),
+            limit: self.query.limit(),
+            spatial_reference: self
+                .schema
+                .geometry_name()
+                .map(|_| spatial_reference(&self.schema)),
+            proof: self
+                .completion
+                .as_ref()
+                .map(|completion| completion.proof.name().to_owned()),
+            copyright: info
+                .copyright_text
+                .clone()
+                .filter(|text| !text.trim().is_empty()),
+            retrieved: Some(self.retrieved),
+        }
+    }
+
+    fn report(&self) -> Report {
+        let mut report = self.tally.report(self.notes.clone());
+        report.source = Some(self.source());
+        report.layer = Some(self.info().name.clone());
+        report.proof = self.completion.as_ref().map(ProofReport::from);
+        report.fetch = Some(FetchReport::from((self.pages.plan(), self.seen)));
+        report
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.map_err(|_| Error::WriterStopped)
+}
+
+async fn finished(writer: JoinHandle<Result<Written, Error>>) -> Result<Written, Error> {
+    writer.await.map_err(|_| Error::WriterStopped)?
+}
