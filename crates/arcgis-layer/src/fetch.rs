@@ -1,6 +1,6 @@
 //! One slot of a plan: ask, decode, judge, and ask again until its rows are there or certainly are not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,6 +60,8 @@ pub(crate) struct Slot<P> {
     pub(crate) facts: PageFacts,
     /// Wanted ids that the server does not give.
     pub(crate) missing: Vec<i64>,
+    /// Rows that came in more than one answer, by their fingerprints.
+    pub(crate) repeated: u64,
     /// The size of the answers.
     pub(crate) bytes: u64,
 }
@@ -112,7 +114,11 @@ impl<P> Gathered<P> {
         let place = self.pages.len();
         let first = i64::try_from(self.taken.len()).unwrap_or(i64::MAX);
         let rows = answer.facts.rows.min(most);
-        self.taken.extend((0..rows).zip(first..).map(|(row, number)| (number, (place, row))));
+        self.taken.extend(
+            (0..rows)
+                .zip(first..)
+                .map(|(row, number)| (number, (place, row))),
+        );
         self.keep(answer);
         rows
     }
@@ -235,7 +241,10 @@ impl<S: PageSink> Fetcher<S> {
             let chunk: Vec<i64> = wanted.keys().take(size).copied().collect();
             let last = chunk.last().copied().unwrap_or(first);
             let within = crate::literal::object_id_range(&column.name, first, last);
-            let request = self.plan.query.page_request_within(self.layer.address(), &within);
+            let request = self
+                .plan
+                .query
+                .page_request_within(self.layer.address(), &within);
             let rows = chunk.len() as u64;
             let answer = match self.ask(self.ordered(request), rows).await? {
                 Asked::Answer(answer) => answer,
@@ -309,30 +318,38 @@ impl<S: PageSink> Fetcher<S> {
             bytes,
         } = gathered;
         let merged = merge(&facts, &taken);
+        let repeated = repeated(&facts);
         if taken.is_empty() {
             return Ok(Slot {
                 page: None,
                 facts: merged,
                 missing,
+                repeated,
                 bytes,
             });
         }
         let rows: Vec<(usize, usize)> = taken.into_values().collect();
         let whole = facts.len() == 1
             && facts.first().is_some_and(|facts| facts.rows == rows.len())
-            && rows.iter().enumerate().all(|(place, row)| *row == (0, place));
+            && rows
+                .iter()
+                .enumerate()
+                .all(|(place, row)| *row == (0, place));
         let page = if whole {
             facts.clear();
             pages.pop()
         } else {
             let this = Arc::clone(self);
-            let selected = self.blocking(move || this.sink.select(pages, &rows)).await?;
+            let selected = self
+                .blocking(move || this.sink.select(pages, &rows))
+                .await?;
             Some(selected.map_err(|source| self.unusable(DecodeError::Sink { row: 0, source }))?)
         };
         Ok(Slot {
             page,
             facts: merged,
             missing,
+            repeated,
             bytes,
         })
     }
@@ -387,12 +404,18 @@ impl<S: PageSink> Fetcher<S> {
             let (again, about_size, wait) = match &error {
                 DecodeError::Malformed { .. } => (true, rows > 1, Duration::ZERO),
                 DecodeError::Service(service) => {
-                    match Verdict::from_error(&request, service.clone(), &HeaderMap::new()).outcome() {
+                    match Verdict::from_error(&request, service.clone(), &HeaderMap::new())
+                        .outcome()
+                    {
                         Outcome::TooBig => (true, true, Duration::ZERO),
-                        Outcome::Busy { after } => {
-                            (true, false, after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT))
+                        Outcome::Busy { after } => (
+                            true,
+                            false,
+                            after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT),
+                        ),
+                        Outcome::Transient | Outcome::TokenRefused(_) => {
+                            (true, false, Duration::ZERO)
                         }
-                        Outcome::Transient | Outcome::TokenRefused(_) => (true, false, Duration::ZERO),
                         _ => (false, false, Duration::ZERO),
                     }
                 }
@@ -408,7 +431,11 @@ impl<S: PageSink> Fetcher<S> {
                 return Err(error);
             }
             if chances == 0 {
-                return if about_size { Ok(Asked::TooBig(error)) } else { Err(error) };
+                return if about_size {
+                    Ok(Asked::TooBig(error))
+                } else {
+                    Err(error)
+                };
             }
             chances -= 1;
             add(&self.counters.refetched, 1);
@@ -419,11 +446,18 @@ impl<S: PageSink> Fetcher<S> {
     }
 
     /// No answer at all: with many rows, perhaps because of them.
-    fn unanswered(&self, error: arcgis_auth_core::Error, rows: u64) -> Result<Asked<S::Page>, Error> {
+    fn unanswered(
+        &self,
+        error: arcgis_auth_core::Error,
+        rows: u64,
+    ) -> Result<Asked<S::Page>, Error> {
         let about_size = match &error {
             arcgis_auth_core::Error::Transport(transport) => {
                 add(&self.counters.requests, u64::from(transport.attempts()));
-                add(&self.counters.retries, u64::from(transport.attempts().saturating_sub(1)));
+                add(
+                    &self.counters.retries,
+                    u64::from(transport.attempts().saturating_sub(1)),
+                );
                 matches!(
                     transport.kind(),
                     TransportErrorKind::Timeout
@@ -465,12 +499,21 @@ impl<S: PageSink> Fetcher<S> {
     }
 
     /// Runs CPU work beside the event loop. A panic in it is a failure of the fetch, not of the process.
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Failed)
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Error::Failed)
     }
 
     fn check_reference(&self, facts: &PageFacts) -> Result<(), Error> {
-        let asked = self.layout.geometry.as_ref().map(|geometry| &geometry.spatial_reference);
+        let asked = self
+            .layout
+            .geometry
+            .as_ref()
+            .map(|geometry| &geometry.spatial_reference);
         match (asked, &facts.spatial_reference) {
             (Some(asked), Some(got)) if asked.contradicts(got) && !facts.bbox.is_empty() => {
                 Err(Error::SpatialReference {
@@ -490,6 +533,24 @@ impl<S: PageSink> Fetcher<S> {
     }
 }
 
+/// Rows that an answer has in common with an earlier one. Equal rows within one answer are equal rows of the layer.
+fn repeated(all: &[PageFacts]) -> u64 {
+    if all.len() < 2 {
+        return 0;
+    }
+    let mut seen = HashSet::new();
+    let mut repeated = 0;
+    for facts in all {
+        repeated += facts
+            .fingerprints
+            .iter()
+            .filter(|print| seen.contains(*print))
+            .count() as u64;
+        seen.extend(facts.fingerprints.iter().copied());
+    }
+    repeated
+}
+
 /// The facts of the rows that were taken.
 fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) -> PageFacts {
     let mut merged = PageFacts {
@@ -500,14 +561,19 @@ fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) -> PageFacts 
         merged.bbox.merge(&facts.bbox);
         merged.without_geometry += facts.without_geometry;
         if merged.spatial_reference.is_none() {
-            merged.spatial_reference.clone_from(&facts.spatial_reference);
+            merged
+                .spatial_reference
+                .clone_from(&facts.spatial_reference);
         }
     }
     if let Some(first) = all.first() {
         merged.absent = first
             .absent
             .iter()
-            .filter(|column| all.iter().all(|facts| facts.rows == 0 || facts.absent.contains(column)))
+            .filter(|column| {
+                all.iter()
+                    .all(|facts| facts.rows == 0 || facts.absent.contains(column))
+            })
             .copied()
             .collect();
     }

@@ -32,7 +32,7 @@ impl LayerInfo {
     /// [`Error::Service`] if the server does not answer or answers with an error, [`Error::Address`] if
     /// the answer is that of a service or folder, [`Error::Answer`] if it is no object.
     pub async fn fetch(transport: &dyn Transport, address: &LayerAddress) -> Result<Self, Error> {
-        let (_, document) = service::fetch(transport, address.url()).await?;
+        let (_, mut document) = service::fetch(transport, address.url()).await?;
         let top = document.members();
         let is_layer = top.has("fields") || top.has("type") || top.has("geometryType");
         let problem = if is_layer {
@@ -51,6 +51,12 @@ impl LayerInfo {
             });
         }
         let mut info = Self::from_members(top);
+        let has_rows = matches!(info.kind, LayerKind::FeatureLayer | LayerKind::Table);
+        if has_rows && info.fields.is_empty() && info.supports_query() {
+            document.take_fields_of(&answered_fields(transport, address, &info).await?);
+            info = Self::from_members(document.members());
+        }
+        let top = document.members();
         match top.integer("id") {
             Some(id) if id != i64::from(address.id()) => {
                 tracing::warn!(%address, answered = id, "the server answers for another layer number");
@@ -93,6 +99,7 @@ impl LayerInfo {
                 "its owner does not allow queries: its capabilities are {}, without Query",
                 self.capabilities.join(", ")
             ),
+            _ if self.fields.is_empty() => "the server names none of its fields".to_owned(),
             _ => return Ok(()),
         };
         Err(Error::NotQueryable {
@@ -100,6 +107,25 @@ impl LayerInfo {
             problem,
         })
     }
+}
+
+/// The answer to a query for one row: it declares the fields too, for servers whose metadata does not.
+async fn answered_fields(
+    transport: &dyn Transport,
+    address: &LayerAddress,
+    info: &LayerInfo,
+) -> Result<Document, Error> {
+    let mut request = Request::read(address.query_url())
+        .with_param("f", "json")
+        .with_param("where", "1=1")
+        .with_param("outFields", "*")
+        .with_param("returnGeometry", "false");
+    if info.advanced.pagination != Some(false) {
+        request = request.with_param("resultRecordCount", "1");
+    }
+    let url = request.redacted_url();
+    let body = transport.send(request).await?.into_ok()?;
+    Document::parse(&url, &body).map_err(|error| Error::of_answer(&url, error))
 }
 
 impl Layer {
@@ -167,7 +193,8 @@ impl Layer {
     /// The object ids of all rows that the query selects, whatever its limit.
     ///
     /// Servers give all of them in one answer, as a rule. Where one says that there are more, or gives
-    /// fewer than it counts, the rest is asked for in ascending order until nothing new comes.
+    /// fewer than it counts, the rest is asked for in ascending order until all are there or nothing new
+    /// comes.
     ///
     /// # Errors
     ///
@@ -179,7 +206,8 @@ impl Layer {
         let ask = |request: Request| self.ids(request.with_param("returnIdsOnly", "true"));
         let first = ask(query.filter_request(&self.address)).await?;
         let (mut last, mut ids) = (first.last_if_ascending(), first.ids);
-        let mut more = first.exceeded || ids.len() < self.count(query).await?;
+        let total = self.count(query).await?;
+        let mut more = first.exceeded || ids.len() < total;
         while more {
             let request = match last {
                 Some(last) => {
@@ -196,7 +224,7 @@ impl Layer {
             let before = ids.len();
             last = next.ids.max().max(last);
             ids.extend(next.ids.iter());
-            more = ids.len() > before;
+            more = ids.len() > before && (next.exceeded || ids.len() < total);
         }
         Ok(ids)
     }
@@ -292,10 +320,15 @@ impl Layer {
                 .first()
                 .and_then(Members::of)
                 .and_then(|feature| feature.object("attributes"));
-            let value = |place| row?.get_any_case(&Statistic::result_name(place)).cloned();
-            Ok((0..statistics.len())
-                .map(|place| value(place).unwrap_or(Value::Null))
-                .collect())
+            let value = |place| {
+                let name = Statistic::result_name(place);
+                match row {
+                    Some(row) if !row.has_any_case(&name) => Err(missing(row, &name, "a value")),
+                    Some(row) => Ok(row.get_any_case(&name).cloned().unwrap_or(Value::Null)),
+                    None => Ok(Value::Null),
+                }
+            };
+            (0..statistics.len()).map(value).collect()
         })
         .await
     }

@@ -36,11 +36,15 @@ impl Ledger {
         }
     }
 
-    /// Enters a page whose rows are known by their fingerprints alone. Equal rows within one answer
-    /// are equal rows of the layer; equal rows of two answers look like one that came twice.
-    pub(crate) fn enter_fingerprints(&mut self, fingerprints: &[u64]) {
+    /// Enters a page whose rows are known by their fingerprints alone, and how many of them its answers
+    /// had in common: equal rows of two answers look like one that came twice.
+    pub(crate) fn enter_fingerprints(&mut self, fingerprints: &[u64], repeated: u64) {
         self.rows += fingerprints.len() as u64;
-        self.repeated += fingerprints.iter().filter(|print| self.fingerprints.contains(print)).count() as u64;
+        self.repeated += repeated;
+        self.repeated += fingerprints
+            .iter()
+            .filter(|print| self.fingerprints.contains(print))
+            .count() as u64;
         self.fingerprints.extend(fingerprints.iter().copied());
     }
 
@@ -52,7 +56,12 @@ impl Ledger {
         }
     }
 
-    async fn close_listed(&self, layer: &Layer, plan: &Plan, ids: &IdSet) -> Result<Completion, Error> {
+    async fn close_listed(
+        &self,
+        layer: &Layer,
+        plan: &Plan,
+        ids: &IdSet,
+    ) -> Result<Completion, Error> {
         let mut drift = Drift::default();
         let unchanged = self.missing.is_empty() && layer.count(&plan.query).await? == ids.len();
         if !unchanged {
@@ -95,7 +104,11 @@ impl Ledger {
         let count_change = i64::try_from(now).unwrap_or(i64::MAX)
             - i64::try_from(plan.matching).unwrap_or(i64::MAX);
         Ok(Completion {
-            proof: if by_id { Proof::UniqueIdsAndCount } else { Proof::FingerprintsAndCount },
+            proof: if by_id {
+                Proof::UniqueIdsAndCount
+            } else {
+                Proof::FingerprintsAndCount
+            },
             drift: Drift {
                 count_change,
                 ..Drift::default()

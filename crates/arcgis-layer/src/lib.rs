@@ -3,26 +3,32 @@
 mod address;
 mod decode;
 mod error;
+mod feature;
+mod features;
+mod fetch;
 mod field;
 mod geometry;
 mod ids;
 mod layer;
 mod layout;
+mod ledger;
 mod literal;
 mod metadata;
 mod object_ids;
+mod pages;
+mod plan;
 mod proof;
 mod query;
+mod rings;
 mod service;
 mod sink;
 mod spatial_reference;
 mod statistics;
 
-pub use address::{
-    DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind,
-};
-pub use decode::{DecodeContext, DecodeError};
+pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind};
+pub use decode::{AnswerHeader, DecodeContext, DecodeError, decode_json, read_header};
 pub use error::{Error, QueryError};
+pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
 pub use field::{CodedValue, Domain, Field, FieldType};
 pub use geometry::{Bbox, Dimensions, GeometryRef, GeometryType};
 pub use ids::IdSet;
@@ -32,6 +38,8 @@ pub use literal::{Literal, object_id_range};
 pub use metadata::{
     AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, UniqueId,
 };
+pub use pages::{AcceptedPage, FetchStats, Pages};
+pub use plan::{FetchOptions, Plan, Strategy};
 pub use proof::{Completion, Drift, Incomplete, Proof};
 pub use query::{Query, ResolvedQuery};
 pub use service::{Directory, ServiceEntry, ServiceInfo};

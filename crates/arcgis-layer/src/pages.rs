@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use crate::error::Error;
 use crate::fetch::{Fetcher, Slot};
 use crate::layer::Layer;
-use crate::plan::Plan;
 use crate::ledger::Ledger;
+use crate::plan::Plan;
 use crate::proof::Completion;
 use crate::sink::{PageFacts, PageSink};
 
@@ -155,7 +155,8 @@ impl<S: PageSink> Pages<S> {
                 return;
             }
             let (fetcher, index) = (Arc::clone(&self.fetcher), self.to_start);
-            self.tasks.spawn(async move { (index, fetcher.slot(index).await) });
+            self.tasks
+                .spawn(async move { (index, fetcher.slot(index).await) });
             self.to_start += 1;
         }
     }
@@ -167,7 +168,7 @@ impl<S: PageSink> Pages<S> {
         if self.plan.ids.is_some() {
             ledger.enter_listed(slot.facts.rows as u64, &slot.missing);
         } else if self.fetcher.layout.fingerprint {
-            ledger.enter_fingerprints(&slot.facts.fingerprints);
+            ledger.enter_fingerprints(&slot.facts.fingerprints, slot.repeated);
         } else {
             ledger.enter_ids(&slot.facts.ids);
         }

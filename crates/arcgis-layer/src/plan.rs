@@ -182,7 +182,11 @@ impl Layer {
             }
         }
         let rows = query.limit().map_or(matching, |limit| limit.min(matching));
-        let cap = self.info().max_record_count.filter(|cap| *cap > 0).unwrap_or(UNDECLARED_PAGE_SIZE);
+        let cap = self
+            .info()
+            .max_record_count
+            .filter(|cap| *cap > 0)
+            .unwrap_or(UNDECLARED_PAGE_SIZE);
         let page_size = options.page_size.map_or(cap, |size| size.get().min(cap));
         let (strategy, why) = choose(self.info(), rows, page_size, ids.is_some())?;
         reason.push_str(why);
@@ -213,7 +217,10 @@ fn choose(
         return Ok((Strategy::Offset, "the layer supports pagination"));
     }
     if has_ids {
-        return Ok((Strategy::IdRanges, "the layer does not say that it supports pagination"));
+        return Ok((
+            Strategy::IdRanges,
+            "the layer does not say that it supports pagination",
+        ));
     }
     Err(Error::NotQueryable {
         layer: info.name.clone(),
@@ -232,4 +239,3 @@ fn is_unsupported(error: &Error) -> bool {
         _ => false,
     }
 }
-

@@ -33,7 +33,9 @@ impl fmt::Display for Proof {
         f.write_str(match self {
             Self::ObjectIds => "every object id, once",
             Self::UniqueIdsAndCount => "as many rows as counted, their object ids all different",
-            Self::FingerprintsAndCount => "as many rows as counted, none of them repeated by another page",
+            Self::FingerprintsAndCount => {
+                "as many rows as counted, none of them repeated by another page"
+            }
         })
     }
 }
@@ -66,7 +68,12 @@ impl fmt::Display for Drift {
         if self.count_change != 0 {
             return write!(f, "{:+} rows by count", self.count_change);
         }
-        write!(f, "{} rows added, {} deleted", self.inserted.len(), self.deleted.len())
+        write!(
+            f,
+            "{} rows added, {} deleted",
+            self.inserted.len(),
+            self.deleted.len()
+        )
     }
 }
 

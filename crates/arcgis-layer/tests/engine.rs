@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use arcgis_auth_http::ArcGisClient;
 use arcgis_layer::{
-    Completion, Error, FeatureSink, FetchOptions, FetchStats, GeometryRef, Layer, LayerAddress, PageSink,
-    Proof, Query, SinkError, Strategy, ValueRef,
+    Completion, Error, FeatureSink, FetchOptions, FetchStats, GeometryRef, Layer, LayerAddress,
+    PageSink, Proof, Query, SinkError, Strategy, ValueRef,
 };
 use arcgis_testkit::{
-    Ability, Edit, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Quirk, RequestKind, Row, Testkit,
+    Ability, Edit, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Quirk, RequestKind,
+    Row, Testkit,
 };
 
 /// Keeps each row as object id, name and x.
@@ -41,7 +42,8 @@ impl FeatureSink for Page {
         Ok(())
     }
     fn end_row(&mut self) -> Result<(), SinkError> {
-        self.rows.push((self.id, std::mem::take(&mut self.name), self.x));
+        self.rows
+            .push((self.id, std::mem::take(&mut self.name), self.x));
         Ok(())
     }
 }
@@ -53,7 +55,10 @@ impl PageSink for Rows {
     }
     fn select(&self, pages: Vec<Page>, rows: &[(usize, usize)]) -> Result<Page, SinkError> {
         Ok(Page {
-            rows: rows.iter().map(|(page, row)| pages[*page].rows[*row].clone()).collect(),
+            rows: rows
+                .iter()
+                .map(|(page, row)| pages[*page].rows[*row].clone())
+                .collect(),
             ..Page::default()
         })
     }
@@ -93,7 +98,11 @@ async fn open(service: &Testkit) -> Layer {
     Layer::open(Arc::new(client), address).await.unwrap()
 }
 
-async fn fetch_from(service: Testkit, query: Query, options: FetchOptions) -> Result<Fetched, Error> {
+async fn fetch_from(
+    service: Testkit,
+    query: Query,
+    options: FetchOptions,
+) -> Result<Fetched, Error> {
     let layer = open(&service).await;
     let query = query.resolve(layer.info())?;
     let plan = layer.plan(&query, &options).await?;
@@ -118,7 +127,12 @@ async fn fetch(layer: arcgis_testkit::Layer, faults: Vec<Fault>) -> Result<Fetch
     for fault in faults {
         builder = builder.fault(fault);
     }
-    fetch_from(builder.start().await.unwrap(), Query::new(), FetchOptions::default()).await
+    fetch_from(
+        builder.start().await.unwrap(),
+        Query::new(),
+        FetchOptions::default(),
+    )
+    .await
 }
 
 /// Asserts that exactly the rows with the ids 3, 6, … `3 * rows` came, in order, with their values.
@@ -128,7 +142,11 @@ fn assert_all(fetched: &Fetched, rows: i64) {
         .collect();
     assert_eq!(fetched.rows, expected);
     assert_eq!(fetched.completion.rows, rows as u64);
-    assert!(fetched.completion.drift.is_none(), "{}", fetched.completion.drift);
+    assert!(
+        fetched.completion.drift.is_none(),
+        "{}",
+        fetched.completion.drift
+    );
 }
 
 #[tokio::test]
@@ -140,13 +158,22 @@ async fn t34_a_faithful_paging_server() {
     assert_eq!(fetched.stats.requests, 3);
     assert_eq!(fetched.stats.corrected, 0);
     for request in fetched.service.requests_of(RequestKind::Features) {
-        assert_eq!(request.parameters().get("orderByFields"), Some("OBJECTID ASC"));
+        assert_eq!(
+            request.parameters().get("orderByFields"),
+            Some("OBJECTID ASC")
+        );
     }
 }
 
 #[tokio::test]
 async fn t40_whole_pages_and_none() {
-    for (rows, cap, requests) in [(0, 10, 0), (1, 10, 1), (10, 10, 1), (20, 10, 2), (11, 10, 2)] {
+    for (rows, cap, requests) in [
+        (0, 10, 0),
+        (1, 10, 1),
+        (10, 10, 1),
+        (20, 10, 2),
+        (11, 10, 2),
+    ] {
         let fetched = fetch(layer(rows, cap), vec![]).await.unwrap();
         assert_all(&fetched, rows);
         assert_eq!(fetched.stats.requests, requests, "{rows} rows");
@@ -155,24 +182,34 @@ async fn t40_whole_pages_and_none() {
 
 #[tokio::test]
 async fn t33_a_server_without_pagination_is_read_by_ranges_of_ids() {
-    let fetched = fetch(layer(2001, 1000).without(Ability::Pagination), vec![]).await.unwrap();
+    let fetched = fetch(layer(2001, 1000).without(Ability::Pagination), vec![])
+        .await
+        .unwrap();
     assert_all(&fetched, 2001);
     assert_eq!(fetched.strategy, Strategy::IdRanges);
     for request in fetched.service.requests_of(RequestKind::Features) {
         assert_eq!(request.parameters().get("resultOffset"), None);
     }
-    let small = fetch(layer(7, 1000).without(Ability::Pagination), vec![]).await.unwrap();
+    let small = fetch(layer(7, 1000).without(Ability::Pagination), vec![])
+        .await
+        .unwrap();
     assert_all(&small, 7);
     assert_eq!(small.strategy, Strategy::Single);
 }
 
 #[tokio::test]
 async fn t2_a_cap_below_the_advertised_one() {
-    let fetched = fetch(layer(95, 20).with_quirk(Quirk::ActualCap(7)), vec![]).await.unwrap();
+    let fetched = fetch(layer(95, 20).with_quirk(Quirk::ActualCap(7)), vec![])
+        .await
+        .unwrap();
     assert_all(&fetched, 95);
-    let ranges = layer(95, 20).without(Ability::Pagination).with_quirk(Quirk::ActualCap(7));
+    let ranges = layer(95, 20)
+        .without(Ability::Pagination)
+        .with_quirk(Quirk::ActualCap(7));
     assert_all(&fetch(ranges, vec![]).await.unwrap(), 95);
-    let silent = layer(95, 20).with_quirk(Quirk::ActualCap(7)).with_quirk(Quirk::NeverExceeded);
+    let silent = layer(95, 20)
+        .with_quirk(Quirk::ActualCap(7))
+        .with_quirk(Quirk::NeverExceeded);
     assert_all(&fetch(silent, vec![]).await.unwrap(), 95);
     let silent = layer(95, 20)
         .without(Ability::Pagination)
@@ -183,13 +220,17 @@ async fn t2_a_cap_below_the_advertised_one() {
 
 #[tokio::test]
 async fn t36_pages_cut_by_bytes() {
-    let fetched = fetch(layer(60, 20).with_quirk(Quirk::PageBytes(500)), vec![]).await.unwrap();
+    let fetched = fetch(layer(60, 20).with_quirk(Quirk::PageBytes(500)), vec![])
+        .await
+        .unwrap();
     assert_all(&fetched, 60);
 }
 
 #[tokio::test]
 async fn t4_an_ignored_offset() {
-    let fetched = fetch(layer(95, 10).with_quirk(Quirk::IgnoresOffset), vec![]).await.unwrap();
+    let fetched = fetch(layer(95, 10).with_quirk(Quirk::IgnoresOffset), vec![])
+        .await
+        .unwrap();
     assert_all(&fetched, 95);
     assert!(fetched.stats.corrected > 0);
 }
@@ -197,17 +238,26 @@ async fn t4_an_ignored_offset() {
 #[tokio::test]
 async fn t5_unordered_pages() {
     for quirk in [Quirk::UnorderedPages(7), Quirk::IgnoresOrder(7)] {
-        let fetched = fetch(layer(95, 10).with_quirk(quirk), vec![]).await.unwrap();
+        let fetched = fetch(layer(95, 10).with_quirk(quirk), vec![])
+            .await
+            .unwrap();
         assert_all(&fetched, 95);
     }
-    let without = layer(95, 10).with_quirk(Quirk::UnorderedPages(7)).without(Ability::OrderBy);
+    let without = layer(95, 10)
+        .with_quirk(Quirk::UnorderedPages(7))
+        .without(Ability::OrderBy);
     assert_all(&fetch(without, vec![]).await.unwrap(), 95);
 }
 
 #[tokio::test]
 async fn t37_a_flag_that_lies() {
     for quirk in [Quirk::AlwaysExceeded, Quirk::NeverExceeded] {
-        assert_all(&fetch(layer(25, 10).with_quirk(quirk), vec![]).await.unwrap(), 25);
+        assert_all(
+            &fetch(layer(25, 10).with_quirk(quirk), vec![])
+                .await
+                .unwrap(),
+            25,
+        );
         let ranges = layer(25, 10).with_quirk(quirk).without(Ability::Pagination);
         assert_all(&fetch(ranges, vec![]).await.unwrap(), 25);
     }
@@ -215,7 +265,12 @@ async fn t37_a_flag_that_lies() {
 
 #[tokio::test]
 async fn members_after_the_features_count_too() {
-    assert_all(&fetch(layer(25, 10).with_quirk(Quirk::FeaturesFirst), vec![]).await.unwrap(), 25);
+    assert_all(
+        &fetch(layer(25, 10).with_quirk(Quirk::FeaturesFirst), vec![])
+            .await
+            .unwrap(),
+        25,
+    );
 }
 
 #[tokio::test]
@@ -279,7 +334,10 @@ async fn a_page_that_is_too_big_is_halved_down_to_one_row() {
         assert_all(&fetched, 33);
         assert!(fetched.stats.halved > 0);
     }
-    assert!(matches!(fetch(layer(3, 16), vec![too_big(0)]).await, Err(Error::Service(_))));
+    assert!(matches!(
+        fetch(layer(3, 16), vec![too_big(0)]).await,
+        Err(Error::Service(_))
+    ));
 }
 
 #[tokio::test]
@@ -287,21 +345,29 @@ async fn a_row_that_never_comes_is_named() {
     // The server never serves the row of id 45, however it is asked.
     let hide = |number: u64| {
         let mut builder = Testkit::builder().layer(layer(40, 10));
-        builder = builder.fault(Fault::on_query(number, FaultKind::EmptyPage).always().when(|request| {
-            let within = request.parameters().get("where").unwrap_or_default();
-            within.contains("45")
-        }));
+        builder = builder.fault(Fault::on_query(number, FaultKind::EmptyPage).always().when(
+            |request| {
+                let within = request.parameters().get("where").unwrap_or_default();
+                within.contains("45")
+            },
+        ));
         builder.fault(Fault::on_query(2, FaultKind::LoseRow(4)))
     };
     let service = hide(1).start().await.unwrap();
     let options = FetchOptions::default().with_concurrency(NonZeroUsize::MIN);
-    let error = fetch_from(service, Query::new(), options).await.err().unwrap();
+    let error = fetch_from(service, Query::new(), options)
+        .await
+        .err()
+        .unwrap();
     let Error::Incomplete(incomplete) = &error else {
         panic!("{error}");
     };
     assert_eq!(incomplete.missing.iter().collect::<Vec<_>>(), [45]);
     assert_eq!((incomplete.expected, incomplete.received), (40, 39));
-    assert!(error.to_string().contains("missing: object ids 45"), "{error}");
+    assert!(
+        error.to_string().contains("missing: object ids 45"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -321,7 +387,9 @@ async fn drift_is_reported_and_costs_no_row() {
         builder = builder.fault(fault);
     }
     let options = FetchOptions::default().with_concurrency(NonZeroUsize::MIN);
-    let fetched = fetch_from(builder.start().await.unwrap(), Query::new(), options).await.unwrap();
+    let fetched = fetch_from(builder.start().await.unwrap(), Query::new(), options)
+        .await
+        .unwrap();
     // 6 was fetched before it went; 120 went before it was fetched; 7 and 1000 came too late.
     let ids: Vec<_> = fetched.rows.iter().map(|row| row.0).collect();
     let expected: Vec<_> = (1..40).map(|n| n * 3).collect();
@@ -334,9 +402,15 @@ async fn drift_is_reported_and_costs_no_row() {
 #[tokio::test]
 async fn t41_a_limit_is_exact() {
     for (limit, expected) in [(0, 0), (3, 3), (10, 10), (17, 17), (99, 25)] {
-        let service = Testkit::builder().layer(layer(25, 10)).start().await.unwrap();
+        let service = Testkit::builder()
+            .layer(layer(25, 10))
+            .start()
+            .await
+            .unwrap();
         let query = Query::new().with_limit(limit);
-        let fetched = fetch_from(service, query, FetchOptions::default()).await.unwrap();
+        let fetched = fetch_from(service, query, FetchOptions::default())
+            .await
+            .unwrap();
         assert_all(&fetched, expected);
     }
 }
@@ -358,16 +432,29 @@ async fn t31_page_size_and_concurrency_are_kept() {
     assert_eq!(fetched.service.most_in_flight(), 2);
     let mut offsets = BTreeMap::new();
     for request in fetched.service.requests_of(RequestKind::Features) {
-        let get = |name| request.parameters().get(name).unwrap().parse::<u64>().unwrap();
+        let get = |name| {
+            request
+                .parameters()
+                .get(name)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        };
         offsets.insert(get("resultOffset"), get("resultRecordCount"));
     }
-    let expected: BTreeMap<_, _> = (0..12).map(|n| (n * 8, if n == 11 { 2 } else { 8 })).collect();
+    let expected: BTreeMap<_, _> = (0..12)
+        .map(|n| (n * 8, if n == 11 { 2 } else { 8 }))
+        .collect();
     assert_eq!(offsets, expected);
 }
 
 #[tokio::test]
 async fn a_small_window_still_brings_everything() {
-    let service = Testkit::builder().layer(layer(90, 10)).start().await.unwrap();
+    let service = Testkit::builder()
+        .layer(layer(90, 10))
+        .start()
+        .await
+        .unwrap();
     let options = FetchOptions::default().with_window_bytes(1);
     let fetched = fetch_from(service, Query::new(), options).await.unwrap();
     assert_all(&fetched, 90);
@@ -381,7 +468,10 @@ async fn t26_without_ids_rows_are_proven_by_fingerprint() {
             .with_field(Field::new("N", FieldType::Integer))
             .with_field(Field::new("NAME", FieldType::String))
             .with_rows((1..=25).map(|n| {
-                Row::new().with("N", n).with("NAME", format!("row {n}")).at(Geometry::point((n as f64, 0.0)))
+                Row::new()
+                    .with("N", n)
+                    .with("NAME", format!("row {n}"))
+                    .at(Geometry::point((n as f64, 0.0)))
             }))
             .with_max_record_count(10)
             .without_object_ids()
@@ -390,11 +480,23 @@ async fn t26_without_ids_rows_are_proven_by_fingerprint() {
     assert_eq!(fetched.rows.len(), 25);
     assert_eq!(fetched.completion.proof, Proof::FingerprintsAndCount);
 
-    let error = fetch(plain().with_quirk(Quirk::IgnoresOffset), vec![]).await.err().unwrap();
+    let error = fetch(plain().with_quirk(Quirk::IgnoresOffset), vec![])
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(&error, Error::Incomplete(_)), "{error}");
-    let error = fetch(plain(), vec![Fault::on_query(2, FaultKind::LoseRow(1)).always()]).await.err().unwrap();
+    let error = fetch(
+        plain(),
+        vec![Fault::on_query(2, FaultKind::LoseRow(1)).always()],
+    )
+    .await
+    .err()
+    .unwrap();
     assert!(matches!(&error, Error::Incomplete(_)), "{error}");
-    let error = fetch(plain().without(Ability::Pagination), vec![]).await.err().unwrap();
+    let error = fetch(plain().without(Ability::Pagination), vec![])
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(&error, Error::NotQueryable { .. }), "{error}");
 }
 

@@ -40,6 +40,20 @@ impl Document {
     pub(crate) fn members(&self) -> Members<'_> {
         Members(&self.0)
     }
+
+    /// Takes over the fields that an answer declares, and the name of the object id where this document
+    /// has none.
+    pub(crate) fn take_fields_of(&mut self, answer: &Document) {
+        if let Some(fields) = answer.members().get("fields") {
+            self.0.insert("fields".to_owned(), fields.clone());
+        }
+        if let (None, Some(name)) = (
+            self.members().text("objectIdField"),
+            answer.members().get("objectIdFieldName"),
+        ) {
+            self.0.insert("objectIdField".to_owned(), name.clone());
+        }
+    }
 }
 
 impl Error {
@@ -172,6 +186,10 @@ impl<'a> Members<'a> {
 
     pub(crate) fn has(self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    pub(crate) fn has_any_case(self, name: &str) -> bool {
+        self.0.keys().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// The member of that name, else the only one whose name differs in case alone.

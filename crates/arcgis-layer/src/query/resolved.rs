@@ -94,12 +94,6 @@ impl ResolvedQuery {
         &self.condition
     }
 
-    /// Whether every row of the layer is asked for, as far as `where`, rectangle and parameters go.
-    #[must_use]
-    pub fn is_unfiltered(&self) -> bool {
-        self.condition == condition::ALL && self.filter.is_empty()
-    }
-
     /// The name of the object id, if the layer has one.
     #[must_use]
     pub fn object_id(&self) -> Option<&str> {

@@ -69,7 +69,8 @@ pub(super) fn refuse(row: usize, problem: impl Into<String>) -> DecodeError {
     }
 }
 
-const CURVES: &str = "true curves are not supported; the server should not send them when returnTrueCurves is false";
+const CURVES: &str =
+    "true curves are not supported; the server should not send them when returnTrueCurves is false";
 
 impl<'a> GeometryReader<'a> {
     /// The geometry that was read last.

@@ -152,14 +152,11 @@ pub fn read_header(body: &[u8]) -> Result<AnswerHeader, DecodeError> {
 
 fn object_id_field(fields: &[Field], declared: Option<&str>) -> Option<String> {
     let found = |name: &str| {
-        fields
-            .iter()
-            .find(|field| field.name == name)
-            .or_else(|| {
-                fields
-                    .iter()
-                    .find(|field| field.name.eq_ignore_ascii_case(name))
-            })
+        fields.iter().find(|field| field.name == name).or_else(|| {
+            fields
+                .iter()
+                .find(|field| field.name.eq_ignore_ascii_case(name))
+        })
     };
     let only = || {
         let mut ids = fields
@@ -194,10 +191,7 @@ struct FirstGeometry {
     reference: Option<SpatialReference>,
 }
 
-fn count_rows(
-    scanner: &mut Scanner<'_>,
-    first: &mut FirstGeometry,
-) -> Result<usize, DecodeError> {
+fn count_rows(scanner: &mut Scanner<'_>, first: &mut FirstGeometry) -> Result<usize, DecodeError> {
     let mut rows = 0;
     let mut scratch = String::new();
     let mut outer = scanner.open(b'[')?;

@@ -147,7 +147,9 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             more = self.scanner.more(b'{')?;
         }
         if !self.scanner.at_end() {
-            return Err(self.scanner.error("there is more behind the end of the answer"));
+            return Err(self
+                .scanner
+                .error("there is more behind the end of the answer"));
         }
         if !features {
             return Err(self.scanner.error("the answer has no features member"));
@@ -261,8 +263,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                         .map_err(|source| DecodeError::Sink { row, source })?;
                 }
                 Target::Column(column) => {
-                    self.attribute(column)
-                        .map_err(|error| error.in_row(row))?;
+                    self.attribute(column).map_err(|error| error.in_row(row))?;
                 }
             }
             more = self.scanner.more(b'{')?;

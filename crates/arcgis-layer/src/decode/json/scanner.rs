@@ -64,7 +64,11 @@ impl<'a> Scanner<'a> {
 
     #[cold]
     fn unexpected(&self, wanted: &str) -> DecodeError {
-        match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+        match self
+            .text
+            .get(self.at..)
+            .and_then(|rest| rest.chars().next())
+        {
             Some(found) => self.error(format!("{wanted} is missing: there is {found:?}")),
             None => self.error(format!("the text ends where {wanted} should be")),
         }
@@ -423,7 +427,17 @@ mod tests {
             assert!(scanner.at_end(), "{text}");
         }
         for text in [
-            "", "{", "[1,]", "[1 2]", "{\"a\"}", "{a:1}", "[}", "{\"a\":1]", "\"x", "tru", "\"\\",
+            "",
+            "{",
+            "[1,]",
+            "[1 2]",
+            "{\"a\"}",
+            "{a:1}",
+            "[}",
+            "{\"a\":1]",
+            "\"x",
+            "tru",
+            "\"\\",
         ] {
             let mut scanner = Scanner::new(text.as_bytes()).unwrap();
             assert!(scanner.skip().is_err(), "{text}");
