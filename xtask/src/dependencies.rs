@@ -146,25 +146,20 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
     for rule in &RULES {
         let tree = tree(repository, rule.package, rule.arguments)?;
         let shown = format!("{} {}", rule.package, rule.arguments.join(" "));
-        let found: BTreeSet<&str> = rule
-            .never
-            .iter()
-            .copied()
-            .flatten()
-            .filter(|pattern| tree.iter().any(|package| package.is(pattern)))
-            .copied()
-            .collect();
         println!("{:<55} {:>4} packages", shown.trim_end(), tree.len());
-        for pattern in found {
+        let forbidden = |package: &&Resolved| {
+            let mut patterns = rule.never.iter().copied().flatten();
+            patterns.any(|pattern| package.is(pattern))
+        };
+        for package in tree.iter().filter(forbidden) {
+            let features = match package.features.as_str() {
+                "" => String::new(),
+                features => format!(" (with {features})"),
+            };
             wrong.push(format!(
-                "{}: has {pattern} in its tree; `cargo tree -p {} -e normal -i {}` says why",
+                "{0}: has {1}{features} in its tree; `cargo tree -p {0} -e normal -i {1}` says why",
                 shown.trim_end(),
-                shown.trim_end(),
-                pattern
-                    .split('/')
-                    .next()
-                    .unwrap_or(pattern)
-                    .trim_end_matches('*')
+                package.name
             ));
         }
     }

@@ -92,10 +92,9 @@ fn order(members: &[Member]) -> Result<Vec<&Member>> {
                 .any(|needed| needed.versioned && left.iter().any(|one| one.name == needed.name))
         };
         let Some(next) = left.iter().position(|member| !waits(member)) else {
-            let names: Vec<&str> = left.iter().map(|member| member.name.as_str()).collect();
             bail!(
                 "no publish order: {} need each other (a dev-dependency may be named by path only)",
-                names.join(", ")
+                circle(left).join(", ")
             );
         };
         order.push(left.remove(next));
@@ -116,4 +115,19 @@ fn order(members: &[Member]) -> Result<Vec<&Member>> {
         }
     }
     Ok(order)
+}
+
+/// Those of the crates that cannot be ordered which some other of them waits for.
+fn circle(mut left: Vec<&Member>) -> Vec<&str> {
+    loop {
+        let needed = |name: &str| {
+            left.iter()
+                .flat_map(|member| &member.dependencies)
+                .any(|one| one.versioned && one.name == name)
+        };
+        match left.iter().position(|member| !needed(&member.name)) {
+            Some(outside) => left.remove(outside),
+            None => return left.iter().map(|member| member.name.as_str()).collect(),
+        };
+    }
 }
