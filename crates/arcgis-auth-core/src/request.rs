@@ -557,6 +557,19 @@ mod tests {
     }
 
     #[test]
+    fn a_redirected_request_can_leave_headers_and_parameters_behind() {
+        let request = Request::read(url())
+            .with_param("where", "1=1")
+            .with_header(AUTHORIZATION, HeaderValue::from_static("Basic x"));
+        assert!(request.carries_secret());
+        let bare = request.without_headers().without_params();
+        assert!(!bare.carries_secret());
+        let http = bare.to_http().unwrap();
+        assert!(!http.headers().contains_key(AUTHORIZATION));
+        assert_eq!(http.uri().query(), None);
+    }
+
+    #[test]
     fn a_token_that_no_header_can_hold_is_refused_without_showing_it() {
         let request =
             Request::read(url()).with_token(Token::new("bad\ntoken"), TokenPlacement::EsriHeader);

@@ -19,7 +19,7 @@ pub(crate) enum BodyError {
     TooLarge(u64),
     #[error(transparent)]
     Broken(hyper::Error),
-    #[error("the compressed answer broke off")]
+    #[error("the compressed answer is not whole")]
     Short,
     #[error("the compressed answer is damaged")]
     Damaged(#[source] io::Error),
@@ -102,7 +102,11 @@ impl Sink {
             Self::Gzip(_) if received == 0 => Ok(Bytes::new()),
             Self::Gzip(mut decoder) => match decoder.try_finish() {
                 Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).into()),
-                Err(error) => Err(unpacking(decoder.get_ref(), error)),
+                Err(_) if decoder.get_ref().full => {
+                    Err(BodyError::TooLarge(decoder.get_ref().limit))
+                }
+                // Whatever is wrong at the end is a missing end, or a checksum that does not agree.
+                Err(_) => Err(BodyError::Short),
             },
         }
     }
@@ -111,8 +115,6 @@ impl Sink {
 fn unpacking(out: &Limited, error: io::Error) -> BodyError {
     if out.full {
         BodyError::TooLarge(out.limit)
-    } else if error.kind() == io::ErrorKind::UnexpectedEof {
-        BodyError::Short
     } else {
         BodyError::Damaged(error)
     }
@@ -148,5 +150,37 @@ impl Write for Limited {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_gzip_stream_passes_for_the_whole() {
+        let text: String = (0..2000).map(|n| format!("{n},")).collect();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        let packed = encoder.finish().unwrap();
+        let unpack = |packed: &[u8], piece: usize| {
+            let out = Limited::new(0, 1 << 20);
+            let mut sink = Sink::Gzip(Box::new(MultiGzDecoder::new(out)));
+            for piece in packed.chunks(piece) {
+                sink.push(piece)?;
+            }
+            sink.finish(1)
+        };
+        for piece in [1, 7, 1000, 1 << 20] {
+            assert_eq!(unpack(&packed, piece).unwrap(), text.as_bytes());
+        }
+        for end in 0..packed.len() {
+            let result = unpack(&packed[..end], 1 << 20);
+            assert!(matches!(result, Err(BodyError::Short)), "{end}: {result:?}");
+        }
+        let mut wrong = packed;
+        let checksum = wrong.len() - 8;
+        wrong[checksum] ^= 1;
+        assert!(unpack(&wrong, 1000).is_err());
     }
 }

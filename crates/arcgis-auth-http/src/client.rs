@@ -81,3 +81,7 @@ impl fmt::Debug for ArcGisClient {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "hyper", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "hyper"),
+    doc = "HTTP for ArcGIS REST services over a transport of one's own."
+)]
 
 mod client;
 mod client_builder;

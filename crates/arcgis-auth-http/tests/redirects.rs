@@ -1,4 +1,5 @@
 //! Redirects over real connections: what the other host gets to see.
+#![cfg(feature = "hyper")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use arcgis_auth_core::{Credentials, Error, Portal, Request, Transport, TransportErrorKind};

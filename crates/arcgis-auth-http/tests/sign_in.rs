@@ -1,4 +1,5 @@
 //! Signing in with user name and password: what is on the wire, and what comes of every reply.
+#![cfg(feature = "hyper")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(unreachable_pub)]
 
