@@ -38,6 +38,10 @@ pub enum Error {
     #[error("the rows could not be put together: {0}")]
     Columns(#[from] ArrowError),
 
+    /// Rows came or went on the server during the export, and that was to be an error: export again.
+    #[error("the layer changed during the export: {0}")]
+    Drift(Box<arcgis_layer::Drift>),
+
     /// A saved answer cannot be read.
     #[error("the saved answer cannot be used: {0}")]
     Answer(#[source] arcgis_layer::DecodeError),

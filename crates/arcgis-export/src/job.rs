@@ -55,6 +55,7 @@ pub struct LayerExport {
     fetch: FetchOptions,
     writer: WriterOptions,
     lenient: bool,
+    fail_on_drift: bool,
     observer: Observer,
 }
 
@@ -67,6 +68,7 @@ impl LayerExport {
             fetch: FetchOptions::default(),
             writer: WriterOptions::default(),
             lenient: false,
+            fail_on_drift: false,
             observer: Observer::default(),
         }
     }
@@ -93,6 +95,13 @@ impl LayerExport {
     /// instead of an error. Default: no.
     pub fn with_lenient(mut self, lenient: bool) -> Self {
         self.lenient = lenient;
+        self
+    }
+
+    /// Whether rows that came or went on the server during the export are an error, and nothing is
+    /// written, instead of a line in the report. Default: no.
+    pub fn with_fail_on_drift(mut self, fail: bool) -> Self {
+        self.fail_on_drift = fail;
         self
     }
 
@@ -211,6 +220,7 @@ impl LayerExport {
             completion: None,
             notes: Vec::new(),
             writer: self.writer,
+            fail_on_drift: self.fail_on_drift,
             observer: self.observer,
         })
     }
@@ -228,6 +238,7 @@ struct Run {
     completion: Option<Completion>,
     notes: Vec<Note>,
     writer: WriterOptions,
+    fail_on_drift: bool,
     observer: Observer,
 }
 
@@ -248,7 +259,7 @@ impl Run {
     /// The next page, or `None` when all are there and proven to be all.
     async fn next(&mut self) -> Result<Option<Page>, Error> {
         let Some(accepted) = self.pages.next().await? else {
-            self.complete();
+            self.complete()?;
             return Ok(None);
         };
         let batch = self.take(accepted.page, &accepted.facts)?;
@@ -277,7 +288,7 @@ impl Run {
         Ok(batch)
     }
 
-    fn complete(&mut self) {
+    fn complete(&mut self) -> Result<(), Error> {
         self.seen = self.pages.stats();
         self.notes = self.tally.notes();
         if self.seen.corrected > 0 {
@@ -292,7 +303,11 @@ impl Run {
         if let Some(completion) = &self.completion {
             self.observer
                 .tell(&ExportEvent::Verified(completion.clone()));
+            if self.fail_on_drift && !completion.drift.is_none() {
+                return Err(Error::Drift(Box::new(completion.drift.clone())));
+            }
         }
+        Ok(())
     }
 
     /// Starts the thread that encodes and writes.

@@ -136,6 +136,19 @@ impl Layer {
     /// As [`LayerInfo::fetch`] and [`LayerInfo::check_queryable`].
     pub async fn open(transport: Arc<dyn Transport>, address: LayerAddress) -> Result<Self, Error> {
         let info = LayerInfo::fetch(&*transport, &address).await?;
+        Self::from_info(transport, address, info)
+    }
+
+    /// The layer at `address`, whose metadata are at hand already. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayerInfo::check_queryable`].
+    pub fn from_info(
+        transport: Arc<dyn Transport>,
+        address: LayerAddress,
+        info: LayerInfo,
+    ) -> Result<Self, Error> {
         info.check_queryable()?;
         Ok(Self {
             transport,
