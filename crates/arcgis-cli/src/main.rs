@@ -1,0 +1,82 @@
+//! The command `arcgis`: whole layers out of ArcGIS services into GeoParquet, verified.
+
+mod args;
+mod columns;
+mod commands;
+mod connection;
+mod credentials;
+#[cfg(feature = "demo")]
+mod demo;
+mod exit;
+mod facts;
+mod interrupt;
+mod layer_card;
+mod log;
+mod output;
+mod progress;
+mod query;
+mod summary;
+mod target;
+mod wire_log;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use args::{Cli, Command};
+use clap::Parser;
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a closed terminal has nobody to tell.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    log::start(cli.output);
+    exit::conclude(run(cli)).into()
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime could not be started")?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = command(&cli) => result,
+            signal = interrupt::arrived() => interrupted(&cli.command, signal),
+        }
+    });
+    // What is still under way stops; the unfinished file was removed when its job was dropped.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    result
+}
+
+/// What being told to stop means: the end of serving, and a failure of everything else.
+fn interrupted(command: &Command, signal: &str) -> anyhow::Result<()> {
+    match command {
+        #[cfg(feature = "demo")]
+        Command::Serve(_) => Ok(()),
+        _ => Err(Failure::new(Exit::Other, format!("{signal}; nothing was left behind")).into()),
+    }
+}
+
+async fn command(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Command::Export(args) => commands::export::run(args, cli.output).await,
+        Command::Info(args) => commands::info::run(args, cli.output).await,
+        Command::Count(args) => commands::count::run(args, cli.output).await,
+        Command::Convert(args) => commands::convert::run(args, cli.output).await,
+        #[cfg(feature = "demo")]
+        Command::Serve(args) => commands::serve::run(args, cli.output).await,
+    }
+}

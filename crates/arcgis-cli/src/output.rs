@@ -1,0 +1,203 @@
+//! Files that are written: checked before anything is sent, and never half there.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use arcgis_rest::export::{self, Committed, Destination, LocalFile, Output, Report};
+use serde_json::Value;
+
+use crate::args::FileArgs;
+use crate::exit::Failure;
+
+/// Names that promise another format than the one that is written.
+const OTHER_FORMATS: [&str; 12] = [
+    "arrow", "csv", "feather", "fgb", "geojson", "gpkg", "json", "kml", "ndjson", "shp", "txt",
+    "xlsx",
+];
+
+/// The file for the rows, and the one for the report.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    pub(crate) file: Guarded,
+    report: Option<PendingReport>,
+}
+
+/// The report's file, which is there already under another name.
+struct PendingReport {
+    file: LocalFile,
+    output: Box<dyn Output>,
+}
+
+impl std::fmt::Debug for PendingReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.file.fmt(f)
+    }
+}
+
+impl Outputs {
+    /// Makes sure that both files can be written. Nothing is left behind if not.
+    pub(crate) fn check(out: &Path, args: &FileArgs) -> Result<Self> {
+        let extension = out
+            .extension()
+            .and_then(OsStr::to_str)
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if OTHER_FORMATS.contains(&extension.as_str()) {
+            return Err(Failure::usage(format!(
+                "{}: the output is GeoParquet, which a name with .{extension} would deny",
+                out.display()
+            ))
+            .with_hint("name it with .parquet")
+            .into());
+        }
+        if out == Path::new("-") {
+            return Err(
+                Failure::usage("the output cannot go to standard output; name a file").into(),
+            );
+        }
+        if args.report.as_deref() == Some(out) {
+            return Err(
+                Failure::usage("--report: the report and the rows cannot share a file").into(),
+            );
+        }
+        let file = LocalFile::new(out).with_overwrite(args.overwrite);
+        // Opening makes a file of another name in the folder; dropping it takes it away again.
+        drop(file.open()?);
+        let report = match &args.report {
+            Some(path) => {
+                let file = LocalFile::new(path).with_overwrite(args.overwrite);
+                let output = file.open()?;
+                Some(PendingReport { file, output })
+            }
+            None => None,
+        };
+        Ok(Self {
+            file: Guarded {
+                file,
+                given_up: Arc::default(),
+            },
+            report,
+        })
+    }
+
+    /// Writes the report where it was asked for.
+    pub(crate) fn write_report(self, report: &Value) -> Result<()> {
+        let Some(PendingReport { file, mut output }) = self.report else {
+            return Ok(());
+        };
+        let unwritable = |source| export::Error::Unwritable {
+            path: file.path().to_owned(),
+            source,
+        };
+        writeln!(output, "{report:#}").map_err(unwritable)?;
+        output.commit()?;
+        Ok(())
+    }
+}
+
+/// The report as JSON, with what the client sent in all beside what the rows took.
+pub(crate) fn report_json(report: &Report, client: Option<Value>) -> Result<Value> {
+    let mut json = serde_json::to_value(report)?;
+    if let (Some(client), Some(json)) = (client, json.as_object_mut()) {
+        json.insert("client".to_owned(), client);
+    }
+    Ok(json)
+}
+
+/// A file that no longer appears once its command has given up, even where a thread still writes to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Guarded {
+    file: LocalFile,
+    given_up: Arc<AtomicBool>,
+}
+
+/// Gives the file up when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Hold(Arc<AtomicBool>);
+
+impl Guarded {
+    /// The command holds this while it wants the file.
+    pub(crate) fn hold(&self) -> Hold {
+        Hold(Arc::clone(&self.given_up))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Destination for Guarded {
+    fn name(&self) -> String {
+        self.file.name()
+    }
+
+    fn open(&self) -> Result<Box<dyn Output>, export::Error> {
+        Ok(Box::new(GuardedOutput {
+            output: self.file.open()?,
+            destination: self.clone(),
+        }))
+    }
+}
+
+struct GuardedOutput {
+    output: Box<dyn Output>,
+    destination: Guarded,
+}
+
+impl GuardedOutput {
+    fn check(&self) -> io::Result<()> {
+        if self.destination.given_up.load(Ordering::SeqCst) {
+            return Err(io::Error::other("interrupted"));
+        }
+        Ok(())
+    }
+}
+
+impl Write for GuardedOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+impl Output for GuardedOutput {
+    fn commit(self: Box<Self>) -> Result<Committed, export::Error> {
+        self.check().map_err(|source| export::Error::Unwritable {
+            path: self.destination.file.path().to_owned(),
+            source,
+        })?;
+        self.output.commit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_given_up_does_not_appear() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let guarded = Guarded {
+            file: LocalFile::new(&path),
+            given_up: Arc::default(),
+        };
+        let hold = guarded.hold();
+        let mut output = guarded.open().unwrap();
+        output.write_all(b"x").unwrap();
+        drop(hold);
+        assert!(output.write_all(b"y").is_err());
+        assert!(output.commit().is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,248 @@
+//! How far an export is: a bar on a terminal, a line every few seconds elsewhere.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arcgis_rest::export::ExportEvent;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use crate::args::OutputArgs;
+use crate::exit::one_line;
+use crate::facts::{bytes, count, time};
+
+/// Between two lines where there is no terminal.
+pub(crate) const BETWEEN_LINES: Duration = Duration::from_secs(3);
+
+/// The bar on the screen, so that other lines can go above it.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Prints something while the bar, if there is one, steps aside.
+pub(crate) fn above<T>(print: impl FnOnce() -> T) -> T {
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
+}
+
+/// Shows how far an export is. It leaves the screen when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Progress(Shown);
+
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    Bar(ProgressBar, Mutex<u64>),
+    Lines(Mutex<Lines>),
+}
+
+#[derive(Debug)]
+struct Lines {
+    started: Instant,
+    said: Instant,
+    planned: Option<u64>,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Progress {
+    /// Chooses by what standard error is. `label` names the layer.
+    pub(crate) fn new(output: OutputArgs, label: &str) -> Self {
+        if output.quiet {
+            return Self(Shown::Nothing);
+        }
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            let now = Instant::now();
+            return Self(Shown::Lines(Mutex::new(Lines {
+                started: now,
+                said: now,
+                planned: None,
+                rows: 0,
+                bytes: 0,
+            })));
+        }
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(spinner());
+        bar.set_prefix(one_line(label));
+        bar.set_message("counting rows");
+        bar.enable_steady_tick(Duration::from_millis(100));
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Self(Shown::Bar(bar, Mutex::new(0)))
+    }
+
+    /// Takes in what happened.
+    pub(crate) fn observe(&self, event: &ExportEvent) {
+        match &self.0 {
+            Shown::Nothing => {}
+            Shown::Bar(bar, received) => match event {
+                ExportEvent::Planned { rows, .. } => {
+                    bar.set_style(rows_bar());
+                    bar.set_length(*rows);
+                    bar.set_message(bytes(0));
+                    bar.reset_eta();
+                }
+                ExportEvent::Page {
+                    rows, bytes: size, ..
+                } => {
+                    let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+                    *received += size;
+                    bar.inc(*rows);
+                    bar.set_message(bytes(*received));
+                }
+                ExportEvent::Verified(_) => {
+                    bar.set_style(spinner());
+                    bar.set_message("every row is there; writing the end of the file");
+                }
+                _ => {}
+            },
+            Shown::Lines(lines) => {
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                match event {
+                    ExportEvent::Planned {
+                        rows,
+                        pages,
+                        page_size,
+                        strategy,
+                        ..
+                    } => {
+                        lines.planned = Some(*rows);
+                        lines.started = Instant::now();
+                        say(&format!(
+                            "{} rows to fetch: {strategy}, {} pages of {}",
+                            count(*rows),
+                            count(*pages),
+                            count(u64::from(*page_size)),
+                        ));
+                    }
+                    ExportEvent::Page {
+                        rows, bytes: size, ..
+                    } => {
+                        lines.rows += rows;
+                        lines.bytes += size;
+                        if lines.said.elapsed() >= BETWEEN_LINES {
+                            lines.say();
+                        }
+                    }
+                    ExportEvent::Verified(_) => lines.say(),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Shows that it is still going, even if nothing happened.
+    pub(crate) fn tick(&self) {
+        if let Shown::Lines(lines) = &self.0 {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.planned.is_some() && lines.said.elapsed() >= BETWEEN_LINES {
+                lines.say();
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Shown::Bar(bar, _) = &self.0 {
+            *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Lines {
+    fn say(&mut self) {
+        self.said = Instant::now();
+        say(&self.text(self.started.elapsed()));
+    }
+
+    fn text(&self, elapsed: Duration) -> String {
+        let planned = self.planned.unwrap_or(self.rows);
+        let mut text = format!("{} of {} rows", count(self.rows), count(planned));
+        if let Some(percent) = (self.rows * 100).checked_div(planned) {
+            // A row that came twice may make it more for a moment.
+            let _ = write!(text, " ({} %)", percent.min(100));
+        }
+        let seconds = elapsed.as_secs_f64();
+        if seconds > 0.0 && self.rows > 0 {
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss
+            )]
+            let rate = (self.rows as f64 / seconds) as u64;
+            let _ = write!(text, ", {} rows/s", count(rate));
+            if let Some(left) = planned.checked_sub(self.rows).filter(|left| *left > 0) {
+                if let Some(seconds) = left.checked_div(rate) {
+                    let _ = write!(
+                        text,
+                        ", about {} to go",
+                        time(Duration::from_secs(seconds.max(1)))
+                    );
+                }
+            }
+        }
+        let _ = write!(text, ", {}", bytes(self.bytes));
+        text
+    }
+}
+
+fn say(line: &str) {
+    // Nobody is left to tell that standard error is closed.
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner:.cyan} {prefix:.bold}  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn rows_bar() -> ProgressStyle {
+    ProgressStyle::with_template(
+        "{spinner:.cyan} {prefix:.bold} {wide_bar:.cyan/dim} {human_pos}/{human_len} rows  {rate}  {msg}  ETA {eta}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("━╸─")
+    .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let rate = state.per_sec().max(0.0) as u64;
+        // The bar is drawn without it if this fails, which it does not.
+        let _ = write!(out, "{} rows/s", count(rate));
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_far_and_how_fast() {
+        let lines = Lines {
+            started: Instant::now(),
+            said: Instant::now(),
+            planned: Some(10_000),
+            rows: 2_500,
+            bytes: 1_250_000,
+        };
+        assert_eq!(
+            lines.text(Duration::from_secs(5)),
+            "2,500 of 10,000 rows (25 %), 500 rows/s, about 15.00 s to go, 1.25 MB"
+        );
+        let empty = Lines {
+            planned: Some(0),
+            rows: 0,
+            bytes: 0,
+            ..lines
+        };
+        assert_eq!(empty.text(Duration::ZERO), "0 of 0 rows, 0 B");
+    }
+
+    #[test]
+    fn the_templates_are_valid() {
+        assert!(ProgressStyle::with_template("{spinner:.cyan} {prefix:.bold}  {msg}").is_ok());
+        let _ = rows_bar();
+    }
+}

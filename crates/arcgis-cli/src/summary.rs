@@ -1,0 +1,180 @@
+//! What came of it, at the end.
+
+use std::io::Write;
+
+use arcgis_rest::export::Report;
+use arcgis_rest::http::Stats;
+
+use crate::args::FileArgs;
+use crate::exit::one_line;
+use crate::facts::{Facts, bytes, coordinate, count, time};
+
+/// Writes the summary of an export or a conversion to standard error.
+pub(crate) fn print(report: &Report, file: &FileArgs, client: Option<Stats>) {
+    let mut out = anstream::stderr().lock();
+    // Nobody is left to tell that standard error is closed.
+    let _ = write(&mut out, report, file, client);
+}
+
+fn write(
+    out: &mut impl Write,
+    report: &Report,
+    file: &FileArgs,
+    client: Option<Stats>,
+) -> std::io::Result<()> {
+    let bold = anstyle::Style::new().bold();
+    let green = anstyle::AnsiColor::Green.on_default().bold();
+    let yellow = anstyle::AnsiColor::Yellow.on_default();
+    let from = report.layer.as_deref().or(report.source.as_deref());
+    writeln!(
+        out,
+        "{green}✓{green:#} {bold}{}{bold:#} → {bold}{}{bold:#}",
+        one_line(from.unwrap_or("rows")),
+        report.output.as_deref().unwrap_or("memory"),
+    )?;
+    facts(report, file, client).write(out)?;
+    for note in &report.notes {
+        writeln!(
+            out,
+            "{yellow}note{yellow:#}: {}",
+            one_line(&note.to_string())
+        )?;
+    }
+    Ok(())
+}
+
+fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
+    let mut facts = Facts::default();
+    facts.add("Rows", count(report.rows));
+    facts.add("Columns", columns(report));
+    if let Some(geometry) = &report.geometry {
+        let mut types = geometry.types.join(", ");
+        if types.is_empty() {
+            types = "none in any row".to_owned();
+        }
+        for (rows, what) in [
+            (geometry.null_rows, "without"),
+            (geometry.empty_rows, "empty"),
+        ] {
+            if rows > 0 {
+                types.push_str(&format!(" ({} {what})", count(rows)));
+            }
+        }
+        facts.add("Geometry", types);
+        facts.add(
+            "CRS",
+            match (&geometry.crs, &geometry.crs_name) {
+                (Some(id), Some(name)) => format!("{id}  {name}"),
+                (Some(id), None) => id.clone(),
+                (None, _) => format!("unknown (the service says {})", geometry.spatial_reference),
+            },
+        );
+        facts.add_some(
+            "Extent",
+            geometry
+                .extent
+                .map(|sides| sides.map(coordinate).join(", ")),
+        );
+        facts.add_some(
+            "Heights",
+            geometry
+                .z_range
+                .map(|[least, most]| format!("{} to {}", coordinate(least), coordinate(most))),
+        );
+    } else {
+        facts.add("Geometry", "none");
+    }
+    if let Some(proof) = &report.proof {
+        facts.add("Proof", &proof.meaning);
+        let mut drift = Vec::new();
+        if proof.inserted_rows > 0 {
+            drift.push(format!("{} rows added", count(proof.inserted_rows)));
+        }
+        if proof.deleted_rows > 0 {
+            drift.push(format!("{} deleted", count(proof.deleted_rows)));
+        }
+        if proof.count_change != 0 {
+            drift.push(format!("{:+} rows by count", proof.count_change));
+        }
+        if !drift.is_empty() {
+            facts.add(
+                "Drift",
+                format!("{} on the server meanwhile", drift.join(", ")),
+            );
+        }
+    }
+    if !report.misfits.is_empty() {
+        let listed: Vec<String> = report
+            .misfits
+            .iter()
+            .map(|misfit| format!("{} in {}", count(misfit.count), misfit.column))
+            .collect();
+        facts.add("Nulls for misfits", listed.join(", "));
+    }
+    if let Some(stats) = client {
+        let tokens = match stats.mints {
+            0 => String::new(),
+            1 => ", 1 token".to_owned(),
+            many => format!(", {} tokens", count(many)),
+        };
+        let retries = match stats.retries {
+            1 => "1 retry".to_owned(),
+            many => format!("{} retries", count(many)),
+        };
+        facts.add(
+            "Requests",
+            format!("{}, {retries}{tokens}", count(stats.requests)),
+        );
+        facts.add("Received", bytes(stats.bytes));
+    }
+    if let Some(size) = report.file_bytes {
+        let groups = match report.row_groups {
+            Some(1) => ", 1 row group".to_owned(),
+            Some(many) => format!(", {} row groups", count(many)),
+            None => String::new(),
+        };
+        facts.add(
+            "File",
+            format!("{}, {}{groups}", bytes(size), file.compression),
+        );
+    }
+    facts.add("Time", elapsed(report));
+    facts
+}
+
+/// The time, and the rows that it took a second for where that says something.
+fn elapsed(report: &Report) -> String {
+    let taken = time(report.elapsed);
+    let seconds = report.elapsed.as_secs_f64();
+    if report.rows < 2 || seconds <= 0.0 {
+        return taken;
+    }
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss
+    )]
+    let rate = (report.rows as f64 / seconds) as u64;
+    format!("{taken} ({} rows/s)", count(rate))
+}
+
+/// How many columns, and the names of the first.
+fn columns(report: &Report) -> String {
+    const SHOWN: usize = 6;
+    let names: Vec<&str> = report
+        .columns
+        .iter()
+        .take(SHOWN)
+        .map(|column| column.name.as_str())
+        .collect();
+    let more = if report.columns.len() > SHOWN {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        "{}: {}{more}",
+        count(report.columns.len() as u64),
+        names.join(", ")
+    )
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+/// Tokens, credentials, requests and answers: the crate `arcgis-auth-core`.
+pub use arcgis_auth_core as auth;
+/// The HTTP client and the token providers that speak HTTP: the crate `arcgis-auth-http`.
+#[cfg(feature = "http")]
+pub use arcgis_auth_http as http;
+/// Record batches, GeoParquet and export jobs: the crate `arcgis-export`.
+#[cfg(feature = "export")]
+pub use arcgis_export as export;
+/// Addresses, metadata, queries and pages: the crate `arcgis-layer`.
+pub use arcgis_layer as layer;
+
+pub use arcgis_auth_core::{Credentials, Portal, Request, TokenSession, Transport};
+#[cfg(feature = "http")]
+pub use arcgis_auth_http::ArcGisClient;
+#[cfg(feature = "export")]
+pub use arcgis_export::LocalFile;
+pub use arcgis_layer::{Layer, LayerAddress, Query};
