@@ -287,9 +287,9 @@ fn milliseconds(value: ValueRef<'_>, dates: DateZone) -> Option<i64> {
         ValueRef::Str(text) => {
             let text = text.trim();
             let digits = text.strip_prefix('-').unwrap_or(text);
-            // Eight digits may as well be a date, 20240131.
-            if digits.len() != 8 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return text.parse().ok();
+            if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                // Eight digits may as well be a date, 20240131.
+                return text.parse().ok().filter(|_| digits.len() != 8);
             }
             calendar::milliseconds(text, dates)
         }

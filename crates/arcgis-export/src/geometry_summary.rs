@@ -80,13 +80,19 @@ impl GeometrySummary {
     /// Around all positions; `None` if there are none.
     #[must_use]
     pub fn bbox(&self) -> Option<Bbox> {
-        (!self.bbox.is_empty()).then_some(self.bbox)
+        // The sums make negative zeros positive: which zero comes out of min and max is not defined.
+        (!self.bbox.is_empty()).then_some(Bbox {
+            xmin: self.bbox.xmin + 0.0,
+            ymin: self.bbox.ymin + 0.0,
+            xmax: self.bbox.xmax + 0.0,
+            ymax: self.bbox.ymax + 0.0,
+        })
     }
 
     /// The least and the greatest z; `None` if there is none.
     #[must_use]
     pub fn z_range(&self) -> Option<(f64, f64)> {
-        (self.z.0 <= self.z.1).then_some(self.z)
+        (self.z.0 <= self.z.1).then_some((self.z.0 + 0.0, self.z.1 + 0.0))
     }
 
     /// Rows without geometry.

@@ -93,7 +93,9 @@ impl WkbBuilder {
         let sides = [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax];
         for (column, side) in self.covering.iter_mut().zip(sides) {
             // Null and empty geometries have no box; infinities would spoil readers' statistics.
-            column.push(if covered { side } else { 0.0 });
+            // The sum makes a negative zero positive: which of the two comes out of min and max is
+            // not defined.
+            column.push(if covered { side + 0.0 } else { 0.0 });
         }
     }
 

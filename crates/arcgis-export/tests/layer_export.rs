@@ -1,0 +1,371 @@
+//! The whole way, from a service over real sockets to a file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod pages;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arcgis_auth_http::ArcGisClient;
+use arcgis_export::{Error, ExportEvent, LayerExport, LocalFile, Note};
+use arcgis_layer::{FetchOptions, Layer, LayerAddress, Query};
+use arcgis_testkit::{
+    Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer as Served, Quirk,
+    RequestKind, Row, Testkit, Value, Vertex,
+};
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use bytes::Bytes;
+use wkb::reader::read_wkb;
+
+const ROWS: i32 = 250;
+
+fn towns() -> Served {
+    Served::new("towns", GeometryType::Point)
+        .with_field(
+            Field::new("NAME", FieldType::String)
+                .with_alias("Name")
+                .with_length(80),
+        )
+        .with_field(Field::new("POP", FieldType::Integer))
+        .with_max_record_count(40)
+        .with_copyright_text("Nobody")
+        .with_rows((0..ROWS).map(|n| {
+            Row::new()
+                .with("NAME", format!("Town {n}"))
+                .with("POP", n * 1_000)
+                .at(Geometry::point((f64::from(n) / 10.0, 47.0)))
+        }))
+}
+
+async fn open(service: &Testkit, name: &str) -> Layer {
+    let client = ArcGisClient::builder().build().unwrap();
+    let address = LayerAddress::parse(&service.layer_url(name)).unwrap();
+    Layer::open(Arc::new(client), address).await.unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_arrives_with_its_values() {
+    let service = Testkit::builder()
+        .layer(towns().with_quirk(Quirk::ActualCap(33)))
+        .fault(Fault::on_query(2, FaultKind::Truncate))
+        .start()
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let report = LayerExport::new(open(&service, "towns").await)
+        .with_observer(move |event| seen.lock().unwrap().push(event.clone()))
+        .to(LocalFile::new(&path))
+        .await
+        .unwrap();
+    assert_eq!(report.rows, ROWS as u64);
+    assert_eq!(names(folder.path()), ["towns.parquet"]);
+
+    let file = Bytes::from(std::fs::read(&path).unwrap());
+    assert_eq!(report.file_bytes, Some(file.len() as u64));
+    let rows = pages::read(&file);
+    assert_eq!(rows.num_rows(), ROWS as usize);
+    let ids = rows
+        .column_by_name("OBJECTID")
+        .unwrap()
+        .as_primitive::<Int64Type>();
+    let names = rows.column_by_name("NAME").unwrap().as_string::<i32>();
+    let people = rows
+        .column_by_name("POP")
+        .unwrap()
+        .as_primitive::<Int32Type>();
+    let geometry = rows.column_by_name("geometry").unwrap().as_binary::<i32>();
+    for row in 0..ROWS {
+        let at = row as usize;
+        assert_eq!(ids.value(at), i64::from(row) + 1);
+        assert_eq!(names.value(at), format!("Town {row}"));
+        assert_eq!(people.value(at), row * 1_000);
+        let mut point = vec![1, 1, 0, 0, 0];
+        point.extend((f64::from(row) / 10.0).to_le_bytes());
+        point.extend(47f64.to_le_bytes());
+        assert_eq!(geometry.value(at), point);
+    }
+
+    assert_eq!(pages::footer(&file, "arcgis:copyright").unwrap(), "Nobody");
+    assert_eq!(pages::footer(&file, "arcgis:proof").unwrap(), "object-ids");
+    assert_eq!(
+        pages::footer(&file, "arcgis:source").unwrap(),
+        service.layer_url("towns")
+    );
+    let query = pages::footer(&file, "arcgis:query").unwrap();
+    assert!(
+        query.contains("where=1%3D1&") && query.contains("NAME"),
+        "{query}"
+    );
+    assert!(
+        pages::footer(&file, "arcgis:retrieved")
+            .unwrap()
+            .ends_with('Z')
+    );
+
+    let proof = report.proof.as_ref().unwrap();
+    assert_eq!(
+        (proof.level.as_str(), proof.deleted_rows),
+        ("object-ids", 0)
+    );
+    let geometry = report.geometry.as_ref().unwrap();
+    assert_eq!(geometry.crs.as_deref(), Some("EPSG:4326"));
+    assert_eq!(geometry.extent, Some([0., 47., 24.9, 47.]));
+    assert_eq!(geometry.types, ["Point"]);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["rows"], ROWS);
+    assert_eq!(json["columns"][1]["esri_type"], "esriFieldTypeString");
+    assert!(json["elapsed_seconds"].is_f64());
+
+    let events = events.lock().unwrap();
+    assert!(
+        matches!(events[0], ExportEvent::Planned { rows: 250, .. }),
+        "{:?}",
+        events[0]
+    );
+    assert!(matches!(events.last(), Some(ExportEvent::Finished(report)) if report.rows == 250));
+    let of_pages: u64 = events
+        .iter()
+        .map(|event| match event {
+            ExportEvent::Page { rows, .. } => *rows,
+            _ => 0,
+        })
+        .sum();
+    let of_groups: u64 = events
+        .iter()
+        .map(|event| match event {
+            ExportEvent::RowGroup(group) => group.rows,
+            _ => 0,
+        })
+        .sum();
+    assert_eq!((of_pages, of_groups), (250, 250));
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, ExportEvent::Verified(_)))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_becomes_a_table() {
+    let islands = Served::new("islands", GeometryType::Polygon)
+        .with_wkid(3857)
+        .with_field(Field::new("NAME", FieldType::String))
+        .with_max_record_count(2)
+        .with_rows((0..5).map(|n| {
+            let n = f64::from(n) * 100.0;
+            // Clockwise, as Esri has its shells.
+            let ring = [(n, 0.), (n, 10.), (n + 10., 10.), (n, 0.)].map(|(x, y)| Vertex::xy(x, y));
+            Row::new()
+                .with("NAME", "island")
+                .at(Geometry::polygon([ring]))
+        }))
+        .with_row(Row::new().with("NAME", Value::Null));
+    let service = Testkit::builder().layer(islands).start().await.unwrap();
+    let table = LayerExport::new(open(&service, "islands").await)
+        .with_query(Query::new().with_fields(["name"]))
+        .into_table()
+        .await
+        .unwrap();
+    assert_eq!(table.crs.as_ref().unwrap().id(), "EPSG:3857");
+    let schema = table.schema();
+    let columns: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    assert_eq!(columns, ["NAME", "geometry"]);
+    assert_eq!(
+        schema.field(1).metadata()["ARROW:extension:name"],
+        "geoarrow.wkb"
+    );
+    let geometry = table.batch.column(1).as_binary::<i32>();
+    assert_eq!((table.batch.num_rows(), geometry.null_count()), (6, 1));
+    use geo_traits::to_geo::ToGeoGeometry;
+    let first = read_wkb(geometry.value(0)).unwrap().to_geometry();
+    let geo_types::Geometry::Polygon(first) = first else {
+        panic!("{first:?}");
+    };
+    let ring: Vec<(f64, f64)> = first.exterior().coords().map(|at| (at.x, at.y)).collect();
+    // Counter-clockwise: the signed area is positive.
+    let area: f64 = ring
+        .windows(2)
+        .map(|w| w[0].0 * w[1].1 - w[1].0 * w[0].1)
+        .sum();
+    assert_eq!(area, 100.);
+    assert_eq!(table.report.rows, 6);
+    assert_eq!(table.report.geometry.as_ref().unwrap().null_rows, 1);
+    assert_eq!(table.report.file_bytes, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_fetched_for_an_output_that_cannot_be() {
+    let service = Testkit::builder().layer(towns()).start().await.unwrap();
+    let layer = open(&service, "towns").await;
+    service.clear_requests();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    std::fs::write(&path, "earlier").unwrap();
+    let export = LayerExport::new(layer);
+    let error = export.clone().to(LocalFile::new(&path)).await.unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    let missing = folder.path().join("no").join("x.parquet");
+    let error = export
+        .clone()
+        .to(LocalFile::new(missing))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Unwritable { .. }), "{error}");
+    let unknown = export.with_query(Query::new().with_fields(["NAMES"]));
+    let error = unknown
+        .to(LocalFile::new(&path).with_overwrite(true))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Layer(_)), "{error}");
+    assert!(service.requests().is_empty());
+    assert_eq!(std::fs::read(&path).unwrap(), b"earlier");
+    assert_eq!(names(folder.path()), ["towns.parquet"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_leaves_the_earlier_file() {
+    let service = Testkit::builder()
+        .layer(towns())
+        .fault(Fault::on_query(
+            4,
+            FaultKind::ErrorBody {
+                code: 400,
+                message: "Invalid query parameters.".to_owned(),
+                details: Vec::new(),
+            },
+        ))
+        .start()
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    std::fs::write(&path, "earlier").unwrap();
+    let error = LayerExport::new(open(&service, "towns").await)
+        .to(LocalFile::new(&path).with_overwrite(true))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Layer(_)), "{error}");
+    assert_eq!(service.faults_fired(), [1]);
+    assert_eq!(std::fs::read(&path).unwrap(), b"earlier");
+    assert_eq!(names(folder.path()), ["towns.parquet"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_is_dropped_leaves_nothing() {
+    let service = Testkit::builder()
+        .layer(towns())
+        .latency(Duration::from_millis(50))
+        .start()
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    let export = LayerExport::new(open(&service, "towns").await)
+        .with_fetch(
+            FetchOptions::default()
+                .with_concurrency(const { std::num::NonZeroUsize::new(1).unwrap() }),
+        )
+        .to(LocalFile::new(&path));
+    let result = tokio::time::timeout(Duration::from_millis(300), export).await;
+    assert!(result.is_err());
+    for _ in 0..100 {
+        if names(folder.path()).is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(names(folder.path()).is_empty());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let sent = service.requests().len();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(service.requests().len(), sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn misfits_stop_an_export_unless_it_is_lenient() {
+    let measures = Served::table("measures")
+        .with_field(Field::new("N", FieldType::SmallInteger))
+        .with_rows((0..10).map(|n| Row::new().with("N", if n == 7 { 40_000 } else { n })));
+    let service = Testkit::builder().layer(measures).start().await.unwrap();
+    let layer = open(&service, "measures").await;
+    let error = LayerExport::new(layer.clone())
+        .into_table()
+        .await
+        .unwrap_err();
+    let Error::Layer(layer_error) = &error else {
+        panic!("{error}");
+    };
+    let text = format!("{layer_error}");
+    assert!(
+        text.contains("column N: 40000 is no whole number"),
+        "{text}"
+    );
+    let table = LayerExport::new(layer)
+        .with_lenient(true)
+        .into_table()
+        .await
+        .unwrap();
+    assert_eq!(table.batch.column_by_name("N").unwrap().null_count(), 1);
+    assert_eq!(table.report.misfits.len(), 1);
+    assert_eq!(
+        table.report.notes,
+        [Note::Misfits {
+            column: "N".to_owned(),
+            count: 1
+        }]
+    );
+    assert_eq!(table.crs, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_layer_makes_a_file_with_its_columns() {
+    let empty = Served::new("empty", GeometryType::Polyline)
+        .with_field(Field::new("NAME", FieldType::String));
+    let service = Testkit::builder().layer(empty).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty.parquet");
+    let report = LayerExport::new(open(&service, "empty").await)
+        .to(LocalFile::new(&path))
+        .await
+        .unwrap();
+    assert_eq!((report.rows, report.row_groups), (0, Some(0)));
+    let rows = pages::read(&Bytes::from(std::fs::read(&path).unwrap()));
+    assert_eq!((rows.num_rows(), rows.num_columns()), (0, 4));
+    assert!(!service.requests_of(RequestKind::Count).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn z_is_kept_and_m_is_reported() {
+    let shots = Served::new("shots", GeometryType::Point)
+        .with_z()
+        .with_m()
+        .with_row(Row::new().at(Geometry::point(Vertex::xyzm(1., 2., 3., 4.))));
+    let service = Testkit::builder().layer(shots).start().await.unwrap();
+    let table = LayerExport::new(open(&service, "shots").await)
+        .into_table()
+        .await
+        .unwrap();
+    let geometry = table.report.geometry.as_ref().unwrap();
+    assert_eq!(geometry.types, ["Point Z"]);
+    assert_eq!(geometry.z_range, Some([3., 3.]));
+    assert_eq!(table.report.notes, [Note::DroppedM { rows: 1 }]);
+}
