@@ -48,3 +48,4 @@ pub use spatial_reference::SpatialReference;
 pub use statistics::{Statistic, StatisticType};
 
 pub use arcgis_auth_core;
+pub use serde_json;

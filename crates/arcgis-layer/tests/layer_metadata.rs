@@ -1,4 +1,5 @@
 //! Metadata as real servers give it, and as they should not.
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use arcgis_layer::{

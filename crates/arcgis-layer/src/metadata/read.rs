@@ -161,8 +161,7 @@ fn object_id_field(top: Members<'_>, fields: &[Field]) -> Option<String> {
             // What people may edit is no row's identity, whatever its name.
             ["OBJECTID", "FID", "OID", "ID"]
                 .into_iter()
-                .find_map(|name| resolve(fields, name))
-                .filter(whole)
+                .find_map(|name| resolve(fields, name).filter(whole))
                 .filter(|field| !field.editable)
         })
         .map(|field| field.name.clone())

@@ -42,7 +42,7 @@ pub use resolved::ResolvedQuery;
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct Query {
-    condition: Option<String>,
+    conditions: Vec<String>,
     fields: Option<Vec<String>>,
     excluded_fields: Vec<String>,
     without_geometry: bool,
@@ -62,16 +62,13 @@ impl Query {
     /// Only rows that meet an SQL condition; see [`Literal`](crate::Literal) for values in it. Replaces
     /// an earlier one.
     pub fn with_where(mut self, condition: impl Into<String>) -> Self {
-        self.condition = Some(condition.into());
+        self.conditions = vec![condition.into()];
         self
     }
 
     /// Only rows that meet this condition too: `(old) AND (new)`.
-    pub fn refine(mut self, condition: &str) -> Self {
-        self.condition = Some(match &self.condition {
-            Some(old) => condition::and(old, condition),
-            None => condition.to_owned(),
-        });
+    pub fn refine(mut self, condition: impl Into<String>) -> Self {
+        self.conditions.push(condition.into());
         self
     }
 
@@ -179,10 +176,10 @@ impl Query {
     ///
     /// [`QueryError`] for whatever does not fit the layer.
     pub fn resolve(&self, info: &LayerInfo) -> Result<ResolvedQuery, QueryError> {
-        let condition = match &self.condition {
-            Some(condition) => condition::checked(condition)?,
-            None => condition::ALL.to_owned(),
-        };
+        let mut condition = condition::ALL.to_owned();
+        for part in &self.conditions {
+            condition = condition::and(&condition, &condition::checked(part)?);
+        }
         parameter::check(&self.params, self.bbox.is_some())?;
         let fields = fields::select(info, self.fields.as_deref(), &self.excluded_fields)?;
         let geometry = self.geometry(info)?;
