@@ -28,7 +28,7 @@ const FEW: usize = 12;
 
 /// Edges that may be looked at for each position, beyond [`SPARE`]; what needs more is refused, so
 /// that the time stays linear in the number of positions.
-const EDGES_PER_POSITION: usize = 1_000;
+const EDGES_PER_POSITION: usize = 4_000;
 const SPARE: usize = 1_000_000;
 
 /// The rings lie across each other in a way that would take too long to sort out.
@@ -48,13 +48,27 @@ impl fmt::Display for Tangled {
 }
 
 /// Assembles rings, with buffers that are used again for the next polygon.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RingAssembler {
     rings: Vec<Ring>,
     crossings: Vec<f64>,
     order: Vec<usize>,
     coords: Vec<f64>,
     index: EdgeIndex,
+    edges_per_position: usize,
+}
+
+impl Default for RingAssembler {
+    fn default() -> Self {
+        Self {
+            rings: Vec::new(),
+            crossings: Vec::new(),
+            order: Vec::new(),
+            coords: Vec::new(),
+            index: EdgeIndex::default(),
+            edges_per_position: EDGES_PER_POSITION,
+        }
+    }
 }
 
 impl RingAssembler {
@@ -164,7 +178,7 @@ impl RingAssembler {
         self.index.build(&self.coords, &self.rings);
         let positions = self.coords.len() / size;
         let mut budget = positions
-            .saturating_mul(EDGES_PER_POSITION)
+            .saturating_mul(self.edges_per_position)
             .saturating_add(SPARE);
         for place in 0..count {
             let Some(ring) = self.rings.get(place).copied() else {

@@ -92,7 +92,7 @@ fn one_ring_is_closed_and_turned() {
 fn a_hole_is_in_its_shell_whatever_the_directions() {
     let (shell, hole) = (square(0.0, 0.0, 10.0), square(2.0, 2.0, 3.0));
     for shell in [shell.clone(), clockwise(shell)] {
-        for hole in [hole.clone(), clockwise(hole)] {
+        for hole in [hole.clone(), clockwise(hole.clone())] {
             assert_eq!(areas(&[shell.clone(), hole.clone()]), [[100.0, 9.0]]);
             // koop #378: the hole comes first.
             assert_eq!(areas(&[hole, shell.clone()]), [[100.0, 9.0]]);
@@ -214,7 +214,10 @@ fn rings_without_area_are_dropped_and_counted() {
     }
     // Two loops whose areas cancel out are no such ring.
     let bow_tie = vec![[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0]];
-    assert_eq!(assemble(&[bow_tie.clone()]), (vec![vec![bow_tie]], 0));
+    assert_eq!(
+        assemble(std::slice::from_ref(&bow_tie)),
+        (vec![vec![bow_tie.clone()]], 0)
+    );
 }
 
 #[test]
@@ -290,8 +293,8 @@ fn many_holes_in_one_long_shell_are_quick() {
 #[test]
 fn what_would_take_forever_is_refused() {
     // A comb whose every edge is as high as the whole, and small rings all over it.
-    let comb: Vec<Xy> = (0..40_000)
-        .map(|place| [f64::from(place) * 0.01, f64::from(place % 2) * 1_000.0])
+    let comb: Vec<Xy> = (0..10_000)
+        .map(|place| [f64::from(place) * 0.04, f64::from(place % 2) * 1_000.0])
         .chain([[400.0, 2_000.0], [-1.0, 2_000.0]])
         .collect();
     let small = (0..20_000).map(|place| {
@@ -308,11 +311,13 @@ fn what_would_take_forever_is_refused() {
         coords.extend(ring.iter().flatten());
         ring_ends.push(coords.len() / 2);
     }
-    let start = Instant::now();
-    let refused =
-        RingAssembler::default().assemble(2, &mut coords, &mut ring_ends, &mut Vec::new());
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
-    assert!(refused.unwrap_err().to_string().contains("20001 rings"));
+    // All 10,000 edges for each of 10,000 rings would be 2,000 for each position.
+    let mut assembler = RingAssembler {
+        edges_per_position: 100,
+        ..RingAssembler::default()
+    };
+    let refused = assembler.assemble(2, &mut coords, &mut ring_ends, &mut Vec::new());
+    assert!(refused.unwrap_err().to_string().contains("10001 rings"));
 }
 
 /// Squares in squares: `children` side by side in each, `depth` levels deep.
