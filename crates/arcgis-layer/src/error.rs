@@ -46,9 +46,9 @@ pub enum Error {
     #[error("coordinates were asked for in {asked} and came in {got}")]
     SpatialReference {
         /// What was asked for.
-        asked: crate::spatial_reference::SpatialReference,
+        asked: Box<crate::spatial_reference::SpatialReference>,
         /// What the answer says.
-        got: crate::spatial_reference::SpatialReference,
+        got: Box<crate::spatial_reference::SpatialReference>,
     },
 
     /// Rows are missing or came twice, and no strategy brought them right.

@@ -12,7 +12,7 @@ use crate::plan::FetchOptions;
 use crate::query::Query;
 
 enum State {
-    Planned(Layer, Query, FetchOptions),
+    Planned(Box<(Layer, Query, FetchOptions)>),
     Fetching(Box<Pages<FeatureCollector>>),
     Done,
 }
@@ -48,7 +48,7 @@ impl Layer {
         query: Query,
         options: FetchOptions,
     ) -> BoxStream<'static, Result<Feature, Error>> {
-        let start = State::Planned(self.clone(), query, options);
+        let start = State::Planned(Box::new((self.clone(), query, options)));
         stream::unfold(start, |state| async move {
             match step(state).await {
                 Ok((features, next)) => Some((features.into_iter().map(Ok).collect(), next)),
@@ -64,7 +64,8 @@ impl Layer {
 /// The next page's features, or `Err(None)` at the proven end.
 async fn step(state: State) -> Result<(Vec<Feature>, State), Option<Error>> {
     let mut pages = match state {
-        State::Planned(layer, query, options) => {
+        State::Planned(start) => {
+            let (layer, query, options) = *start;
             let query = query
                 .resolve(layer.info())
                 .map_err(|error| Some(error.into()))?;

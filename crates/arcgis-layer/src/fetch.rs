@@ -517,8 +517,8 @@ impl<S: PageSink> Fetcher<S> {
         match (asked, &facts.spatial_reference) {
             (Some(asked), Some(got)) if asked.contradicts(got) && !facts.bbox.is_empty() => {
                 Err(Error::SpatialReference {
-                    asked: asked.clone(),
-                    got: got.clone(),
+                    asked: Box::new(asked.clone()),
+                    got: Box::new(got.clone()),
                 })
             }
             _ => Ok(()),

@@ -213,13 +213,22 @@ impl Layer {
     ///
     /// As [`Layer::count`]; [`Error::Query`] for a layer without object ids.
     pub async fn object_ids(&self, query: &ResolvedQuery) -> Result<IdSet, Error> {
+        let total = self.count(query).await?;
+        self.object_ids_of(query, total).await
+    }
+
+    /// As [`Layer::object_ids`], of a query that is known to select `total` rows.
+    pub(crate) async fn object_ids_of(
+        &self,
+        query: &ResolvedQuery,
+        total: u64,
+    ) -> Result<IdSet, Error> {
         let Some(field) = query.object_id() else {
             return Err(unsupported("object ids", "the layer has none"));
         };
         let ask = |request: Request| self.ids(request.with_param("returnIdsOnly", "true"));
         let first = ask(query.filter_request(&self.address)).await?;
         let (mut last, mut ids) = (first.last_if_ascending(), first.ids);
-        let total = self.count(query).await?;
         let mut more = first.exceeded || ids.len() < total;
         while more {
             let request = match last {

@@ -63,9 +63,9 @@ impl Ledger {
         ids: &IdSet,
     ) -> Result<Completion, Error> {
         let mut drift = Drift::default();
-        let unchanged = self.missing.is_empty() && layer.count(&plan.query).await? == ids.len();
-        if !unchanged {
-            let now = layer.object_ids(&plan.query).await?;
+        let count = layer.count(&plan.query).await?;
+        if !self.missing.is_empty() || count != ids.len() {
+            let now = layer.object_ids_of(&plan.query, count).await?;
             let lost = self.missing.intersection(&now);
             if !lost.is_empty() {
                 return Err(Error::Incomplete(Box::new(Incomplete {

@@ -18,6 +18,9 @@ use crate::sink::{PageFacts, PageSink};
 /// A guess at the size of a page before the first has come.
 const GUESSED_PAGE_BYTES: u64 = 2 * 1024 * 1024;
 
+/// A slot of the plan that is done: its place, and what came of it.
+type Ended<P> = (u64, Result<Slot<P>, Error>);
+
 /// Accepted pages, in the order of the object id. Made by [`Layer::pages`].
 ///
 /// [`Pages::next`] gives one after the other and, behind the last, asks the server once more what is
@@ -25,7 +28,7 @@ const GUESSED_PAGE_BYTES: u64 = 2 * 1024 * 1024;
 pub struct Pages<S: PageSink> {
     fetcher: Arc<Fetcher<S>>,
     plan: Arc<Plan>,
-    tasks: JoinSet<(u64, Result<Slot<S::Page>, Error>)>,
+    tasks: JoinSet<Ended<S::Page>>,
     waiting: BTreeMap<u64, Slot<S::Page>>,
     waiting_bytes: u64,
     to_start: u64,

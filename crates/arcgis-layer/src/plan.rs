@@ -159,7 +159,7 @@ impl Layer {
         let mut ids = None;
         let mut reason = String::new();
         if matching > 0 && query.layout().object_id.is_some() {
-            match self.object_ids(query).await {
+            match self.object_ids_of(query, matching).await {
                 Ok(listed) => {
                     if listed.len() < matching {
                         // Rows may have gone in between; if not, ids stand for more than one row.
