@@ -14,7 +14,7 @@ use crate::page::{ArrowSink, PageBatch};
 use crate::provenance::Provenance;
 use crate::report::{Report, Tally, spatial_reference};
 use crate::schema::{DateZone, ExportSchema};
-use crate::table::{Table, whole};
+use crate::table::Table;
 
 /// The conversion of a saved answer in Esri JSON (`…/query?f=json`): fields, geometry type and CRS are
 /// what the answer itself declares.
@@ -84,14 +84,7 @@ impl<'a> Conversion<'a> {
         let mut assembly = Assembly::new(output, &rows.schema, &self.writer, Observer::default())?;
         let geometry = rows.page.geometry.clone();
         assembly.push(0, rows.page)?;
-        let provenance = Provenance {
-            source: self.source.clone(),
-            spatial_reference: rows
-                .schema
-                .geometry_name()
-                .map(|_| spatial_reference(&rows.schema)),
-            ..Provenance::default()
-        };
+        let provenance = self.provenance(&rows.schema);
         let (committed, groups) = assembly.finish(&geometry, &provenance)?;
         let mut report = rows.tally.report(rows.notes).in_file(committed, &groups);
         report.source = self.source;
@@ -105,14 +98,23 @@ impl<'a> Conversion<'a> {
     /// [`Error::Answer`] if the answer cannot be read.
     pub fn into_table(self) -> Result<Table, Error> {
         let rows = self.rows(Instant::now())?;
-        let batch = whole(&rows.schema, vec![rows.page.batch])?;
+        let provenance = self.provenance(&rows.schema);
         let mut report = rows.tally.report(rows.notes);
         report.source = self.source;
-        Ok(Table {
-            batch,
-            crs: rows.schema.crs().cloned(),
+        Ok(Table::new(
+            &rows.schema,
+            vec![rows.page.batch],
+            &provenance,
             report,
-        })
+        )?)
+    }
+
+    fn provenance(&self, schema: &ExportSchema) -> Provenance {
+        Provenance {
+            source: self.source.clone(),
+            spatial_reference: schema.geometry_name().map(|_| spatial_reference(schema)),
+            ..Provenance::default()
+        }
     }
 
     fn rows(&self, started: Instant) -> Result<Rows, Error> {

@@ -23,7 +23,7 @@ use crate::page::{ArrowPage, ArrowSink, PageBatch};
 use crate::provenance::Provenance;
 use crate::report::{FetchReport, ProofReport, Report, Tally, spatial_reference};
 use crate::schema::{DateZone, ExportSchema};
-use crate::table::{Table, whole};
+use crate::table::Table;
 
 /// Pages that wait for the writer: what bounds memory is the fetch window.
 const WAITING_PAGES: usize = 2;
@@ -172,16 +172,11 @@ impl LayerExport {
         while let Some(page) = run.next().await? {
             pages.push(page.batch.batch);
         }
-        let schema = run.schema.clone();
-        let batch = blocking(move || whole(&schema, pages)).await??;
-        let report = run.report();
+        let (schema, provenance, report) = (run.schema.clone(), run.provenance(), run.report());
+        let table = blocking(move || Table::new(&schema, pages, &provenance, report)).await??;
         run.observer
-            .tell(&ExportEvent::Finished(Box::new(report.clone())));
-        Ok(Table {
-            batch,
-            crs: run.schema.crs().cloned(),
-            report,
-        })
+            .tell(&ExportEvent::Finished(Box::new(table.report.clone())));
+        Ok(table)
     }
 
     fn resolve(&self) -> Result<ResolvedQuery, Error> {
@@ -192,7 +187,7 @@ impl LayerExport {
     }
 
     async fn start(self, query: ResolvedQuery, started: Instant) -> Result<Run, Error> {
-        let retrieved = Timestamp::now();
+        let retrieved = whole_seconds(Timestamp::now());
         let info = self.layer.info();
         let dates = if info.dates_in_unknown_time_zone {
             DateZone::Unknown
@@ -209,8 +204,14 @@ impl LayerExport {
             reason: plan.reason().to_owned(),
         });
         let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
+        let tally = Tally::new(&schema, started);
+        // What is known already should not wait for the end of a long export.
+        let notes = tally.notes();
+        for note in &notes {
+            self.observer.tell(&ExportEvent::Noted(note.clone()));
+        }
         Ok(Run {
-            tally: Tally::new(&schema, started),
+            tally,
             schema,
             pages: self.layer.pages(plan, sink),
             layer: self.layer,
@@ -218,7 +219,7 @@ impl LayerExport {
             retrieved,
             seen: FetchStats::default(),
             completion: None,
-            notes: Vec::new(),
+            notes,
             writer: self.writer,
             fail_on_drift: self.fail_on_drift,
             observer: self.observer,
@@ -290,15 +291,16 @@ impl Run {
 
     fn complete(&mut self) -> Result<(), Error> {
         self.seen = self.pages.stats();
-        self.notes = self.tally.notes();
+        let mut notes = self.tally.notes();
         if self.seen.corrected > 0 {
-            self.notes.push(Note::Corrected {
+            notes.push(Note::Corrected {
                 pages: self.seen.corrected,
             });
         }
-        for note in &self.notes {
+        for note in notes.iter().filter(|note| !self.notes.contains(note)) {
             self.observer.tell(&ExportEvent::Noted(note.clone()));
         }
+        self.notes = notes;
         self.completion = self.pages.completion().cloned();
         if let Some(completion) = &self.completion {
             self.observer
@@ -369,6 +371,7 @@ impl Run {
                 .schema
                 .geometry_name()
                 .map(|_| spatial_reference(&self.schema)),
+            time_zone: info.date_time_zone.clone(),
             proof: self
                 .completion
                 .as_ref()
@@ -389,6 +392,10 @@ impl Run {
         report.fetch = Some(FetchReport::from((self.pages.plan(), self.seen)));
         report
     }
+}
+
+fn whole_seconds(moment: Timestamp) -> Timestamp {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -69,7 +69,7 @@ impl PageSink for ArrowSink {
                     .schema
                     .geometry_name()
                     .is_some()
-                    .then(|| WkbBuilder::new(rows)),
+                    .then(|| Box::new(WkbBuilder::new(rows))),
             },
             misfits: Vec::new(),
             rows: 0,
@@ -174,7 +174,7 @@ pub struct ArrowPage {
 enum State {
     Growing {
         columns: Vec<ColumnBuilder>,
-        geometry: Option<WkbBuilder>,
+        geometry: Option<Box<WkbBuilder>>,
     },
     /// Put together of rows of other pages: complete.
     Chosen {

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-/// What a file says of its own origin, as key and value texts in its footer.
+/// What a file says of its own origin, as key and value texts in its footer; a table, in the metadata
+/// of its schema.
 ///
 /// | key | value |
 /// |---|---|
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 /// | `arcgis:query` | the address that asks for the rows, without order and offset |
 /// | `arcgis:limit` | the most rows that were wanted |
 /// | `arcgis:spatial_reference` | what the service calls the CRS |
+/// | `arcgis:time_zone` | the zone in which the service shows its dates; values are in UTC all the same |
 /// | `arcgis:rows` | the number of rows |
 /// | `arcgis:proof` | how it is known that they are all |
 /// | `arcgis:copyright` | the layer's copyright text |
@@ -33,6 +35,8 @@ pub struct Provenance {
     pub limit: Option<u64>,
     /// What the service calls the CRS.
     pub spatial_reference: Option<String>,
+    /// The zone in which the service shows its dates.
+    pub time_zone: Option<String>,
     /// How it is known that the rows are all.
     pub proof: Option<String>,
     /// The layer's copyright text.
@@ -51,6 +55,7 @@ impl Provenance {
             ("query", self.query.clone()),
             ("limit", self.limit.map(|rows| rows.to_string())),
             ("spatial_reference", self.spatial_reference.clone()),
+            ("time_zone", self.time_zone.clone()),
             ("rows", Some(rows.to_string())),
             ("proof", self.proof.clone()),
             ("copyright", self.copyright.clone()),

@@ -11,10 +11,12 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat;
 
 use crate::crs::ResolvedCrs;
+use crate::provenance::Provenance;
 use crate::report::Report;
 use crate::schema::ExportSchema;
 
-/// A whole layer in memory: one batch, whose schema says its CRS.
+/// A whole layer in memory: one batch, whose schema says its CRS and where it comes from
+/// ([`Provenance`]).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Table {
@@ -28,6 +30,22 @@ pub struct Table {
 }
 
 impl Table {
+    pub(crate) fn new(
+        schema: &ExportSchema,
+        pages: Vec<RecordBatch>,
+        provenance: &Provenance,
+        report: Report,
+    ) -> Result<Self, ArrowError> {
+        let batch = whole(schema, pages)?;
+        let pairs = provenance.pairs(batch.num_rows() as u64).collect();
+        let described = Schema::clone(&batch.schema()).with_metadata(pairs);
+        Ok(Self {
+            batch: batch.with_schema(Arc::new(described))?,
+            crs: schema.crs().cloned(),
+            report,
+        })
+    }
+
     /// The schema of the batch.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
@@ -36,10 +54,7 @@ impl Table {
 }
 
 /// Puts pages with the schema of files together as one batch with the schema of tables.
-pub(crate) fn whole(
-    schema: &ExportSchema,
-    pages: Vec<RecordBatch>,
-) -> Result<RecordBatch, ArrowError> {
+fn whole(schema: &ExportSchema, pages: Vec<RecordBatch>) -> Result<RecordBatch, ArrowError> {
     whole_with_limit(schema, pages, i32::MAX as usize)
 }
 

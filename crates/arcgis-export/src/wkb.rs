@@ -143,7 +143,7 @@ impl<'a> Row<'a> {
 
     fn write(&mut self) -> Result<WkbType, GeometryError> {
         let geometry = self.geometry;
-        if geometry.coords.len() % self.stride != 0 {
+        if !geometry.coords.len().is_multiple_of(self.stride) {
             return Err(GeometryError::Parts);
         }
         let positions = geometry.positions();

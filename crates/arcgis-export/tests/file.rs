@@ -158,7 +158,7 @@ fn an_unknown_crs_is_null_and_an_empty_layer_has_no_bounds() {
 fn readers_can_skip_by_the_statistics_of_the_bounds() {
     let (schema, page) = points(1_000);
     let options = WriterOptions::default().with_row_group_rows(NonZeroUsize::new(400).unwrap());
-    let file = pages::write(&schema, &[page.clone()], &options);
+    let file = pages::write(&schema, std::slice::from_ref(&page), &options);
     let metadata = pages::metadata(&file);
     let rows: Vec<i64> = metadata
         .row_groups()
@@ -209,7 +209,7 @@ fn compression_is_the_one_asked_for() {
         (Compression::None, Codec::UNCOMPRESSED),
     ] {
         let options = WriterOptions::default().with_compression(compression);
-        let file = pages::write(&schema, &[page.clone()], &options);
+        let file = pages::write(&schema, std::slice::from_ref(&page), &options);
         for column in pages::metadata(&file).row_group(0).columns() {
             assert_eq!(
                 std::mem::discriminant(&column.compression()),

@@ -210,6 +210,35 @@ async fn a_layer_becomes_a_table() {
     assert_eq!(table.report.rows, 6);
     assert_eq!(table.report.geometry.as_ref().unwrap().null_rows, 1);
     assert_eq!(table.report.file_bytes, None);
+    assert_eq!(
+        schema.metadata()["arcgis:source"],
+        service.layer_url("islands")
+    );
+    assert_eq!(schema.metadata()["arcgis:proof"], "object-ids");
+}
+
+/// All bytes but those of the footer, which holds the time of the export.
+async fn rows_of_file(layer: Layer, page_size: u32) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    LayerExport::new(layer)
+        .with_fetch(FetchOptions::default().with_page_size(page_size.try_into().unwrap()))
+        .to(LocalFile::new(&path))
+        .await
+        .unwrap();
+    let mut file = std::fs::read(&path).unwrap();
+    let (length, _) = file[file.len() - 8..].split_first_chunk::<4>().unwrap();
+    file.truncate(file.len() - 8 - u32::from_le_bytes(*length) as usize);
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_leave_no_trace_in_the_file() {
+    let service = Testkit::builder().layer(towns()).start().await.unwrap();
+    let layer = open(&service, "towns").await;
+    let one = rows_of_file(layer.clone(), 40).await;
+    assert!(one.len() > 1_000);
+    assert_eq!(rows_of_file(layer, 7).await, one);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression as ParquetCompression, Encoding, ZstdLevel};
+use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -139,10 +139,7 @@ fn properties(schema: &ExportSchema, options: &WriterOptions) -> Result<WriterPr
     }
     if let Some(column) = schema.covering_name() {
         for path in covering::paths(column) {
-            let path = ColumnPath::new(path);
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT);
+            properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), false);
         }
     }
     Ok(properties.build())

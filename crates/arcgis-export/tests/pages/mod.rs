@@ -16,16 +16,16 @@ use parquet::file::metadata::ParquetMetaData;
 
 /// A geometry of owned parts.
 #[derive(Debug, Clone)]
-pub struct Shape {
-    pub kind: GeometryType,
-    pub dims: Dimensions,
-    pub coords: Vec<f64>,
-    pub ring_ends: Vec<usize>,
-    pub part_ends: Vec<usize>,
+pub(crate) struct Shape {
+    pub(crate) kind: GeometryType,
+    pub(crate) dims: Dimensions,
+    pub(crate) coords: Vec<f64>,
+    pub(crate) ring_ends: Vec<usize>,
+    pub(crate) part_ends: Vec<usize>,
 }
 
 impl Shape {
-    pub fn new(kind: GeometryType, dims: Dimensions, coords: &[f64]) -> Self {
+    pub(crate) fn new(kind: GeometryType, dims: Dimensions, coords: &[f64]) -> Self {
         Self {
             kind,
             dims,
@@ -35,21 +35,21 @@ impl Shape {
         }
     }
 
-    pub fn point(x: f64, y: f64) -> Self {
+    pub(crate) fn point(x: f64, y: f64) -> Self {
         Self::new(GeometryType::Point, Dimensions::Xy, &[x, y])
     }
 
-    pub fn rings(mut self, ends: &[usize]) -> Self {
+    pub(crate) fn rings(mut self, ends: &[usize]) -> Self {
         self.ring_ends = ends.to_vec();
         self
     }
 
-    pub fn parts(mut self, ends: &[usize]) -> Self {
+    pub(crate) fn parts(mut self, ends: &[usize]) -> Self {
         self.part_ends = ends.to_vec();
         self
     }
 
-    pub fn as_ref(&self) -> GeometryRef<'_> {
+    pub(crate) fn as_ref(&self) -> GeometryRef<'_> {
         GeometryRef {
             kind: self.kind,
             dims: self.dims,
@@ -60,7 +60,7 @@ impl Shape {
     }
 }
 
-pub fn geometry_layout(wkid: i64) -> GeometryLayout {
+pub(crate) fn geometry_layout(wkid: i64) -> GeometryLayout {
     GeometryLayout {
         kind: GeometryType::Point,
         dims: Dimensions::Xy,
@@ -69,12 +69,15 @@ pub fn geometry_layout(wkid: i64) -> GeometryLayout {
 }
 
 /// A layer of geometries without attributes.
-pub fn shapes(wkid: i64) -> ExportSchema {
+pub(crate) fn shapes(wkid: i64) -> ExportSchema {
     let layout = Layout::new(Vec::<Field>::new()).with_geometry(geometry_layout(wkid));
     ExportSchema::new(&layout, DateZone::Utc)
 }
 
-pub fn page_of(schema: &ExportSchema, shapes: &[Option<Shape>]) -> Result<PageBatch, SinkError> {
+pub(crate) fn page_of(
+    schema: &ExportSchema,
+    shapes: &[Option<Shape>],
+) -> Result<PageBatch, SinkError> {
     let mut page = ArrowSink::new(schema.clone()).page(shapes.len());
     for shape in shapes {
         if let Some(shape) = shape {
@@ -86,11 +89,11 @@ pub fn page_of(schema: &ExportSchema, shapes: &[Option<Shape>]) -> Result<PageBa
 }
 
 /// A table with one column.
-pub fn column(field_type: FieldType, zone: DateZone) -> ExportSchema {
+pub(crate) fn column(field_type: FieldType, zone: DateZone) -> ExportSchema {
     ExportSchema::new(&Layout::new(vec![Field::new("value", field_type)]), zone)
 }
 
-pub fn values(
+pub(crate) fn values(
     schema: &ExportSchema,
     values: &[ValueRef<'_>],
     lenient: bool,
@@ -105,7 +108,7 @@ pub fn values(
     Ok(page.into_batch().unwrap())
 }
 
-pub fn write(schema: &ExportSchema, pages: &[PageBatch], options: &WriterOptions) -> Bytes {
+pub(crate) fn write(schema: &ExportSchema, pages: &[PageBatch], options: &WriterOptions) -> Bytes {
     let mut writer = GeoParquetWriter::try_new(Vec::new(), schema, options).unwrap();
     let mut geometry = GeometrySummary::default();
     for page in pages {
@@ -117,7 +120,7 @@ pub fn write(schema: &ExportSchema, pages: &[PageBatch], options: &WriterOptions
 }
 
 /// All rows of a file, as one batch.
-pub fn read(file: &Bytes) -> RecordBatch {
+pub(crate) fn read(file: &Bytes) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone())
         .unwrap()
         .with_batch_size(1 << 20)
@@ -131,13 +134,13 @@ pub fn read(file: &Bytes) -> RecordBatch {
     arrow_select::concat::concat_batches(&schema, &batches).unwrap()
 }
 
-pub fn metadata(file: &Bytes) -> ParquetMetaData {
+pub(crate) fn metadata(file: &Bytes) -> ParquetMetaData {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap();
     ParquetMetaData::clone(builder.metadata())
 }
 
 /// The value behind a key of the footer.
-pub fn footer(file: &Bytes, key: &str) -> Option<String> {
+pub(crate) fn footer(file: &Bytes, key: &str) -> Option<String> {
     metadata(file)
         .file_metadata()
         .key_value_metadata()?
