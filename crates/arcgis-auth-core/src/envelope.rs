@@ -76,6 +76,13 @@ impl ServiceError {
             .any(|text| text.to_ascii_lowercase().contains(&needle))
     }
 
+    /// The same error, of a request to `url` (redacted).
+    #[must_use]
+    pub fn with_url(mut self, url: impl Into<String>) -> Self {
+        self.url = url.into();
+        self
+    }
+
     /// The same error with every occurrence of `secret` blotted out, for servers that echo the request.
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {

@@ -1,6 +1,6 @@
 //! One slot of a plan: ask, decode, judge, and ask again until its rows are there or certainly are not.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::decode::{DecodeContext, DecodeError, decode_json};
 use crate::error::Error;
+use crate::gather::{Answer, Gathered, merge, repeated};
 use crate::layer::Layer;
 use crate::layout::Layout;
 use crate::plan::{Plan, Strategy};
@@ -66,68 +67,9 @@ pub(crate) struct Slot<P> {
     pub(crate) bytes: u64,
 }
 
-struct Answer<P> {
-    page: P,
-    facts: PageFacts,
-    bytes: u64,
-}
-
 enum Asked<P> {
     Answer(Answer<P>),
     TooBig(Error),
-}
-
-/// Answers of one slot, and which of their rows are taken.
-struct Gathered<P> {
-    pages: Vec<P>,
-    facts: Vec<PageFacts>,
-    /// Wanted row → (answer, row in it). Ids, or running numbers where there are none.
-    taken: BTreeMap<i64, (usize, usize)>,
-    bytes: u64,
-}
-
-impl<P> Gathered<P> {
-    fn new() -> Self {
-        Self {
-            pages: Vec::new(),
-            facts: Vec::new(),
-            taken: BTreeMap::new(),
-            bytes: 0,
-        }
-    }
-
-    /// Keeps an answer and takes from it each row that is still wanted; how many that were.
-    fn take(&mut self, answer: Answer<P>, wanted: &mut BTreeMap<i64, ()>) -> usize {
-        let place = self.pages.len();
-        let before = self.taken.len();
-        for (row, id) in answer.facts.ids.iter().enumerate() {
-            if wanted.remove(id).is_some() {
-                self.taken.insert(*id, (place, row));
-            }
-        }
-        self.keep(answer);
-        self.taken.len() - before
-    }
-
-    /// Keeps an answer and takes its first `most` rows, for layers whose ids are not known.
-    fn take_all(&mut self, answer: Answer<P>, most: usize) -> usize {
-        let place = self.pages.len();
-        let first = i64::try_from(self.taken.len()).unwrap_or(i64::MAX);
-        let rows = answer.facts.rows.min(most);
-        self.taken.extend(
-            (0..rows)
-                .zip(first..)
-                .map(|(row, number)| (number, (place, row))),
-        );
-        self.keep(answer);
-        rows
-    }
-
-    fn keep(&mut self, answer: Answer<P>) {
-        self.bytes += answer.bytes;
-        self.pages.push(answer.page);
-        self.facts.push(answer.facts);
-    }
 }
 
 impl<S: PageSink> Fetcher<S> {
@@ -422,9 +364,9 @@ impl<S: PageSink> Fetcher<S> {
                 _ => (false, false, Duration::ZERO),
             };
             let error = match error {
-                DecodeError::Service(service) => {
-                    Error::Service(arcgis_auth_core::Error::Service(Arc::new(service)))
-                }
+                DecodeError::Service(service) => Error::Service(arcgis_auth_core::Error::Service(
+                    Arc::new(service.with_url(request.redacted_url())),
+                )),
                 other => self.unusable(other),
             };
             if !again {
@@ -531,57 +473,4 @@ impl<S: PageSink> Fetcher<S> {
             source,
         }
     }
-}
-
-/// Rows that an answer has in common with an earlier one. Equal rows within one answer are equal rows of the layer.
-fn repeated(all: &[PageFacts]) -> u64 {
-    if all.len() < 2 {
-        return 0;
-    }
-    let mut seen = HashSet::new();
-    let mut repeated = 0;
-    for facts in all {
-        repeated += facts
-            .fingerprints
-            .iter()
-            .filter(|print| seen.contains(*print))
-            .count() as u64;
-        seen.extend(facts.fingerprints.iter().copied());
-    }
-    repeated
-}
-
-/// The facts of the rows that were taken.
-fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) -> PageFacts {
-    let mut merged = PageFacts {
-        rows: taken.len(),
-        ..PageFacts::default()
-    };
-    for facts in all {
-        merged.bbox.merge(&facts.bbox);
-        merged.without_geometry += facts.without_geometry;
-        if merged.spatial_reference.is_none() {
-            merged
-                .spatial_reference
-                .clone_from(&facts.spatial_reference);
-        }
-    }
-    if let Some(first) = all.first() {
-        merged.absent = first
-            .absent
-            .iter()
-            .filter(|column| {
-                all.iter()
-                    .all(|facts| facts.rows == 0 || facts.absent.contains(column))
-            })
-            .copied()
-            .collect();
-    }
-    for (page, row) in taken.values() {
-        if let Some(facts) = all.get(*page) {
-            merged.ids.extend(facts.ids.get(*row));
-            merged.fingerprints.extend(facts.fingerprints.get(*row));
-        }
-    }
-    merged
 }

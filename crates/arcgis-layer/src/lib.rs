@@ -7,6 +7,7 @@ mod feature;
 mod features;
 mod fetch;
 mod field;
+mod gather;
 mod geometry;
 mod ids;
 mod layer;

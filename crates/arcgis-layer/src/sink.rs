@@ -101,7 +101,8 @@ impl SinkError {
             ValueRef::Null => "null".to_owned(),
             ValueRef::Bool(value) => value.to_string(),
             ValueRef::Int(value) => value.to_string(),
-            ValueRef::Float(value) => value.to_string(),
+            // With an exponent where there would be hundreds of digits.
+            ValueRef::Float(value) => format!("{value:?}"),
             ValueRef::Str(text) if text.chars().count() > 60 => {
                 format!("'{}…'", text.chars().take(60).collect::<String>())
             }
