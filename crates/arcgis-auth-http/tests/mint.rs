@@ -1,4 +1,4 @@
-//! Signing in with user name and password: what is on the wire, and what comes of every reply.
+//! Minting tokens for a user: the exact form, where the endpoint is, and what comes of every reply.
 #![cfg(feature = "hyper")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(unreachable_pub)]
@@ -6,147 +6,18 @@
 mod hasty_clock;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arcgis_auth_core::{
-    ClientBinding, Clock, Credentials, Error, Portal, Refresh, Request, TokenPlacement,
-    TokenProvider, Transport, TransportErrorKind, UnauthorizedReason, UserPassword,
+    ClientBinding, Clock, Error, Portal, Refresh, TokenProvider, Transport, TransportErrorKind,
+    UserPassword,
 };
-use arcgis_auth_http::{ArcGisClient, ArcGisClientBuilder};
-use futures_util::future::join_all;
 use hasty_clock::HastyClock;
-use wiremock::matchers::{any, body_string_contains, header, method, path};
-use wiremock::{Mock, MockServer, Request as Seen, ResponseTemplate};
+use wiremock::matchers::{any, body_string_contains, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
-const PASSWORD: &str = "hunter2&=ü";
-const LAYER: &str = "/arcgis/rest/services/x/FeatureServer/0";
-const MINT: &str = "/arcgis/tokens/generateToken";
-const COUNT: &str = r#"{"count":42}"#;
-const INVALID: &str =
-    r#"{"error":{"code":498,"message":"Invalid token.","details":["Invalid token."]}}"#;
-
-fn json(body: impl Into<String>) -> ResponseTemplate {
-    ResponseTemplate::new(200).set_body_raw(body.into(), "application/json")
-}
-
-/// A stand-alone server whose `/rest/info` names the token service as old servers do.
-async fn server() -> MockServer {
-    let server = MockServer::start().await;
-    let info = format!(
-        r#"{{"currentVersion":11.1,"authInfo":{{"isTokenBasedSecurity":true,"tokenServicesUrl":"{}/arcgis/tokens/","shortLivedTokenValidity":60}}}}"#,
-        server.uri()
-    );
-    Mock::given(method("GET"))
-        .and(path("/arcgis/rest/info"))
-        .respond_with(json(info))
-        .mount(&server)
-        .await;
-    server
-}
-
-async fn mints(server: &MockServer, reply: ResponseTemplate) {
-    Mock::given(method("POST"))
-        .and(path(MINT))
-        .respond_with(reply)
-        .mount(server)
-        .await;
-}
-
-/// Mints `t1`, `t2`, …, which the layer accepts but for those in `refused`.
-async fn working(server: &MockServer, life: i64, refused: &'static [&'static str]) {
-    let minted = std::sync::atomic::AtomicUsize::new(0);
-    Mock::given(method("POST"))
-        .and(path(MINT))
-        .respond_with(move |_: &Seen| {
-            let n = minted.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
-            let now = SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap();
-            let expires = i64::try_from(now.as_millis()).unwrap() + life * 1000;
-            json(format!(
-                r#"{{"token":"t{n}","expires":{expires},"ssl":false}}"#
-            ))
-        })
-        .mount(server)
-        .await;
-    Mock::given(path(LAYER))
-        .respond_with(move |request: &Seen| {
-            let token = request.headers.get("x-esri-authorization").map(|value| {
-                value
-                    .to_str()
-                    .unwrap()
-                    .trim_start_matches("Bearer ")
-                    .to_owned()
-            });
-            match token {
-                Some(token) if !refused.contains(&token.as_str()) => json(COUNT),
-                Some(_) => json(INVALID),
-                None => json(r#"{"error":{"code":499,"message":"Token Required"}}"#),
-            }
-        })
-        .mount(server)
-        .await;
-}
-
-fn user(server: &MockServer) -> UserPassword {
-    let portal = Portal::parse(&format!("{}/arcgis/", server.uri())).unwrap();
-    UserPassword::new("me", PASSWORD, portal).unwrap()
-}
-
-fn builder(user: UserPassword) -> ArcGisClientBuilder {
-    ArcGisClient::builder()
-        .credentials(Credentials::UserPassword(user))
-        .clock(Arc::new(HastyClock::default()))
-}
-
-fn client(server: &MockServer) -> ArcGisClient {
-    builder(user(server)).build().unwrap()
-}
-
-fn layer(server: &MockServer) -> Request {
-    Request::read(format!("{}{LAYER}", server.uri()).parse().unwrap()).with_param("f", "json")
-}
-
-async fn requests(server: &MockServer, at: &str) -> Vec<Seen> {
-    let all = server.received_requests().await.unwrap();
-    all.into_iter()
-        .filter(|seen| seen.url.path() == at)
-        .collect()
-}
-
-fn form(seen: &Seen) -> Vec<(String, String)> {
-    let mut form: Vec<_> = url::form_urlencoded::parse(&seen.body)
-        .into_owned()
-        .collect();
-    form.sort();
-    form
-}
-
-fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut pairs: Vec<_> = expected
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    pairs.sort();
-    pairs
-}
-
-async fn failure(reply: ResponseTemplate) -> Error {
-    let server = server().await;
-    mints(&server, reply).await;
-    let error = client(&server).send(layer(&server)).await.unwrap_err();
-    let shown = format!("{error} {error:?}");
-    assert!(
-        !shown.contains(PASSWORD) && !shown.contains("S3CRET"),
-        "{shown}"
-    );
-    assert!(error.is_authentication());
-    assert!(
-        requests(&server, LAYER).await.is_empty(),
-        "nothing went on without a token"
-    );
-    error
-}
+mod portal;
+use portal::*;
 
 #[tokio::test]
 async fn t1_the_form_is_exactly_this() {
@@ -264,129 +135,6 @@ async fn t9_the_referer_of_the_token_goes_with_every_request() {
 }
 
 #[tokio::test]
-async fn t2_the_token_goes_where_it_is_placed() {
-    for (placement, found) in [
-        (TokenPlacement::EsriHeader, "x-esri-authorization"),
-        (TokenPlacement::AuthorizationHeader, "authorization"),
-        (TokenPlacement::FormBody, "body"),
-        (TokenPlacement::Query, "query"),
-    ] {
-        let server = server().await;
-        mints(
-            &server,
-            json(r#"{"token":"abc123","expires":32503680000000}"#),
-        )
-        .await;
-        Mock::given(path(LAYER))
-            .respond_with(json(COUNT))
-            .mount(&server)
-            .await;
-        let client = builder(user(&server)).placement(placement).build().unwrap();
-        client
-            .send(layer(&server))
-            .await
-            .unwrap()
-            .into_ok()
-            .unwrap();
-        let seen = &requests(&server, LAYER).await[0];
-        let header = |name: &str| {
-            seen.headers
-                .get(name)
-                .is_some_and(|value| value == "Bearer abc123")
-        };
-        let places = [
-            ("x-esri-authorization", header("x-esri-authorization")),
-            ("authorization", header("authorization")),
-            (
-                "body",
-                form(seen).contains(&("token".into(), "abc123".into())),
-            ),
-            (
-                "query",
-                seen.url
-                    .query_pairs()
-                    .any(|(name, value)| name == "token" && value == "abc123"),
-            ),
-        ];
-        for (place, there) in places {
-            assert_eq!(there, place == found, "{placement:?} {place}");
-        }
-        // A caller's own token wins.
-        let own = layer(&server).with_secret_param("token", "mine".to_owned().into());
-        client.send(own).await.unwrap().into_ok().unwrap();
-        let seen = &requests(&server, LAYER).await[1];
-        assert_eq!(form(seen), pairs(&[("f", "json"), ("token", "mine")]));
-        assert!(!seen.headers.contains_key("x-esri-authorization"));
-        assert!(!seen.headers.contains_key("authorization"));
-    }
-}
-
-#[tokio::test]
-async fn t5_many_refusals_of_one_token_cost_one_mint() {
-    let server = server().await;
-    working(&server, 3600, &["t1"]).await;
-    let client = client(&server);
-    client.provider().unwrap().warm_up().await.unwrap();
-    let answers = join_all((0..12).map(|_| client.send(layer(&server)))).await;
-    for answer in answers {
-        assert_eq!(answer.unwrap().into_ok().unwrap(), COUNT.as_bytes());
-    }
-    assert_eq!(client.stats().mints, 2);
-}
-
-#[tokio::test]
-async fn t6_a_second_refusal_is_the_end() {
-    let server = server().await;
-    working(&server, 3600, &["t1", "t2", "t3"]).await;
-    let error = client(&server).send(layer(&server)).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Unauthorized(why) if why.reason == UnauthorizedReason::Refused)
-    );
-    assert_eq!(requests(&server, LAYER).await.len(), 2);
-    assert_eq!(requests(&server, MINT).await.len(), 2);
-}
-
-#[tokio::test]
-async fn t7_a_refusal_in_status_or_body_is_the_same() {
-    for refusal in [
-        ResponseTemplate::new(498),
-        json(INVALID),
-        ResponseTemplate::new(401).set_body_raw(INVALID, "application/json"),
-    ] {
-        for resource in ["", "/query"] {
-            let server = server().await;
-            let at = format!("{LAYER}{resource}");
-            mints(&server, json(r#"{"token":"t","expires":32503680000000}"#)).await;
-            Mock::given(path(at.as_str()))
-                .respond_with(refusal.clone())
-                .up_to_n_times(1)
-                .mount(&server)
-                .await;
-            Mock::given(path(at.as_str()))
-                .respond_with(json(COUNT))
-                .mount(&server)
-                .await;
-            // The same token again is no other token.
-            let request = Request::read(format!("{}{at}", server.uri()).parse().unwrap());
-            let error = client(&server).send(request).await.unwrap_err();
-            assert!(matches!(error, Error::Unauthorized(_)), "{error:?}");
-        }
-        let server = server().await;
-        working(&server, 3600, &[]).await;
-        Mock::given(header("x-esri-authorization", "Bearer t1"))
-            .respond_with(refusal.clone())
-            .with_priority(1)
-            .mount(&server)
-            .await;
-        let answer = client(&server).send(layer(&server)).await.unwrap();
-        assert_eq!(
-            (answer.attempts(), answer.into_ok().unwrap().len()),
-            (2, COUNT.len())
-        );
-    }
-}
-
-#[tokio::test]
 async fn t8_wrong_credentials_are_told_apart_and_sent_once() {
     let agol = r#"{"error":{"code":400,"message":"Unable to generate token.","details":["Invalid username or password."],"messageCode":"GWM_0003"}}"#;
     for reply in [
@@ -499,32 +247,6 @@ async fn an_unreachable_portal_is_a_failed_mint_with_its_cause() {
 }
 
 #[tokio::test]
-async fn t11_a_forced_refresh_replaces_a_valid_token_and_callers_share_a_mint() {
-    let server = server().await;
-    working(&server, 3600, &[]).await;
-    let client = client(&server);
-    let provider = client.provider().unwrap();
-    let tokens = join_all((0..10).map(|_| provider.token())).await;
-    assert!(
-        tokens
-            .iter()
-            .all(|token| token.as_ref().unwrap().as_ref().unwrap().expose() == "t1")
-    );
-    assert_eq!(requests(&server, MINT).await.len(), 1);
-    let fresh = provider.refresh(Refresh::Forced).await.unwrap().unwrap();
-    assert_eq!(fresh.expose(), "t2");
-}
-
-#[tokio::test]
-async fn t14_a_token_of_a_minute_serves_many_requests() {
-    let server = server().await;
-    working(&server, 60, &[]).await;
-    let client = client(&server);
-    join_all((0..10).map(|_| client.send(layer(&server)))).await;
-    assert_eq!(client.stats().mints, 1);
-}
-
-#[tokio::test]
 async fn a_server_whose_clock_is_elsewhere_still_gives_tokens_of_the_right_life() {
     // The client's clock stands in 2001; wiremock says the real time in `Date`.
     let server = server().await;
@@ -544,22 +266,6 @@ async fn a_server_whose_clock_is_elsewhere_still_gives_tokens_of_the_right_life(
         life <= Duration::from_secs(601) && life >= Duration::from_secs(590),
         "{life:?}"
     );
-}
-
-#[tokio::test]
-async fn t12_anonymous_asks_once() {
-    let server = server().await;
-    working(&server, 3600, &[]).await;
-    let client = ArcGisClient::builder().build().unwrap();
-    assert!(client.provider().is_none());
-    let error = client.send(layer(&server)).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Unauthorized(why) if why.reason == UnauthorizedReason::NoCredential)
-    );
-    let seen = server.received_requests().await.unwrap();
-    assert_eq!(seen.len(), 1);
-    assert!(!seen[0].headers.contains_key("x-esri-authorization"));
-    assert!(!seen[0].headers.contains_key("authorization"));
 }
 
 #[tokio::test]
