@@ -1,6 +1,6 @@
 //! From pages to a finished file, on a thread that may block.
 
-use crate::destination::{Committed, Output};
+use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::geometry_summary::GeometrySummary;
@@ -11,7 +11,7 @@ use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
 use crate::spool::{DirectSpool, Spool};
 
-/// A file that pages are written to. Dropped before [`Assembly::finish`], it leaves nothing.
+/// A file that pages are written to. Dropped, it leaves nothing.
 pub(crate) struct Assembly<S> {
     spool: S,
     writer: GeoParquetWriter<Box<dyn Output>>,
@@ -52,17 +52,18 @@ impl<S: Spool> Assembly<S> {
         Ok(())
     }
 
+    /// Writes what is left. The file is whole then, and appears when it is committed.
     pub(crate) fn finish(
         mut self,
         geometry: &GeometrySummary,
         provenance: &Provenance,
-    ) -> Result<(Committed, Vec<RowGroup>), Error> {
+    ) -> Result<(Box<dyn Output>, Vec<RowGroup>), Error> {
         self.spool.finish()?;
         self.drain()?;
         let (output, groups) = self.writer.finish(geometry, provenance)?;
         for group in groups.iter().skip(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(*group));
         }
-        Ok((output.commit()?, groups))
+        Ok((output, groups))
     }
 }

@@ -85,7 +85,8 @@ impl<'a> Conversion<'a> {
         let geometry = rows.page.geometry.clone();
         assembly.push(0, rows.page)?;
         let provenance = self.provenance(&rows.schema);
-        let (committed, groups) = assembly.finish(&geometry, &provenance)?;
+        let (output, groups) = assembly.finish(&geometry, &provenance)?;
+        let committed = output.commit()?;
         let mut report = rows.tally.report(rows.notes).in_file(committed, &groups);
         report.source = self.source;
         Ok(report)

@@ -42,6 +42,16 @@ pub struct Committed {
     pub bytes: u64,
 }
 
+impl Committed {
+    /// An export of so many bytes under a name.
+    pub fn new(name: impl Into<String>, bytes: u64) -> Self {
+        Self {
+            name: name.into(),
+            bytes,
+        }
+    }
+}
+
 /// A file on this machine.
 ///
 /// The rows go to a file of another name in the same folder, which takes the final name only when it
@@ -250,10 +260,7 @@ impl Output for LocalOutput {
             })?;
         }
         sync_folder(&folder);
-        Ok(Committed {
-            name: destination.name(),
-            bytes,
-        })
+        Ok(Committed::new(destination.name(), bytes))
     }
 }
 

@@ -151,8 +151,10 @@ impl LayerExport {
         if pages.send(finish).await.is_err() {
             tracing::debug!("the writer stopped before the last page");
         }
+        // The writer commits only as long as this sender lives: a future that is dropped leaves nothing.
+        let written = finished(writer).await;
         drop(pages);
-        let (committed, groups) = finished(writer).await?;
+        let (committed, groups) = written?;
         let report = run.report().in_file(committed, &groups);
         run.observer
             .tell(&ExportEvent::Finished(Box::new(report.clone())));
@@ -326,7 +328,11 @@ impl Run {
                 match message {
                     Message::Page(position, page) => assembly.push(position, page)?,
                     Message::Finish(geometry, provenance) => {
-                        return assembly.finish(&geometry, &provenance);
+                        let (output, groups) = assembly.finish(&geometry, &provenance)?;
+                        if messages.sender_strong_count() == 0 {
+                            break;
+                        }
+                        return Ok((output.commit()?, groups));
                     }
                 }
             }

@@ -3,12 +3,15 @@
 
 mod pages;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arcgis_auth_http::ArcGisClient;
-use arcgis_export::{Error, ExportEvent, LayerExport, LocalFile, Note};
+use arcgis_export::{
+    Committed, Destination, Error, ExportEvent, LayerExport, LocalFile, Note, Output,
+};
 use arcgis_layer::{FetchOptions, Layer, LayerAddress, Query};
 use arcgis_testkit::{
     Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer as Served, Quirk,
@@ -327,6 +330,96 @@ async fn an_export_that_is_dropped_leaves_nothing() {
     let sent = service.requests().len();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(service.requests().len(), sent);
+}
+
+/// A place that takes its time over the last bytes.
+#[derive(Debug)]
+struct Slow(LocalFile);
+
+struct SlowOutput(Box<dyn Output>);
+
+impl Destination for Slow {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn open(&self) -> Result<Box<dyn Output>, Error> {
+        Ok(Box::new(SlowOutput(self.0.open()?)))
+    }
+}
+
+impl Write for SlowOutput {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::thread::sleep(Duration::from_millis(500));
+        self.0.flush()
+    }
+}
+
+impl Output for SlowOutput {
+    fn commit(self: Box<Self>) -> Result<Committed, Error> {
+        self.0.commit()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_is_dropped_at_its_very_end_leaves_nothing() {
+    let service = Testkit::builder().layer(towns()).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    let verified = Arc::new(tokio::sync::Notify::new());
+    let seen = Arc::clone(&verified);
+    let export = LayerExport::new(open(&service, "towns").await)
+        .with_observer(move |event| {
+            if let ExportEvent::Verified(_) = event {
+                seen.notify_one();
+            }
+        })
+        .to(Slow(LocalFile::new(&path)));
+    tokio::select! {
+        result = export => panic!("{result:?}"),
+        () = async {
+            verified.notified().await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        } => {}
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(
+        names(folder.path()).is_empty(),
+        "{:?}",
+        names(folder.path())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drift_is_reported_or_fails_the_export() {
+    for fail in [false, true] {
+        let service = Testkit::builder().layer(towns()).start().await.unwrap();
+        let rows = service.layer("towns").unwrap();
+        let layer = open(&service, "towns").await;
+        let result = LayerExport::new(layer)
+            .with_fail_on_drift(fail)
+            .with_observer(move |event| {
+                if let ExportEvent::Planned { .. } = event {
+                    rows.insert(Row::new().with("NAME", "late")).unwrap();
+                }
+            })
+            .into_table()
+            .await;
+        match result {
+            Ok(table) if !fail => {
+                assert_eq!(table.batch.num_rows(), 250);
+                assert_eq!(table.report.proof.unwrap().inserted_rows, 1);
+            }
+            Err(Error::Drift(drift)) if fail => {
+                assert_eq!(drift.inserted.iter().collect::<Vec<_>>(), [251]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
