@@ -39,21 +39,39 @@ Exit codes:
   5  rows lost or doubled
   6  the output could not be written";
 
-const EXPORT_EXAMPLES: &str = "\
+/// One paragraph: clap breaks its lines.
+macro_rules! from_environment {
+    () => {
+        "Without an option for it, the credential comes from ARCGIS_TOKEN, ARCGIS_API_KEY, or ARCGIS_USER \
+         with ARCGIS_PASSWORD, and belongs to ARCGIS_PORTAL (ArcGIS Online by default): all of them from \
+         the environment, or else all from a file .env in the working folder. A token in a pasted address \
+         belongs to that address."
+    };
+}
+
+const FROM_ENVIRONMENT: &str = from_environment!();
+
+const EXPORT_NOTES: &str = concat!(
+    from_environment!(),
+    "
+
 Examples:
   arcgis export demo:places places.parquet
   arcgis export https://host/arcgis/rest/services/Wells/FeatureServer/0 wells.parquet \\
       --where \"DEPTH > 100\" --bbox 5,47,15,55 --fields NAME,DEPTH
-  arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret";
+  arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
+);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Export a layer to a GeoParquet file
-    #[command(after_help = EXPORT_EXAMPLES)]
+    #[command(after_help = EXPORT_NOTES)]
     Export(Box<ExportArgs>),
     /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service or folder
+    #[command(after_help = FROM_ENVIRONMENT)]
     Info(InfoArgs),
     /// Count the rows of a layer
+    #[command(after_help = FROM_ENVIRONMENT)]
     Count(CountArgs),
     /// Write a saved Esri JSON answer as the GeoParquet file that an export would write
     Convert(ConvertArgs),
@@ -155,7 +173,7 @@ pub(crate) struct ColumnArgs {
     pub(crate) no_geometry: bool,
 
     /// At most this many rows, the first in the order of the object id
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "ROWS")]
     pub(crate) limit: Option<NonZeroU64>,
 
     /// Coordinates in this reference system, made by the server; native is the layer's own
@@ -163,7 +181,7 @@ pub(crate) struct ColumnArgs {
     pub(crate) out_sr: OutSr,
 
     /// Let the server simplify geometry by up to this distance, in units of the output's CRS
-    #[arg(long, value_name = "DISTANCE")]
+    #[arg(long, allow_negative_numbers = true, value_name = "DISTANCE")]
     pub(crate) max_allowable_offset: Option<f64>,
 }
 
@@ -172,11 +190,16 @@ pub(crate) struct ColumnArgs {
 #[command(next_help_heading = "Fetching")]
 pub(crate) struct FetchArgs {
     /// Rows per request [default: the most that the server allows]
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "ROWS")]
     pub(crate) page_size: Option<NonZeroU32>,
 
     /// Requests under way at once, at most
-    #[arg(long, value_name = "REQUESTS", default_value = "4")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "REQUESTS",
+        default_value = "4"
+    )]
     pub(crate) concurrency: NonZeroUsize,
 }
 
@@ -189,7 +212,12 @@ pub(crate) struct FileArgs {
     pub(crate) compression: Compression,
 
     /// Rows per row group, at most
-    #[arg(long, value_name = "ROWS", default_value = "100000")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "ROWS",
+        default_value = "100000"
+    )]
     pub(crate) row_group_rows: NonZeroUsize,
 
     /// Replace the file if it exists
@@ -210,11 +238,16 @@ pub(crate) struct FileArgs {
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
     /// Time for one request, such as 90, 90s or 2m
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
     pub(crate) timeout: Duration,
 
     /// How often a failed request is sent again
-    #[arg(long, value_name = "TIMES", default_value = "4")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "TIMES",
+        default_value = "4"
+    )]
     pub(crate) retries: u32,
 
     /// Trust the certificate authorities in this PEM file too; may be repeated
@@ -239,7 +272,7 @@ pub(crate) struct ConnectionArgs {
 }
 
 /// Who is asking. A secret is never an argument.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Credentials")]
 pub(crate) struct CredentialArgs {
     /// A file with a token or API key; it goes to the layer's own server, or to --portal's
@@ -255,11 +288,7 @@ pub(crate) struct CredentialArgs {
     pub(crate) password_stdin: bool,
 
     /// Where the credential belongs, such as https://host/portal, or https://host/arcgis for a
-    /// stand-alone server [default: ArcGIS Online, for --user]
-    ///
-    /// Without any of these options the credential comes from ARCGIS_TOKEN, ARCGIS_API_KEY, or
-    /// ARCGIS_USER and ARCGIS_PASSWORD, with ARCGIS_PORTAL: from the environment, or else from a file
-    /// .env in the working folder.
+    /// stand-alone server; --user without it means ArcGIS Online
     #[arg(long, value_name = "URL")]
     pub(crate) portal: Option<String>,
 }

@@ -20,7 +20,7 @@ impl CredentialArgs {
     /// The credential for `url`: `pasted` with it, else of the options, else of the environment, else of
     /// `.env`. Secret and portal always come from the same one of them.
     pub(crate) fn resolve(&self, url: &Url, pasted: Option<Credentials>) -> Result<Credentials> {
-        let optional = self.from_options(url)?;
+        let optional = self.given(url)?;
         match (pasted, optional) {
             (Some(_), Some(_)) => Err(Failure::usage(
                 "the address has a token, and the options give another credential: give one of them",
@@ -39,11 +39,12 @@ impl CredentialArgs {
     }
 
     /// Whether an option gives a credential, or says where one belongs.
-    pub(crate) fn is_given(&self) -> bool {
+    #[cfg(feature = "demo")]
+    pub(crate) fn any_given(&self) -> bool {
         self.token_file.is_some() || self.user.is_some() || self.portal.is_some()
     }
 
-    fn from_options(&self, url: &Url) -> Result<Option<Credentials>> {
+    fn given(&self, url: &Url) -> Result<Option<Credentials>> {
         let portal = self
             .portal
             .as_deref()
@@ -79,7 +80,13 @@ fn from_surroundings() -> Result<Credentials> {
         return Ok(credentials);
     }
     let dotenv = Path::new(DOTENV);
-    if !dotenv.is_file() {
+    // A file of another program's, in whatever form, is nobody's business here.
+    let mentions_us = fs::read(dotenv).is_ok_and(|bytes| {
+        bytes
+            .windows(b"ARCGIS_".len())
+            .any(|part| part == b"ARCGIS_")
+    });
+    if !mentions_us {
         return Ok(Credentials::Anonymous);
     }
     Ok(Credentials::from_dotenv(dotenv)?.unwrap_or(Credentials::Anonymous))

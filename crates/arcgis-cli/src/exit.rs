@@ -253,10 +253,17 @@ fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
             Exit::Access,
             hint("if that place is right, name it with --portal"),
         ),
-        auth::Error::Service(error) if error.code() == 400 => (
-            Exit::Service,
-            hint("a --where or --param that the service does not understand is the usual cause"),
-        ),
+        // The address stands at the end of the text.
+        auth::Error::Service(error)
+            if error.code() == 400 && error.to_string().contains("/query") =>
+        {
+            (
+                Exit::Service,
+                hint(
+                    "a --where or --param that the service does not understand is the usual cause",
+                ),
+            )
+        }
         _ => (Exit::Service, None),
     }
 }

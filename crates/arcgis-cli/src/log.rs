@@ -22,12 +22,11 @@ pub(crate) fn start(output: OutputArgs) {
         "arcgis_export",
     ];
     let filter = ours.map(|target| format!("{target}={level}")).join(",");
-    let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(|| AboveProgress)
         .with_target(false)
-        .with_ansi(colour)
+        .with_ansi(false)
         .init();
 }
 

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use arcgis_rest::export::{self, Committed, Destination, LocalFile, Output, Report};
-use serde_json::Value;
+use arcgis_rest::http::Stats;
+use serde::Serialize;
 
 use crate::args::FileArgs;
 use crate::exit::Failure;
@@ -22,7 +23,7 @@ const OTHER_FORMATS: [&str; 12] = [
 /// The file for the rows, and the one for the report.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    pub(crate) file: Guarded,
+    pub(crate) file: LocalFile,
     report: Option<PendingReport>,
 }
 
@@ -75,17 +76,11 @@ impl Outputs {
             }
             None => None,
         };
-        Ok(Self {
-            file: Guarded {
-                file,
-                given_up: Arc::default(),
-            },
-            report,
-        })
+        Ok(Self { file, report })
     }
 
     /// Writes the report where it was asked for.
-    pub(crate) fn write_report(self, report: &Value) -> Result<()> {
+    pub(crate) fn write_report(self, said: &Said<'_>) -> Result<()> {
         let Some(PendingReport { file, mut output }) = self.report else {
             return Ok(());
         };
@@ -93,22 +88,53 @@ impl Outputs {
             path: file.path().to_owned(),
             source,
         };
-        writeln!(output, "{report:#}").map_err(unwritable)?;
+        writeln!(output, "{}", serde_json::to_string_pretty(said)?).map_err(unwritable)?;
         output.commit()?;
         Ok(())
     }
 }
 
-/// The report as JSON, with what the client sent in all beside what the rows took.
-pub(crate) fn report_json(report: &Report, client: Option<Value>) -> Result<Value> {
-    let mut json = serde_json::to_value(report)?;
-    if let (Some(client), Some(json)) = (client, json.as_object_mut()) {
-        json.insert("client".to_owned(), client);
-    }
-    Ok(json)
+/// What is said of an export or a conversion as JSON: the report, and what the client sent in all
+/// beside what the rows took.
+#[derive(Debug, Serialize)]
+pub(crate) struct Said<'a> {
+    #[serde(flatten)]
+    pub(crate) report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<Sent>,
 }
 
-/// A file that no longer appears once its command has given up, even where a thread still writes to it.
+/// What a client sent and received.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sent {
+    requests: u64,
+    retries: u64,
+    bytes: u64,
+    tokens: u64,
+}
+
+impl From<Stats> for Sent {
+    fn from(stats: Stats) -> Self {
+        Self {
+            requests: stats.requests,
+            retries: stats.retries,
+            bytes: stats.bytes,
+            tokens: stats.mints,
+        }
+    }
+}
+
+impl Said<'_> {
+    /// Prints it on standard output.
+    pub(crate) fn print(&self) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", serde_json::to_string_pretty(self)?)?;
+        Ok(out.flush()?)
+    }
+}
+
+/// A file that no longer appears once its command has given up, though a thread still writes to it: a
+/// conversion blocks its thread and cannot be dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Guarded {
     file: LocalFile,
@@ -120,9 +146,11 @@ pub(crate) struct Guarded {
 pub(crate) struct Hold(Arc<AtomicBool>);
 
 impl Guarded {
-    /// The command holds this while it wants the file.
-    pub(crate) fn hold(&self) -> Hold {
-        Hold(Arc::clone(&self.given_up))
+    /// The file, and what the command holds while it wants it.
+    pub(crate) fn new(file: LocalFile) -> (Self, Hold) {
+        let given_up = Arc::<AtomicBool>::default();
+        let hold = Hold(Arc::clone(&given_up));
+        (Self { file, given_up }, hold)
     }
 }
 
@@ -188,11 +216,7 @@ mod tests {
     fn a_file_that_was_given_up_does_not_appear() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");
-        let guarded = Guarded {
-            file: LocalFile::new(&path),
-            given_up: Arc::default(),
-        };
-        let hold = guarded.hold();
+        let (guarded, hold) = Guarded::new(LocalFile::new(&path));
         let mut output = guarded.open().unwrap();
         output.write_all(b"x").unwrap();
         drop(hold);

@@ -1,16 +1,16 @@
 //! How far an export is: a bar on a terminal, a line every few seconds elsewhere.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arcgis_rest::export::ExportEvent;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{FormattedDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::args::OutputArgs;
 use crate::exit::one_line;
-use crate::facts::{bytes, count, time};
+use crate::facts::{bytes, count};
 
 /// Between two lines where there is no terminal.
 pub(crate) const BETWEEN_LINES: Duration = Duration::from_secs(3);
@@ -82,7 +82,7 @@ impl Progress {
                     bar.set_style(rows_bar());
                     bar.set_length(*rows);
                     bar.set_message(bytes(0));
-                    bar.reset_eta();
+                    bar.reset_elapsed();
                 }
                 ExportEvent::Page {
                     rows, bytes: size, ..
@@ -166,23 +166,15 @@ impl Lines {
             // A row that came twice may make it more for a moment.
             let _ = write!(text, " ({} %)", percent.min(100));
         }
-        let seconds = elapsed.as_secs_f64();
-        if seconds > 0.0 && self.rows > 0 {
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss
-            )]
-            let rate = (self.rows as f64 / seconds) as u64;
+        if self.rows > 0 {
+            let rate = rate(self.rows, elapsed);
             let _ = write!(text, ", {} rows/s", count(rate));
-            if let Some(left) = planned.checked_sub(self.rows).filter(|left| *left > 0) {
-                if let Some(seconds) = left.checked_div(rate) {
-                    let _ = write!(
-                        text,
-                        ", about {} to go",
-                        time(Duration::from_secs(seconds.max(1)))
-                    );
-                }
+            let left = planned.saturating_sub(self.rows);
+            if left > 0
+                && let Some(seconds) = left.checked_div(rate)
+            {
+                let left = FormattedDuration(Duration::from_secs(seconds));
+                let _ = write!(text, ", {left} to go");
             }
         }
         let _ = write!(text, ", {}", bytes(self.bytes));
@@ -202,16 +194,28 @@ fn spinner() -> ProgressStyle {
 
 fn rows_bar() -> ProgressStyle {
     ProgressStyle::with_template(
-        "{spinner:.cyan} {prefix:.bold} {wide_bar:.cyan/dim} {human_pos}/{human_len} rows  {rate}  {msg}  ETA {eta}",
+        "{spinner:.cyan} {prefix:.bold} {wide_bar:.cyan/dim} {human_pos}/{human_len} rows  {rate}  {msg}  ETA {left}",
     )
     .unwrap_or_else(|_| ProgressStyle::default_bar())
     .progress_chars("━╸─")
-    .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let rate = state.per_sec().max(0.0) as u64;
+    // Pages come in lumps: over the whole time the rate is steadier than the bar's own.
+    .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
         // The bar is drawn without it if this fails, which it does not.
-        let _ = write!(out, "{} rows/s", count(rate));
+        let _ = write!(out, "{} rows/s", count(rate(state.pos(), state.elapsed())));
     })
+    .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let left = state.len().unwrap_or(0).saturating_sub(state.pos());
+        let _ = match left.checked_div(rate(state.pos(), state.elapsed())) {
+            Some(seconds) => write!(out, "{}", FormattedDuration(Duration::from_secs(seconds))),
+            None => write!(out, "-"),
+        };
+    })
+}
+
+/// Rows a second.
+pub(crate) fn rate(rows: u64, time: Duration) -> u64 {
+    let micros = time.as_micros().max(1);
+    u64::try_from(u128::from(rows) * 1_000_000 / micros).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -229,7 +233,7 @@ mod tests {
         };
         assert_eq!(
             lines.text(Duration::from_secs(5)),
-            "2,500 of 10,000 rows (25 %), 500 rows/s, about 15.00 s to go, 1.25 MB"
+            "2,500 of 10,000 rows (25 %), 500 rows/s, 00:00:15 to go, 1.25 MB"
         );
         let empty = Lines {
             planned: Some(0),

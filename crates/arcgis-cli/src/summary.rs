@@ -8,6 +8,7 @@ use arcgis_rest::http::Stats;
 use crate::args::FileArgs;
 use crate::exit::one_line;
 use crate::facts::{Facts, bytes, coordinate, count, time};
+use crate::progress::rate;
 
 /// Writes the summary of an export or a conversion to standard error.
 pub(crate) fn print(report: &Report, file: &FileArgs, client: Option<Stats>) {
@@ -145,17 +146,13 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
 /// The time, and the rows that it took a second for where that says something.
 fn elapsed(report: &Report) -> String {
     let taken = time(report.elapsed);
-    let seconds = report.elapsed.as_secs_f64();
-    if report.rows < 2 || seconds <= 0.0 {
+    if report.rows < 2 {
         return taken;
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss
-    )]
-    let rate = (report.rows as f64 / seconds) as u64;
-    format!("{taken} ({} rows/s)", count(rate))
+    format!(
+        "{taken} ({} rows/s)",
+        count(rate(report.rows, report.elapsed))
+    )
 }
 
 /// How many columns, and the names of the first.

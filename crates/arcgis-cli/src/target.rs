@@ -32,7 +32,7 @@ impl Target {
     ) -> Result<Self> {
         #[cfg(feature = "demo")]
         if let Some(name) = crate::demo::name_of(text) {
-            if credentials.is_given() {
+            if credentials.any_given() {
                 return Err(Failure::usage(
                     "a demo: address signs in by itself; leave the credential out",
                 )
@@ -46,7 +46,10 @@ impl Target {
             });
         }
         let (address, pasted) = split(text)?;
-        let credentials = credentials.resolve(address.url(), pasted)?;
+        // Standard input may be slow to come, and a stop should not wait for it.
+        let (credentials, url) = (credentials.clone(), address.url().clone());
+        let credentials =
+            tokio::task::spawn_blocking(move || credentials.resolve(&url, pasted)).await??;
         Ok(Self {
             client: connection.client(credentials, concurrency)?,
             address,

@@ -15,5 +15,5 @@ pub use arcgis_auth_core::{Credentials, Portal, Request, TokenSession, Transport
 #[cfg(feature = "http")]
 pub use arcgis_auth_http::ArcGisClient;
 #[cfg(feature = "export")]
-pub use arcgis_export::LocalFile;
-pub use arcgis_layer::{Layer, LayerAddress, Query};
+pub use arcgis_export::{LayerExport, LocalFile, Report, Table};
+pub use arcgis_layer::{Feature, Layer, LayerAddress, Query};

@@ -1,15 +1,13 @@
 //! `arcgis export`: a layer into a file.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Result;
 use arcgis_rest::export::{ExportEvent, LayerExport, WriterOptions};
 use arcgis_rest::layer::{FetchOptions, Layer};
-use serde_json::json;
 
 use crate::args::{ExportArgs, OutputArgs};
-use crate::output::{Outputs, report_json};
+use crate::output::{Outputs, Said};
 use crate::progress::{BETWEEN_LINES, Progress};
 use crate::summary;
 use crate::target::Target;
@@ -35,7 +33,6 @@ pub(crate) async fn run(args: &ExportArgs, output: OutputArgs) -> Result<()> {
     let layer = Layer::open(target.transport(), target.layer().await?).await?;
     let progress = Arc::new(Progress::new(output, &layer.info().name));
     let watching = Arc::clone(&progress);
-    let hold = outputs.file.hold();
     let export = LayerExport::new(layer)
         .with_query(query)
         .with_fetch(fetch)
@@ -58,24 +55,18 @@ pub(crate) async fn run(args: &ExportArgs, output: OutputArgs) -> Result<()> {
     // The bar leaves the screen before anything else is said.
     drop(progress);
     let report = result?;
-    drop(hold);
 
     let stats = target.client.stats();
-    let client = json!({
-        "requests": stats.requests,
-        "retries": stats.retries,
-        "bytes": stats.bytes,
-        "tokens": stats.mints,
-    });
-    let said = report_json(&report, Some(client))?;
+    let said = Said {
+        report: &report,
+        client: Some(stats.into()),
+    };
     if !output.quiet {
         summary::print(&report, &args.file, Some(stats));
     }
     outputs.write_report(&said)?;
     if output.json {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{said:#}")?;
-        out.flush()?;
+        said.print()?;
     }
     Ok(())
 }

@@ -20,7 +20,13 @@ pub(crate) async fn run(args: &ServeArgs, output: OutputArgs) -> Result<()> {
     }
     // Shown only if it was made here: a password of the user's is the user's to know.
     let (password, shown) = if args.password_stdin {
-        (read_password()?.expose_secret().to_owned(), false)
+        (
+            tokio::task::spawn_blocking(read_password)
+                .await??
+                .expose_secret()
+                .to_owned(),
+            false,
+        )
     } else {
         (one_time_password(), true)
     };

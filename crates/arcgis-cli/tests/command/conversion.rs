@@ -1,0 +1,85 @@
+//! `convert`: a saved answer becomes a file.
+
+use crate::run::{Desk, columns_in, integers_in, rows_in};
+
+const ANSWER: &str = r#"{
+    "objectIdFieldName": "OBJECTID", "geometryType": "esriGeometryPoint",
+    "spatialReference": {"wkid": 102100, "latestWkid": 3857},
+    "fields": [
+        {"name": "OBJECTID", "type": "esriFieldTypeOID"},
+        {"name": "CODE", "type": "esriFieldTypeSmallInteger"}],
+    "features": [
+        {"attributes": {"OBJECTID": 1, "CODE": 7}, "geometry": {"x": 1.5, "y": 2.5}},
+        {"attributes": {"OBJECTID": 2, "CODE": MISFIT}, "geometry": {"x": 3, "y": 4}}]
+}"#;
+
+#[test]
+fn a_saved_answer_becomes_a_file() {
+    let desk = Desk::new();
+    desk.write("answer.json", &ANSWER.replace("MISFIT", "8"));
+    let ran = desk
+        .run(&["convert", "answer.json", "out.parquet", "--json"])
+        .ok();
+    let said = ran.json();
+    assert_eq!(said["rows"], 2);
+    assert_eq!(said["source"], "answer.json");
+    assert_eq!(said["geometry"]["crs"], "EPSG:3857");
+    assert_eq!(
+        said["geometry"]["extent"],
+        serde_json::json!([1.5, 2.5, 3.0, 4.0])
+    );
+    assert!(ran.stderr.contains("CRS       EPSG:3857"), "{ran:?}");
+    assert_eq!(rows_in(&desk.path("out.parquet")), 2);
+    assert_eq!(integers_in(&desk.path("out.parquet"), "CODE"), [7, 8]);
+    assert_eq!(
+        columns_in(&desk.path("out.parquet"))[..3],
+        ["OBJECTID", "CODE", "geometry"]
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_an_error_or_counted() {
+    let desk = Desk::new();
+    desk.write("answer.json", &ANSWER.replace("MISFIT", "70000"));
+    desk.run(&["convert", "answer.json", "out.parquet"])
+        .fails(2, &["CODE", "70000", "--lenient"]);
+    assert_eq!(desk.names(), ["answer.json"]);
+    let ran = desk
+        .run(&[
+            "convert",
+            "answer.json",
+            "out.parquet",
+            "--lenient",
+            "--json",
+        ])
+        .ok();
+    assert_eq!(ran.json()["misfits"][0]["column"], "CODE");
+    assert!(ran.stderr.contains("1 in CODE"), "{ran:?}");
+    assert_eq!(integers_in(&desk.path("out.parquet"), "CODE"), [7]);
+}
+
+#[test]
+fn what_is_no_answer_is_refused() {
+    let desk = Desk::new();
+    desk.write("page.html", "<html>sign in</html>");
+    desk.write("cut.json", &ANSWER[..300]);
+    desk.write(
+        "error.json",
+        r#"{"error":{"code":499,"message":"Token Required","details":[]}}"#,
+    );
+    desk.write("there.parquet", "earlier");
+    desk.run(&["convert", "missing.json", "out.parquet"])
+        .fails(2, &["missing.json"]);
+    desk.run(&["convert", "page.html", "out.parquet"])
+        .fails(2, &["saved answer"]);
+    desk.run(&["convert", "cut.json", "out.parquet"])
+        .fails(2, &["saved answer"]);
+    desk.run(&["convert", "error.json", "out.parquet"])
+        .fails(2, &["Token Required"]);
+    desk.run(&["convert", "cut.json", "there.parquet"])
+        .fails(6, &["exists", "--overwrite"]);
+    assert_eq!(
+        desk.names(),
+        ["cut.json", "error.json", "page.html", "there.parquet"]
+    );
+}

@@ -1,0 +1,20 @@
+//! The real binary, against a real service on this machine.
+#![cfg(feature = "demo")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod bad_input;
+mod conversion;
+mod demo;
+mod help;
+mod inspection;
+mod interruption;
+mod options;
+mod run;
+mod secrets;
+mod sign_in;
