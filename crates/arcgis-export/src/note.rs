@@ -35,6 +35,12 @@ pub enum Note {
         /// In how many rows.
         rows: u64,
     },
+    /// Parts of geometries that are none were left out: positions without x or y, rings without area,
+    /// paths of one position.
+    LeftOut {
+        /// In how many rows.
+        rows: u64,
+    },
     /// No row that came had this column: it is null throughout.
     AbsentColumn {
         /// The column.
@@ -73,6 +79,10 @@ impl fmt::Display for Note {
             Self::DroppedM { rows } => write!(
                 f,
                 "m was left out in {rows} rows: GeoParquet 1.1 has no place for it"
+            ),
+            Self::LeftOut { rows } => write!(
+                f,
+                "positions that are no numbers, rings without area or paths of one position were left out in {rows} rows"
             ),
             Self::AbsentColumn { column } => write!(
                 f,

@@ -182,6 +182,7 @@ pub(crate) struct Tally {
     rows: u64,
     pub(crate) geometry: GeometrySummary,
     misfits: Misfits,
+    left_out: u64,
     absent: Option<Vec<usize>>,
 }
 
@@ -193,6 +194,7 @@ impl Tally {
             rows: 0,
             geometry: GeometrySummary::default(),
             misfits: Misfits::new(schema),
+            left_out: 0,
             absent: None,
         }
     }
@@ -204,6 +206,7 @@ impl Tally {
         self.rows += page.batch.num_rows() as u64;
         self.geometry.merge(&page.geometry);
         self.misfits.merge(&page.misfits);
+        self.left_out += facts.repaired as u64;
         match &mut self.absent {
             Some(absent) => absent.retain(|column| facts.absent.contains(column)),
             None => self.absent = Some(facts.absent.clone()),
@@ -225,6 +228,11 @@ impl Tally {
         if self.geometry.dropped_m() > 0 {
             notes.push(Note::DroppedM {
                 rows: self.geometry.dropped_m(),
+            });
+        }
+        if self.left_out > 0 {
+            notes.push(Note::LeftOut {
+                rows: self.left_out,
             });
         }
         notes.extend(self.misfits.iter().map(|(column, count)| Note::Misfits {

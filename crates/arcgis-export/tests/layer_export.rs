@@ -494,3 +494,19 @@ async fn z_is_kept_and_m_is_reported() {
     assert_eq!(geometry.z_range, Some([3., 3.]));
     assert_eq!(table.report.notes, [Note::DroppedM { rows: 1 }]);
 }
+
+#[tokio::test]
+async fn rings_that_are_none_are_left_out_and_reported() {
+    let square = |x: f64| vec![(x, 0.0), (x, 1.0), (x + 1.0, 1.0), (x + 1.0, 0.0), (x, 0.0)];
+    let line = |x: f64| vec![(x, 0.0), (x + 1.0, 1.0), (x + 2.0, 2.0), (x, 0.0)];
+    let layer = Served::new("lots", GeometryType::Polygon)
+        .with_row(Row::new().at(Geometry::polygon([square(0.0)])))
+        .with_row(Row::new().at(Geometry::polygon([square(5.0), line(9.0)])));
+    let service = Testkit::builder().layer(layer).start().await.unwrap();
+    let table = LayerExport::new(open(&service, "lots").await)
+        .into_table()
+        .await
+        .unwrap();
+    assert_eq!(table.report.rows, 2);
+    assert_eq!(table.report.notes, [Note::LeftOut { rows: 1 }]);
+}
