@@ -1,0 +1,15 @@
+//! The suites that need several crates at once, as one program: it links once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod columns;
+mod completeness;
+mod convert;
+mod demo;
+mod destinations;
+mod faults;
+mod field_types;
+mod geometry_types;
+mod in_memory_table;
+mod options;
+mod reference_systems;
+mod tokens;
