@@ -104,7 +104,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The layer: …/FeatureServer/<id> or …/MapServer/<id>, as pasted; or demo:places, demo:rivers, demo:countries
+    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
     pub(crate) layer: String,
 
     /// The file to write
@@ -262,7 +262,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
-    /// The User-Agent header [default: arcgis-rs/<version>]
+    /// The User-Agent header [default: arcgis-rs and its version]
     #[arg(long, value_name = "TEXT")]
     pub(crate) user_agent: Option<String>,
 
@@ -307,7 +307,7 @@ pub(crate) struct InfoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CountArgs {
-    /// The layer: …/FeatureServer/<id> or …/MapServer/<id>, as pasted; or demo:places, demo:rivers, demo:countries
+    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
     pub(crate) url: String,
 
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! What came of it, at the end.
 
 use std::io::Write;
+use std::time::Duration;
 
 use arcgis_rest::export::Report;
 use arcgis_rest::http::Stats;
@@ -146,7 +147,7 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
 /// The time, and the rows that it took a second for where that says something.
 fn elapsed(report: &Report) -> String {
     let taken = time(report.elapsed);
-    if report.rows < 2 {
+    if report.rows < 2 || report.elapsed < Duration::from_millis(100) {
         return taken;
     }
     format!(

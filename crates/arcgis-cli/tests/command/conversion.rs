@@ -83,3 +83,33 @@ fn what_is_no_answer_is_refused() {
         ["cut.json", "error.json", "page.html", "there.parquet"]
     );
 }
+
+#[test]
+fn real_answers_arrive_whole() {
+    let Some(captures) = std::env::var_os("ARCGIS_CAPTURES") else {
+        println!("skipped: ARCGIS_CAPTURES names no folder of real answers");
+        return;
+    };
+    let folder = std::path::Path::new(&captures).join("json");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let answer: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let desk = Desk::new();
+        let ran = desk
+            .run(&["convert", path.to_str().unwrap(), "out.parquet", "--json"])
+            .ok();
+        let rows = answer["features"].as_array().unwrap().len();
+        assert_eq!(ran.json()["rows"], rows);
+        assert_eq!(
+            rows_in(&desk.path("out.parquet")),
+            i64::try_from(rows).unwrap()
+        );
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
