@@ -4,6 +4,7 @@ mod crs_table;
 mod demo_data;
 mod dependencies;
 mod documentation;
+mod interop;
 mod lints;
 mod msrv;
 mod package;

@@ -1,0 +1,42 @@
+"""Programs that serve on the loopback interface for as long as a block of code runs."""
+
+import contextlib
+import ctypes
+import json
+import signal
+import subprocess
+import sys
+
+
+def _end_with_parent():
+    """On Linux, the kernel ends the program when this one dies, however that happens."""
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def running(command, **options):
+    """Starts a program and gives the JSON of its first line; ends it when the block ends."""
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_end_with_parent,
+        **options,
+    )
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{command[0]} ended before it listened ({process.wait()})")
+        yield json.loads(line)
+    finally:
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()

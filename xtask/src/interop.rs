@@ -1,0 +1,264 @@
+//! `cargo xtask interop`: programs that nobody here wrote read our files, serve us, and query our service.
+//!
+//! Each suite is a script in `scripts/interop`, run by a Python environment of its own under
+//! `target/interop`; it counts its comparisons, and a suite that compared nothing has failed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::python;
+use crate::repository::{Repository, announce};
+use crate::stage::Verdict;
+
+/// What a suite needs besides Python.
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    Nothing,
+    Node,
+}
+
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    needs: Needs,
+}
+
+const SUITES: [Suite; 3] = [
+    Suite {
+        name: "readers",
+        about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
+        needs: Needs::Nothing,
+    },
+    Suite {
+        name: "koop",
+        about: "exports from a Koop server are the GeoJSON that it serves",
+        needs: Needs::Node,
+    },
+    Suite {
+        name: "clients",
+        about: "GDAL, pyesridump and gpio get every row of our test service",
+        needs: Needs::Nothing,
+    },
+];
+
+/// The oldest Python 3 that the pinned packages run on.
+const PYTHON: u32 = 11;
+
+/// The oldest Node that Koop runs on.
+const NODE: u32 = 18;
+
+/// The programs of this workspace that the suites use.
+struct Programs {
+    arcgis: PathBuf,
+    service: PathBuf,
+}
+
+/// Runs every suite that can run here.
+pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
+    let mut missing = Vec::new();
+    let python = lacks("python3", "Python 3.", PYTHON);
+    let node = lacks("node", "v", NODE).or_else(|| lacks("npm", "", 1));
+    for suite in &SUITES {
+        let lacking = match suite.needs {
+            Needs::Node => python.as_ref().or(node.as_ref()),
+            Needs::Nothing => python.as_ref(),
+        };
+        if let Some(reason) = lacking {
+            println!("{}: skipped: {reason}", suite.name);
+            missing.push((suite.name, reason.clone()));
+        }
+    }
+    let skipped = missing
+        .iter()
+        .map(|(name, reason)| format!("{name} ({reason})"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let public = std::env::var("CI").is_ok_and(|value| value == "true");
+    ensure!(
+        missing.is_empty() || !public,
+        "under CI no suite may be skipped: {skipped}"
+    );
+    if missing.len() == SUITES.len() {
+        return Ok(Verdict::Skipped(skipped));
+    }
+
+    let work = repository.root().join("target/interop");
+    fs::create_dir_all(&work)?;
+    let scripts = repository.root().join("xtask/scripts/interop");
+    let python = install_python(&work, &scripts)?;
+    let programs = build(repository)?;
+    let mut wrong = Vec::new();
+    for suite in &SUITES {
+        if missing.iter().any(|(name, _)| *name == suite.name) {
+            continue;
+        }
+        if suite.needs == Needs::Node {
+            install_node(&work, &scripts)?;
+        }
+        println!("{}: {}", suite.name, suite.about);
+        let begin = Instant::now();
+        let tally = work.join(format!("{}.json", suite.name));
+        // An older run's counts must not be taken for this one's.
+        if tally.exists() {
+            fs::remove_file(&tally)?;
+        }
+        let status = Command::new(&python)
+            .arg(scripts.join(format!("{}.py", suite.name)))
+            .args([&programs.arcgis, &programs.service])
+            .arg(repository.root())
+            .args([&work, &tally])
+            .current_dir(&work)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .status()
+            .context("the suite could not be started")?;
+        match counts(&tally) {
+            Ok(counts) => println!(
+                "{}: {counts}, {:.1} s",
+                suite.name,
+                begin.elapsed().as_secs_f64()
+            ),
+            Err(error) => wrong.push(format!("{}: {error:#}", suite.name)),
+        }
+        if !status.success() {
+            wrong.push(format!("{}: {status}", suite.name));
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("; "));
+    }
+    if missing.is_empty() {
+        Ok(Verdict::Passed)
+    } else {
+        Ok(Verdict::Partly(skipped))
+    }
+}
+
+/// Why a program cannot be used: it is missing, or its version, behind `prefix`, is too old.
+fn lacks(program: &str, prefix: &str, oldest: u32) -> Option<String> {
+    let Ok(output) = Command::new(program).arg("--version").output() else {
+        return Some(format!("`{program}` is not installed"));
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let version = said
+        .trim()
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.split('.').next())
+        .and_then(|number| number.parse::<u32>().ok());
+    if version.is_some_and(|version| version >= oldest) {
+        return None;
+    }
+    Some(format!(
+        "`{program}` is {:?}, {prefix}{oldest} is needed",
+        said.trim()
+    ))
+}
+
+/// Installs once what `requirement` says: a marker in `folder` tells for which text that was done.
+fn once(folder: &Path, requirement: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let marker = folder.join("installed");
+    if fs::read_to_string(&marker).is_ok_and(|done| done == requirement) {
+        return Ok(());
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    let begin = Instant::now();
+    install()?;
+    fs::write(marker, requirement)?;
+    println!(
+        "installed into {} in {:.1} s",
+        folder.display(),
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn install_python(work: &Path, scripts: &Path) -> Result<PathBuf> {
+    let folder = work.join("venv");
+    let files = ["requirements.txt", "requirements-duckdb.txt"].map(|name| scripts.join(name));
+    let mut requirement = String::new();
+    for file in &files {
+        requirement += &fs::read_to_string(file)?;
+    }
+    let python = folder.join("bin/python");
+    once(&folder, &requirement, || {
+        let [most, duckdb] = files.map(|file| file.display().to_string());
+        python::environment(&folder, &["--requirement", &most])?;
+        let alone = ["--no-deps", "--no-warn-conflicts", "--requirement", &duckdb];
+        python::environment(&folder, &alone)?;
+        Ok(())
+    })?;
+    Ok(python)
+}
+
+fn install_node(work: &Path, scripts: &Path) -> Result<()> {
+    let folder = work.join("koop");
+    let manifest = fs::read_to_string(scripts.join("package.json"))?;
+    once(&folder, &manifest, || {
+        fs::write(folder.join("package.json"), &manifest)?;
+        // Packages' own scripts have no business here.
+        python::run(
+            Command::new("npm")
+                .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .args(["--no-package-lock", "--silent"])
+                .current_dir(&folder),
+        )
+    })
+}
+
+/// Builds the command and the service, with the features that the tests have built everything with.
+fn build(repository: &Repository) -> Result<Programs> {
+    let arguments = [
+        "build",
+        "--workspace",
+        "--bin",
+        "arcgis",
+        "--example",
+        "lines_service",
+        "--message-format",
+        "json-render-diagnostics",
+    ];
+    announce(&arguments, &[]);
+    let messages = repository.read(&arguments)?;
+    let built = |name: &str| {
+        messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find_map(|message| {
+                let target = message.get("target")?.get("name")?.as_str()?;
+                let program = message.get("executable")?.as_str()?;
+                (target == name).then(|| PathBuf::from(program))
+            })
+            .with_context(|| format!("cargo built no `{name}`"))
+    };
+    Ok(Programs {
+        arcgis: built("arcgis")?,
+        service: built("lines_service")?,
+    })
+}
+
+/// How many comparisons were made with whom, as text; an error if none was made.
+fn counts(tally: &Path) -> Result<String> {
+    let text = fs::read_to_string(tally).context("it counted nothing")?;
+    let tally: Value = serde_json::from_str(&text)?;
+    let counts = tally
+        .get("comparisons")
+        .and_then(Value::as_object)
+        .context("it counted nothing")?;
+    let mut all = 0;
+    let mut parts = Vec::new();
+    for (who, count) in counts {
+        let count = count.as_u64().unwrap_or(0);
+        ensure!(count > 0, "nothing was compared with {who}");
+        all += count;
+        parts.push(format!("{who} {count}"));
+    }
+    ensure!(all > 0, "nothing was compared");
+    Ok(format!("{all} comparisons ({})", parts.join(", ")))
+}
