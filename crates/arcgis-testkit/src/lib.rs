@@ -13,6 +13,7 @@ mod layer;
 mod metadata;
 mod parameters;
 mod payload;
+mod pbf;
 mod pretty;
 mod projection;
 mod query;

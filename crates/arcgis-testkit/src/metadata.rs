@@ -132,7 +132,7 @@ pub(crate) fn service(service: &Served, kind: ServerKind) -> Json {
         "serviceDescription": "",
         "hasVersionedData": false,
         "maxRecordCount": tables.iter().map(|table| table.layer.max_record_count).max().unwrap_or(2000),
-        "supportedQueryFormats": "JSON, geoJSON",
+        "supportedQueryFormats": formats(tables.iter().any(|table| table.can(Ability::Pbf))),
         "supportsDisconnectedEditing": false,
         "syncEnabled": false,
         "capabilities": kind.capabilities(capabilities),
@@ -194,6 +194,15 @@ pub(crate) fn layer(service: &Served, table: &Table, kind: ServerKind) -> Json {
         set(&mut document, member, Json::Null);
     }
     document
+}
+
+/// In the words of hosted services.
+fn formats(pbf: bool) -> &'static str {
+    if pbf {
+        "JSON, geoJSON, PBF"
+    } else {
+        "JSON, geoJSON"
+    }
 }
 
 fn rows_document(table: &Table, kind: ServerKind) -> Json {
@@ -258,7 +267,7 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "globalIdField": global_id.map_or("", |field| field.name()),
         "fields": layer.fields.iter().map(|field| Json::Object(field.definition().clone())).collect::<Vec<_>>(),
         "maxRecordCount": layer.max_record_count,
-        "supportedQueryFormats": "JSON, geoJSON",
+        "supportedQueryFormats": formats(table.can(Ability::Pbf)),
         "capabilities": kind.capabilities(&layer.capabilities),
         "supportsAdvancedQueries": ordering && statistics,
         "supportsStatistics": statistics,

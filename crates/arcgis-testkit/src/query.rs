@@ -3,13 +3,14 @@
 mod esri_json;
 mod filter;
 mod geojson;
-mod page;
+pub(crate) mod page;
 mod statistics;
 
 use serde_json::json;
 
 use crate::answer::{Answer, EsriError};
 use crate::parameters::Parameters;
+use crate::pbf;
 use crate::quirk::Ability;
 use crate::table::{Rows, Table};
 use crate::value::Value;
@@ -59,6 +60,7 @@ pub(crate) struct PageDamage {
 pub(crate) enum Format {
     Json,
     GeoJson,
+    Pbf,
 }
 
 type Outcome<T> = Result<T, EsriError>;
@@ -79,25 +81,32 @@ pub(crate) fn answer(
     let filter = Filter::parse(table, parameters)?;
     if flag(parameters, "returnCountOnly", false)? && !flag(parameters, "returnExtentOnly", false)?
     {
-        return count(table, &rows, &filter, parameters);
+        return count(table, &rows, &filter, parameters, format);
     }
     if flag(parameters, "returnIdsOnly", false)? {
-        return ids(table, &rows, &filter, parameters, request);
+        return ids(table, &rows, &filter, parameters, request, format);
     }
     if flag(parameters, "returnExtentOnly", false)? {
-        return extent(table, &rows, &filter, parameters);
+        return extent(table, &rows, &filter, parameters, format);
     }
     if parameters.filled("outStatistics").is_some() {
+        if format == Format::Pbf {
+            return Err(EsriError::parameter(
+                "'outStatistics' is not supported with the format pbf",
+            ));
+        }
         return statistics::answer(table, &rows, &filter, parameters);
     }
     let page = Page::select(table, &rows, &filter, parameters, format, request, damage)?;
     let (body, written) = match format {
         Format::Json => esri_json::write(&page),
         Format::GeoJson => geojson::write(&page),
+        Format::Pbf => pbf::features(&page),
     };
     let mut answer = match format {
         Format::Json => Answer::json(body),
         Format::GeoJson => Answer::new(200, "application/geo+json; charset=utf-8", body),
+        Format::Pbf => Answer::new(200, pbf::CONTENT_TYPE, body),
     };
     answer.rows = Some(written);
     Ok(answer)
@@ -136,13 +145,22 @@ fn refuse_what_is_missing(table: &Table, parameters: &Parameters) -> Outcome<()>
     Ok(())
 }
 
-fn count(table: &Table, rows: &Rows, filter: &Filter, parameters: &Parameters) -> Outcome<Answer> {
+fn count(
+    table: &Table,
+    rows: &Rows,
+    filter: &Filter,
+    parameters: &Parameters,
+    format: Format,
+) -> Outcome<Answer> {
     let mut found = filter.find(&rows.rows);
     if flag(parameters, "returnDistinctValues", false)? {
         let fields = page::out_fields(table, parameters)?;
         page::keep_distinct(&rows.rows, &mut found, &fields);
     }
-    Ok(Answer::json(json!({"count": found.len()}).to_string()))
+    Ok(match format {
+        Format::Pbf => Answer::new(200, pbf::CONTENT_TYPE, pbf::count(found.len())),
+        Format::Json | Format::GeoJson => Answer::json(json!({"count": found.len()}).to_string()),
+    })
 }
 
 fn ids(
@@ -151,6 +169,7 @@ fn ids(
     filter: &Filter,
     parameters: &Parameters,
     request: u64,
+    format: Format,
 ) -> Outcome<Answer> {
     let Some(field) = table.object_id.and_then(|at| table.layer.fields.get(at)) else {
         return Err(EsriError::invalid("returnIdsOnly"));
@@ -161,6 +180,10 @@ fn ids(
         .iter()
         .filter_map(|&at| table.object_id_of(rows.rows.get(at)?))
         .collect();
+    if format == Format::Pbf {
+        let body = pbf::ids(field.name(), &ids);
+        return Ok(Answer::new(200, pbf::CONTENT_TYPE, body));
+    }
     // No rows are null, not an empty list.
     let ids = if ids.is_empty() {
         json!(null)
@@ -173,7 +196,13 @@ fn ids(
     )))
 }
 
-fn extent(table: &Table, rows: &Rows, filter: &Filter, parameters: &Parameters) -> Outcome<Answer> {
+fn extent(
+    table: &Table,
+    rows: &Rows,
+    filter: &Filter,
+    parameters: &Parameters,
+    format: Format,
+) -> Outcome<Answer> {
     let found = filter.find(&rows.rows);
     let out = Geometries::parse(table, parameters, Format::Json)?
         .ok_or_else(|| EsriError::invalid("returnExtentOnly"))?;
@@ -183,9 +212,15 @@ fn extent(table: &Table, rows: &Rows, filter: &Filter, parameters: &Parameters) 
     let envelope =
         crate::geometry::Envelope::of(geometries.flat_map(crate::geometry::Geometry::vertices));
     let envelope = envelope.map(|envelope| out.projection.apply_to_envelope(envelope));
+    let counted = flag(parameters, "returnCountOnly", false)?;
+    if format == Format::Pbf {
+        let rows = counted.then_some(found.len());
+        let body = pbf::extent(envelope, out.spatial_reference, rows);
+        return Ok(Answer::new(200, pbf::CONTENT_TYPE, body));
+    }
     let mut body = Vec::new();
     body.extend_from_slice(b"{");
-    if flag(parameters, "returnCountOnly", false)? {
+    if counted {
         body.extend_from_slice(format!("\"count\":{},", found.len()).as_bytes());
     }
     body.extend_from_slice(b"\"extent\":{");

@@ -16,10 +16,14 @@ pub enum Quirk {
     NeverExceeded,
     /// `exceededTransferLimit` is always true.
     AlwaysExceeded,
-    /// `features` come before `fields` and all else in a page, and `geometry` before `attributes` in a feature.
+    /// `features` come before `fields` and all else in a page of JSON or PBF, and `geometry` before `attributes` in a feature.
     FeaturesFirst,
     /// Not-a-number and infinities are written bare, which is no JSON but does occur.
     BareNan,
+    /// Coordinates in PBF answers count upwards from the lower left instead of downwards from the upper left.
+    LowerLeftOrigin,
+    /// PBF answers lack their `transform`, so that nobody can tell what the coordinates mean.
+    NoTransform,
 }
 
 /// Queries that an older server may not offer. Its metadata says so, and the parameters are refused.
@@ -36,4 +40,6 @@ pub enum Ability {
     Distinct,
     /// `returnExtentOnly`.
     Extent,
+    /// `f=pbf`.
+    Pbf,
 }

@@ -11,6 +11,7 @@ use crate::metadata::{self, ServerKind};
 use crate::parameters::Parameters;
 use crate::pretty::pretty;
 use crate::query::{self, Format, PageDamage};
+use crate::quirk::Ability;
 use crate::request::{Request, RequestKind};
 use crate::server::Shared;
 use crate::table::Table;
@@ -145,6 +146,7 @@ enum Wanted {
     Json,
     PrettyJson,
     GeoJson,
+    Pbf,
     Other,
 }
 
@@ -159,6 +161,7 @@ impl Wanted {
             Some("json") => Self::Json,
             Some("pjson") => Self::PrettyJson,
             Some("geojson") => Self::GeoJson,
+            Some("pbf") => Self::Pbf,
             Some(_) => Self::Other,
         }
     }
@@ -285,7 +288,10 @@ fn make(
                 }
                 Wanted::Json | Wanted::PrettyJson => Format::Json,
                 Wanted::GeoJson => Format::GeoJson,
-                Wanted::Other => return Err(EsriError::new(400, "Output format not supported.")),
+                Wanted::Pbf if table.can(Ability::Pbf) => Format::Pbf,
+                Wanted::Pbf | Wanted::Other => {
+                    return Err(EsriError::new(400, "Output format not supported."));
+                }
             };
             query::answer(table, parameters, format, request.number, damage)
         }
@@ -320,7 +326,9 @@ fn document(wanted: Wanted, title: &str, json: &Json) -> Result<Answer, EsriErro
             &format!("<pre>{}</pre>", escaped(&format!("{json:#}"))),
         )),
         Wanted::Json | Wanted::PrettyJson => Ok(Answer::json(json.to_string())),
-        Wanted::GeoJson | Wanted::Other => Err(EsriError::new(400, "Output format not supported.")),
+        Wanted::GeoJson | Wanted::Pbf | Wanted::Other => {
+            Err(EsriError::new(400, "Output format not supported."))
+        }
     }
 }
 

@@ -57,7 +57,7 @@ async fn metadata_describe_the_layer() {
         layer["fields"][1],
         json!({"name": "NAME", "type": "esriFieldTypeString", "alias": "NAME", "length": 255, "domain": null, "defaultValue": null, "nullable": true, "editable": true})
     );
-    assert_eq!(layer["supportedQueryFormats"], "JSON, geoJSON");
+    assert_eq!(layer["supportedQueryFormats"], "JSON, geoJSON, PBF");
     assert_eq!(json("/Base/Places/FeatureServer/0")["type"], "Group Layer");
     assert_eq!(json("/Base/Places/FeatureServer/2")["type"], "Table");
     assert!(

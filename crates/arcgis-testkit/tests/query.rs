@@ -174,14 +174,14 @@ async fn what_is_wrong_is_told_in_an_error_body() {
         query(&service, "nosuch", &[("where", "1=1")])["error"]["code"],
         404
     );
-    let pbf = post(
+    let amf = post(
         &service,
         "/arcgis/rest/services/towns/FeatureServer/0/query",
-        &[("where", "1=1"), ("f", "pbf")],
+        &[("where", "1=1"), ("f", "amf")],
         &[],
     );
     assert_eq!(
-        (pbf.status, pbf.json()["error"]["code"].as_i64()),
+        (amf.status, amf.json()["error"]["code"].as_i64()),
         (200, Some(400))
     );
     let page = get(

@@ -17,24 +17,24 @@ use super::{
 };
 
 /// The rows that answer a query, and what of them is wanted.
-pub(super) struct Page<'a> {
-    pub(super) table: &'a Table,
-    pub(super) rows: Vec<&'a StoredRow>,
+pub(crate) struct Page<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) rows: Vec<&'a StoredRow>,
     pub(super) fields: Vec<usize>,
-    pub(super) geometries: Option<Geometries>,
+    pub(crate) geometries: Option<Geometries>,
     pub(super) more_follow: bool,
     /// The features end once they are this long.
-    pub(super) most_bytes: usize,
+    pub(crate) most_bytes: usize,
 }
 
 /// How geometries are sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Geometries {
+pub(crate) struct Geometries {
     pub(super) kind: GeometryType,
-    pub(super) spatial_reference: SpatialReference,
+    pub(crate) spatial_reference: SpatialReference,
     pub(super) projection: Projection,
-    pub(super) has_z: bool,
-    pub(super) has_m: bool,
+    pub(crate) has_z: bool,
+    pub(crate) has_m: bool,
     offset: Option<f64>,
     precision: Option<i32>,
 }
@@ -106,7 +106,7 @@ impl<'a> Page<'a> {
         })
     }
 
-    pub(super) fn fields(&self) -> impl Iterator<Item = (usize, &'a Field)> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (usize, &'a Field)> {
         let table = self.table;
         self.fields
             .iter()
@@ -114,7 +114,7 @@ impl<'a> Page<'a> {
     }
 
     /// What `exceededTransferLimit` says; None leaves it out.
-    pub(super) fn exceeded(&self, cut: bool) -> Option<bool> {
+    pub(crate) fn exceeded(&self, cut: bool) -> Option<bool> {
         if self.table.has_quirk(Quirk::AlwaysExceeded) {
             return Some(true);
         }
@@ -191,7 +191,7 @@ impl Geometries {
     }
 
     /// The geometry as it is sent; borrowed where nothing changes.
-    pub(super) fn prepare<'g>(&self, geometry: &'g Geometry) -> std::borrow::Cow<'g, Geometry> {
+    pub(crate) fn prepare<'g>(&self, geometry: &'g Geometry) -> std::borrow::Cow<'g, Geometry> {
         if self.projection == Projection::None && self.offset.is_none() && self.precision.is_none()
         {
             return std::borrow::Cow::Borrowed(geometry);
