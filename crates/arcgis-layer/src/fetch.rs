@@ -177,7 +177,8 @@ impl<S: PageSink> Fetcher<S> {
             return Ok(wanted.into_keys().collect());
         };
         let mut missing = Vec::new();
-        let mut size = usize::try_from(self.plan.page_size).unwrap_or(usize::MAX);
+        let mut most = usize::try_from(self.plan.page_size).unwrap_or(usize::MAX);
+        let mut size = most;
         let mut in_vain = 0;
         while let Some((&first, ())) = wanted.first_key_value() {
             let chunk: Vec<i64> = wanted.keys().take(size).copied().collect();
@@ -193,12 +194,21 @@ impl<S: PageSink> Fetcher<S> {
                 Asked::TooBig(error) if rows == 1 => return Err(error),
                 Asked::TooBig(_) => {
                     add(&self.counters.halved, 1);
-                    size = chunk.len().div_ceil(2);
+                    most = chunk.len().div_ceil(2);
+                    size = most;
                     continue;
                 }
             };
+            let received = answer.facts.rows;
             if gathered.take(answer, &mut wanted) > 0 {
                 in_vain = 0;
+                size = size.saturating_mul(2).min(most);
+                continue;
+            }
+            if received > 0 && chunk.len() > 1 {
+                // Other rows of the range fill the answer, where the order is not kept: a narrower one has
+                // fewer of them, and that of one id has none.
+                size = chunk.len().div_ceil(2);
                 continue;
             }
             in_vain += 1;

@@ -62,23 +62,25 @@ impl Ledger {
         plan: &Plan,
         ids: &IdSet,
     ) -> Result<Completion, Error> {
-        let mut drift = Drift::default();
+        // Always, even where every row came and the count is the same: rows that went after they were
+        // fetched and others that came instead leave no other trace.
         let count = layer.count(&plan.query).await?;
-        if !self.missing.is_empty() || count != ids.len() {
-            let now = layer.object_ids_of(&plan.query, count).await?;
-            let lost = self.missing.intersection(&now);
-            if !lost.is_empty() {
-                return Err(Error::Incomplete(Box::new(Incomplete {
-                    expected: plan.rows,
-                    received: self.rows,
-                    missing: lost,
-                    doubled: IdSet::new(),
-                    detail: None,
-                })));
-            }
-            drift.deleted = ids.difference(&now);
-            drift.inserted = now.difference(ids);
+        let now = layer.object_ids_of(&plan.query, count).await?;
+        let lost = self.missing.intersection(&now);
+        if !lost.is_empty() {
+            return Err(Error::Incomplete(Box::new(Incomplete {
+                expected: plan.rows,
+                received: self.rows,
+                missing: lost,
+                doubled: IdSet::new(),
+                detail: None,
+            })));
         }
+        let drift = Drift {
+            deleted: ids.difference(&now),
+            inserted: now.difference(ids),
+            ..Drift::default()
+        };
         // Nothing that is wanted may be neither here nor missing.
         if self.rows + self.missing.len() != plan.rows {
             return Err(self.incomplete(plan, Some("the books do not add up".to_owned())));
