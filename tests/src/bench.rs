@@ -8,7 +8,7 @@ use std::time::Duration;
 use arcgis_auth_http::arcgis_auth_core::{Credentials, Portal};
 use arcgis_auth_http::{ArcGisClient, ArcGisClientBuilder, RetryPolicy};
 use arcgis_export::{Error, LayerExport, LocalFile, Report};
-use arcgis_layer::{FetchOptions, Layer, LayerAddress};
+use arcgis_layer::{FetchOptions, Layer, LayerAddress, LayerInfo};
 use arcgis_testkit::{RequestKind, Testkit, TestkitBuilder};
 
 use crate::parquet_file::ParquetFile;
@@ -23,6 +23,19 @@ pub fn patient_client() -> ArcGisClientBuilder {
                 .with_backoff(Duration::from_millis(1), Duration::from_millis(4)),
         )
         .timeout(Duration::from_secs(10))
+}
+
+/// Opens a layer whose pages come as JSON, whatever else it offers: the suites compare coordinates to
+/// the last bit, and other formats round them to a grid.
+///
+/// # Errors
+///
+/// As [`Layer::open`].
+pub async fn open_json(client: &ArcGisClient, url: &str) -> Result<Layer, arcgis_layer::Error> {
+    let address = LayerAddress::parse(url)?;
+    let mut info = LayerInfo::fetch(client, &address).await?;
+    info.query_formats.retain(|format| format == "json");
+    Layer::from_info(Arc::new(client.clone()), address, info)
 }
 
 /// A running service, a client of it, and a folder for outputs, which goes away at the end.
@@ -64,14 +77,13 @@ impl Bench {
         }
     }
 
-    /// Opens a layer by its name.
+    /// Opens a layer by its name, with [`open_json`].
     ///
     /// # Errors
     ///
     /// As [`Layer::open`].
     pub async fn open(&self, layer: &str) -> Result<Layer, arcgis_layer::Error> {
-        let address = LayerAddress::parse(&self.service.layer_url(layer)).unwrap();
-        Layer::open(Arc::new(self.client.clone()), address).await
+        open_json(&self.client, &self.service.layer_url(layer)).await
     }
 
     /// The export of a layer, which has to open.

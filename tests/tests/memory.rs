@@ -6,18 +6,23 @@ use std::num::NonZeroUsize;
 use arcgis_export::WriterOptions;
 use arcgis_layer::FetchOptions;
 use arcgis_testkit::{Field, FieldType, Geometry, GeometryType, Layer, Row, Testkit};
-use arcgis_tests::Bench;
+use arcgis_tests::{Bench, Noise};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
 fn layer(rows: i64) -> Layer {
+    let mut noise = Noise::new(1);
     let row = |n: i64| {
         let at = n as f64 / 1000.0;
+        // Long texts: the rows weigh far more than the list of their ids.
+        let text: String = (0..12)
+            .map(|_| format!("{:016x} ", noise.next_u64()))
+            .collect();
         Row::new()
             .with("OBJECTID", n)
-            .with("NAME", format!("Row {n} of a layer that does not end"))
+            .with("TEXT", text)
             .with("VALUE", n as f64 / 3.0)
             .at(Geometry::polyline([[
                 (at, 0.0),
@@ -28,7 +33,7 @@ fn layer(rows: i64) -> Layer {
     };
     Layer::new("t", GeometryType::Polygon)
         .with_field(Field::new("OBJECTID", FieldType::Oid))
-        .with_field(Field::new("NAME", FieldType::String))
+        .with_field(Field::new("TEXT", FieldType::String))
         .with_field(Field::new("VALUE", FieldType::Double))
         .with_max_record_count(1000)
         .with_rows((1..=rows).map(row))

@@ -214,6 +214,42 @@ async fn equal_rows_of_one_page_are_rows_of_the_layer() {
 }
 
 #[tokio::test]
+async fn equal_rows_of_two_pages_cannot_be_told_from_a_page_that_came_twice() {
+    let bench = Bench::start(Testkit::builder().layer(anonymous())).await;
+    let export = bench.export("t").await;
+    let error = bench.write(export).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("3 rows came again on another page"),
+        "{error}"
+    );
+    assert_eq!(bench.files(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_row_that_went_and_one_that_came_leave_the_count_as_it_was() {
+    let edit = |edit| {
+        Fault::on_query(
+            2,
+            FaultKind::Edit {
+                layer: "t".into(),
+                edit,
+            },
+        )
+    };
+    let changed = service()
+        .fault(edit(Edit::Delete(3)))
+        .fault(edit(Edit::Insert(Row::new().with("OBJECTID", 1000))));
+    let bench = Bench::start(changed).await;
+    let export = bench.export("t").await.with_fetch(paging(10, 1));
+    let (report, file) = bench.write(export).await.unwrap();
+    assert_eq!(file.rows(), 47);
+    let proof = report.proof.unwrap();
+    assert_eq!((proof.deleted_rows, proof.inserted_rows), (1, 1));
+}
+
+#[tokio::test]
 async fn t41_a_limit_takes_the_least_ids_and_is_written_down() {
     for (limit, rows) in [(0_u64, 0), (3, 3), (10, 10), (17, 17), (99, 47)] {
         let bench = Bench::start(service()).await;
