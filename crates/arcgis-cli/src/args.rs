@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use arcgis_rest::export::Compression;
-use arcgis_rest::layer::{Bbox, Query};
+use arcgis_rest::layer::{Bbox, FormatChoice, Query};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// Whole layers out of ArcGIS services into GeoParquet: every row, once, with proof.
@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Count the rows of a layer
     #[command(after_help = FROM_ENVIRONMENT)]
     Count(CountArgs),
-    /// Write a saved Esri JSON answer as the GeoParquet file that an export would write
+    /// Write a saved answer (Esri JSON or PBF) as the GeoParquet file that an export would write
     Convert(ConvertArgs),
     /// Serve the demo layers on this machine until Ctrl-C
     #[cfg(feature = "demo")]
@@ -192,6 +192,10 @@ pub(crate) struct FetchArgs {
     /// Rows per request [default: the most that the server allows]
     #[arg(long, allow_negative_numbers = true, value_name = "ROWS")]
     pub(crate) page_size: Option<NonZeroU32>,
+
+    /// The format to ask for: auto takes PBF where the layer has it and JSON where PBF does not hold up
+    #[arg(long, value_name = "auto|json|pbf", default_value = "auto")]
+    pub(crate) format: FormatChoice,
 
     /// Requests under way at once, at most
     #[arg(
@@ -322,8 +326,8 @@ pub(crate) struct CountArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// The saved answer of a layer's query operation with f=json
-    #[arg(value_name = "RESPONSE.json")]
+    /// The saved answer of a layer's query operation with f=json or f=pbf
+    #[arg(value_name = "RESPONSE")]
     pub(crate) response: PathBuf,
 
     /// The file to write

@@ -106,12 +106,13 @@ impl Progress {
                         pages,
                         page_size,
                         strategy,
+                        format,
                         ..
                     } => {
                         lines.planned = Some(*rows);
                         lines.started = Instant::now();
                         say(&format!(
-                            "{} rows to fetch: {strategy}, {} pages of {}",
+                            "{} rows to fetch: {strategy}, {} pages of {} as {format}",
                             count(*rows),
                             count(*pages),
                             count(u64::from(*page_size)),

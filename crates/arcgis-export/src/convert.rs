@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use arcgis_layer::{DecodeContext, PageFacts, PageSink as _, decode_json, read_header};
+use arcgis_layer::{
+    DecodeContext, PageFacts, PageSink as _, decode_json, decode_pbf, read_header, read_pbf_header,
+};
 
 use crate::assembly::Assembly;
 use crate::destination::Destination;
@@ -16,8 +18,8 @@ use crate::report::{Report, Tally, spatial_reference};
 use crate::schema::{DateZone, ExportSchema};
 use crate::table::Table;
 
-/// The conversion of a saved answer in Esri JSON (`…/query?f=json`): fields, geometry type and CRS are
-/// what the answer itself declares.
+/// The conversion of a saved answer in Esri JSON (`…/query?f=json`) or PBF (`f=pbf`), told apart by its
+/// first byte: fields, geometry type and CRS are what the answer itself declares.
 ///
 /// ```
 /// use arcgis_export::Conversion;
@@ -119,14 +121,24 @@ impl<'a> Conversion<'a> {
     }
 
     fn rows(&self, started: Instant) -> Result<Rows, Error> {
-        let header = read_header(self.answer).map_err(Error::Answer)?;
+        let json = is_json(self.answer);
+        let header = if json {
+            read_header(self.answer)
+        } else {
+            read_pbf_header(self.answer)
+        };
+        let header = header.map_err(Error::Answer)?;
         let layout = header.layout();
         let schema = ExportSchema::new(&layout, DateZone::Utc);
         let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
         let mut page = sink.page(header.rows);
         let context = DecodeContext::new(&layout);
-        let facts: PageFacts =
-            decode_json(self.answer, &context, &mut page).map_err(Error::Answer)?;
+        let facts: Result<PageFacts, _> = if json {
+            decode_json(self.answer, &context, &mut page)
+        } else {
+            decode_pbf(self.answer, &context, &mut page)
+        };
+        let facts = facts.map_err(Error::Answer)?;
         let page = page.into_batch()?;
         let mut tally = Tally::new(&schema, started);
         tally.add(&page, &facts);
@@ -143,6 +155,14 @@ impl<'a> Conversion<'a> {
             notes,
         })
     }
+}
+
+/// Whether the answer is text. PBF begins with the tag of its first member, which is no brace.
+fn is_json(answer: &[u8]) -> bool {
+    let text = answer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(answer);
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    // Nothing at all is no PBF either; what reads JSON says so best.
+    first.is_none_or(|byte| *byte == b'{' || *byte == b'[' || *byte == b'<')
 }
 
 struct Rows {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arcgis_layer::{Completion, FetchStats, Strategy};
+use arcgis_layer::{Completion, FetchStats, PageFormat, Strategy};
 
 use crate::geoparquet::RowGroup;
 use crate::note::Note;
@@ -25,6 +25,8 @@ pub enum ExportEvent {
         strategy: Strategy,
         /// Why so.
         reason: String,
+        /// The format that pages are asked for in.
+        format: PageFormat,
     },
     /// A page was judged and taken.
     Page {

@@ -204,6 +204,7 @@ impl LayerExport {
             page_size: plan.page_size(),
             strategy: plan.strategy(),
             reason: plan.reason().to_owned(),
+            format: plan.format(),
         });
         let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
         let tally = Tally::new(&schema, started);
@@ -294,6 +295,11 @@ impl Run {
     fn complete(&mut self) -> Result<(), Error> {
         self.seen = self.pages.stats();
         let mut notes = self.tally.notes();
+        if self.seen.fell_back > 0 {
+            notes.push(Note::FellBack {
+                pages: self.seen.fell_back,
+            });
+        }
         if self.seen.corrected > 0 {
             notes.push(Note::Corrected {
                 pages: self.seen.corrected,

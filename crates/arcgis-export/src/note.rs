@@ -51,6 +51,11 @@ pub enum Note {
         /// How many pages.
         pages: u64,
     },
+    /// Some answers in PBF did not hold up; those pages were asked for as JSON.
+    FellBack {
+        /// How many pages.
+        pages: u64,
+    },
     /// The saved answer holds only the first rows of its query.
     Partial {
         /// How many.
@@ -91,6 +96,10 @@ impl fmt::Display for Note {
             Self::Corrected { pages } => write!(
                 f,
                 "{pages} answers did not hold the rows that were asked for; they were fetched again by object id"
+            ),
+            Self::FellBack { pages } => write!(
+                f,
+                "{pages} answers in PBF did not hold up; they were asked for again as JSON"
             ),
             Self::Partial { rows } => write!(
                 f,

@@ -116,6 +116,8 @@ pub struct FetchReport {
     pub strategy: String,
     /// Why so.
     pub reason: String,
+    /// The format that was asked for: JSON or PBF.
+    pub format: String,
     /// Rows per page.
     pub page_size: u32,
     /// Requests for pages, retries included.
@@ -128,6 +130,8 @@ pub struct FetchReport {
     pub halved: u64,
     /// Answers that could not be decoded and were asked for again.
     pub refetched: u64,
+    /// Pages in PBF that did not hold up and were asked for as JSON.
+    pub fell_back: u64,
     /// Pages whose rows were not those asked for, and were fetched by object id instead.
     pub corrected: u64,
 }
@@ -151,12 +155,14 @@ impl From<(&Plan, FetchStats)> for FetchReport {
         Self {
             strategy: plan.strategy().to_string(),
             reason: plan.reason().to_owned(),
+            format: plan.format().to_string(),
             page_size: plan.page_size(),
             requests: stats.requests,
             retries: stats.retries,
             bytes: stats.bytes,
             halved: stats.halved,
             refetched: stats.refetched,
+            fell_back: stats.fell_back,
             corrected: stats.corrected,
         }
     }

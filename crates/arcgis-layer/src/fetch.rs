@@ -5,25 +5,18 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
-use arcgis_auth_core::http::HeaderMap;
-use arcgis_auth_core::{Bytes, Outcome, Request, Transport, TransportErrorKind, Verdict};
+use arcgis_auth_core::Request;
 use tokio::sync::Semaphore;
 
-use crate::decode::{DecodeContext, DecodeError, decode_json};
+use crate::decode::DecodeError;
 use crate::error::Error;
+use crate::format::Trust;
 use crate::gather::{Answer, Gathered, merge, repeated};
 use crate::layer::Layer;
 use crate::layout::Layout;
 use crate::plan::{Plan, Strategy};
 use crate::sink::{PageFacts, PageSink};
-
-/// How often an answer that cannot be decoded, or that turned into an error half-way, is asked for again.
-const SECOND_CHANCES: u32 = 2;
-
-/// The longest wait that an error late in a page can ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What the engine counts while it works.
 #[derive(Debug, Default)]
@@ -34,9 +27,10 @@ pub(crate) struct Counters {
     pub(crate) halved: AtomicU64,
     pub(crate) refetched: AtomicU64,
     pub(crate) corrected: AtomicU64,
+    pub(crate) fell_back: AtomicU64,
 }
 
-fn add(counter: &AtomicU64, by: u64) {
+pub(crate) fn add(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
 }
 
@@ -51,7 +45,10 @@ pub(crate) struct Fetcher<S> {
     pub(crate) cancelled: AtomicBool,
     /// Set once offsets were seen not to give the rows that they should.
     pub(crate) distrust_offsets: AtomicBool,
-    decoders: Semaphore,
+    /// How PBF has done so far.
+    pub(crate) trust: Trust,
+    /// At most one decoding thread a core.
+    pub(crate) decoders: Semaphore,
 }
 
 /// The rows of one slot, all of them, in order.
@@ -67,7 +64,7 @@ pub(crate) struct Slot<P> {
     pub(crate) bytes: u64,
 }
 
-enum Asked<P> {
+pub(crate) enum Asked<P> {
     Answer(Answer<P>),
     TooBig(Error),
 }
@@ -77,7 +74,8 @@ impl<S: PageSink> Fetcher<S> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut layout = Layout::clone(plan.query.layout());
         // Rows that no id identifies are known by their fingerprints.
-        layout.fingerprint |= plan.ids.is_none() && layout.object_id.is_none();
+        layout.fingerprint |=
+            plan.ids.is_none() && (layout.object_id.is_none() || plan.ambiguous_ids);
         Self {
             layer,
             plan,
@@ -86,6 +84,7 @@ impl<S: PageSink> Fetcher<S> {
             counters: Counters::default(),
             cancelled: AtomicBool::new(false),
             distrust_offsets: AtomicBool::new(false),
+            trust: Trust::default(),
             decoders: Semaphore::new(cores),
         }
     }
@@ -325,133 +324,8 @@ impl<S: PageSink> Fetcher<S> {
         request.with_param("orderByFields", order)
     }
 
-    /// Sends a request for a page and decodes the answer; a broken answer is asked for again.
-    async fn ask(self: &Arc<Self>, request: Request, rows: u64) -> Result<Asked<S::Page>, Error> {
-        let request = request.with_rows(u32::try_from(rows).unwrap_or(u32::MAX));
-        let mut chances = SECOND_CHANCES;
-        loop {
-            let response = match self.layer.transport().send(request.clone()).await {
-                Ok(response) => response,
-                Err(error) => return self.unanswered(error, rows),
-            };
-            let attempts = u64::from(response.attempts());
-            add(&self.counters.requests, attempts);
-            add(&self.counters.retries, attempts.saturating_sub(1));
-            add(&self.counters.bytes, response.len() as u64);
-            let outcome = response.outcome();
-            let body = match response.into_ok() {
-                Ok(body) => body,
-                Err(error) if outcome == Outcome::TooBig && rows > 1 => {
-                    return Ok(Asked::TooBig(error.into()));
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let error = match self.decode(body, rows).await? {
-                Ok(answer) => {
-                    self.check_reference(&answer.facts)?;
-                    return Ok(Asked::Answer(answer));
-                }
-                Err(error) => error,
-            };
-            let (again, about_size, wait) = match &error {
-                DecodeError::Malformed { .. } => (true, rows > 1, Duration::ZERO),
-                DecodeError::Service(service) => {
-                    match Verdict::from_error(&request, service.clone(), &HeaderMap::new())
-                        .outcome()
-                    {
-                        Outcome::TooBig => (true, true, Duration::ZERO),
-                        Outcome::Busy { after } => (
-                            true,
-                            false,
-                            after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT),
-                        ),
-                        Outcome::Transient | Outcome::TokenRefused(_) => {
-                            (true, false, Duration::ZERO)
-                        }
-                        _ => (false, false, Duration::ZERO),
-                    }
-                }
-                _ => (false, false, Duration::ZERO),
-            };
-            let error = match error {
-                DecodeError::Service(service) => Error::Service(arcgis_auth_core::Error::Service(
-                    Arc::new(service.with_url(request.redacted_url())),
-                )),
-                other => self.unusable(other),
-            };
-            if !again {
-                return Err(error);
-            }
-            if chances == 0 {
-                return if about_size {
-                    Ok(Asked::TooBig(error))
-                } else {
-                    Err(error)
-                };
-            }
-            chances -= 1;
-            add(&self.counters.refetched, 1);
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
-        }
-    }
-
-    /// No answer at all: with many rows, perhaps because of them.
-    fn unanswered(
-        &self,
-        error: arcgis_auth_core::Error,
-        rows: u64,
-    ) -> Result<Asked<S::Page>, Error> {
-        let about_size = match &error {
-            arcgis_auth_core::Error::Transport(transport) => {
-                add(&self.counters.requests, u64::from(transport.attempts()));
-                add(
-                    &self.counters.retries,
-                    u64::from(transport.attempts().saturating_sub(1)),
-                );
-                matches!(
-                    transport.kind(),
-                    TransportErrorKind::Timeout
-                        | TransportErrorKind::Interrupted
-                        | TransportErrorKind::TooLarge
-                )
-            }
-            _ => false,
-        };
-        if about_size && rows > 1 {
-            return Ok(Asked::TooBig(error.into()));
-        }
-        Err(error.into())
-    }
-
-    async fn decode(
-        self: &Arc<Self>,
-        body: Bytes,
-        rows: u64,
-    ) -> Result<Result<Answer<S::Page>, DecodeError>, Error> {
-        let Ok(_permit) = self.decoders.acquire().await else {
-            return Err(Error::Failed);
-        };
-        let this = Arc::clone(self);
-        self.blocking(move || {
-            let context = DecodeContext {
-                layout: &this.layout,
-                cancelled: Some(&this.cancelled),
-            };
-            let mut page = this.sink.page(usize::try_from(rows).unwrap_or(0));
-            let facts = decode_json(&body, &context, &mut page)?;
-            Ok(Answer {
-                page,
-                facts,
-                bytes: body.len() as u64,
-            })
-        })
-        .await
-    }
-
     /// Runs CPU work beside the event loop. A panic in it is a failure of the fetch, not of the process.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
@@ -460,24 +334,7 @@ impl<S: PageSink> Fetcher<S> {
             .map_err(|_| Error::Failed)
     }
 
-    fn check_reference(&self, facts: &PageFacts) -> Result<(), Error> {
-        let asked = self
-            .layout
-            .geometry
-            .as_ref()
-            .map(|geometry| &geometry.spatial_reference);
-        match (asked, &facts.spatial_reference) {
-            (Some(asked), Some(got)) if asked.contradicts(got) && !facts.bbox.is_empty() => {
-                Err(Error::SpatialReference {
-                    asked: Box::new(asked.clone()),
-                    got: Box::new(got.clone()),
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn unusable(&self, source: DecodeError) -> Error {
+    pub(crate) fn unusable(&self, source: DecodeError) -> Error {
         Error::Answer {
             url: self.layer.address().query_url().to_string(),
             source,

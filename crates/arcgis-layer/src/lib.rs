@@ -3,10 +3,12 @@
 mod address;
 mod decode;
 mod error;
+mod exchange;
 mod feature;
 mod features;
 mod fetch;
 mod field;
+mod format;
 mod gather;
 mod geometry;
 mod ids;
@@ -27,10 +29,14 @@ mod spatial_reference;
 mod statistics;
 
 pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind};
-pub use decode::{AnswerHeader, DecodeContext, DecodeError, decode_json, read_header};
+pub use decode::{
+    AnswerHeader, DecodeContext, DecodeError, decode_json, decode_pbf, read_header, read_pbf_count,
+    read_pbf_extent, read_pbf_header, read_pbf_ids,
+};
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
 pub use field::{CodedValue, Domain, Field, FieldType};
+pub use format::{FormatChoice, PageFormat};
 pub use geometry::{Bbox, Dimensions, GeometryRef, GeometryType};
 pub use ids::IdSet;
 pub use layer::Layer;

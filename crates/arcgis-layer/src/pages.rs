@@ -66,6 +66,8 @@ pub struct FetchStats {
     pub halved: u64,
     /// Answers that could not be decoded and were asked for again.
     pub refetched: u64,
+    /// Pages in PBF that did not hold up and were asked for as JSON.
+    pub fell_back: u64,
     /// Pages whose rows were not those asked for, and were fetched by object id instead.
     pub corrected: u64,
 }
@@ -206,6 +208,7 @@ impl<S: PageSink> Pages<S> {
             bytes: counters.bytes.load(Ordering::Relaxed),
             halved: counters.halved.load(Ordering::Relaxed),
             refetched: counters.refetched.load(Ordering::Relaxed),
+            fell_back: counters.fell_back.load(Ordering::Relaxed),
             corrected: counters.corrected.load(Ordering::Relaxed),
         }
     }

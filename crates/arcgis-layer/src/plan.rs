@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use crate::error::Error;
+use crate::format::{self, FormatChoice, PageFormat};
 use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::metadata::LayerInfo;
@@ -23,6 +24,8 @@ pub struct FetchOptions {
     /// Bytes of pages that are under way or wait for their turn; 128 MiB by default. One page is
     /// always allowed, however large.
     pub window_bytes: u64,
+    /// The format to ask for.
+    pub format: FormatChoice,
 }
 
 impl Default for FetchOptions {
@@ -31,6 +34,7 @@ impl Default for FetchOptions {
             page_size: None,
             concurrency: NonZeroUsize::new(4).unwrap_or(NonZeroUsize::MIN),
             window_bytes: 128 * 1024 * 1024,
+            format: FormatChoice::Auto,
         }
     }
 }
@@ -47,6 +51,13 @@ impl FetchOptions {
     #[must_use]
     pub fn with_concurrency(mut self, pages: NonZeroUsize) -> Self {
         self.concurrency = pages;
+        self
+    }
+
+    /// Sets the format to ask for.
+    #[must_use]
+    pub fn with_format(mut self, format: FormatChoice) -> Self {
+        self.format = format;
         self
     }
 
@@ -87,12 +98,15 @@ pub struct Plan {
     pub(crate) strategy: Strategy,
     pub(crate) reason: String,
     pub(crate) page_size: u32,
+    pub(crate) format: PageFormat,
     /// Rows that match, at the start.
     pub(crate) matching: u64,
     /// Rows to deliver: `matching`, or the limit.
     pub(crate) rows: u64,
     /// All matching ids at the start, if they identify rows.
     pub(crate) ids: Option<IdSet>,
+    /// Whether the server's own list shows that some ids stand for several rows.
+    pub(crate) ambiguous_ids: bool,
     pub(crate) options: FetchOptions,
 }
 
@@ -119,6 +133,12 @@ impl Plan {
     #[must_use]
     pub fn page_size(&self) -> u32 {
         self.page_size
+    }
+
+    /// The format that pages are asked for in.
+    #[must_use]
+    pub fn format(&self) -> PageFormat {
+        self.format
     }
 
     /// Rows that match the query, before any limit.
@@ -152,11 +172,14 @@ impl Layer {
     ///
     /// # Errors
     ///
+    /// [`Error::Query`] for a format that the layer does not give, before anything is sent;
     /// [`Error::Service`] if the server cannot say how many rows there are, and
     /// [`Error::NotQueryable`] if there is no way to get all of them.
     pub async fn plan(&self, query: &ResolvedQuery, options: &FetchOptions) -> Result<Plan, Error> {
+        let format = format::choose(self, query.layout(), options.format)?;
         let mut matching = self.count(query).await?;
         let mut ids = None;
+        let mut ambiguous_ids = false;
         let mut reason = String::new();
         if matching > 0 && query.layout().object_id.is_some() {
             match self.object_ids_of(query, matching).await {
@@ -169,6 +192,7 @@ impl Layer {
                         matching = listed.len();
                         ids = Some(listed);
                     } else {
+                        ambiguous_ids = true;
                         reason = format!(
                             "{} object ids stand for {matching} rows, so they identify none; ",
                             listed.len()
@@ -195,9 +219,11 @@ impl Layer {
             strategy,
             reason,
             page_size,
+            format,
             matching,
             rows,
             ids,
+            ambiguous_ids,
             options: options.clone(),
         })
     }

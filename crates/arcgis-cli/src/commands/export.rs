@@ -22,7 +22,9 @@ pub(crate) async fn run(args: &ExportArgs, output: OutputArgs) -> Result<()> {
         Some(args.fetch.concurrency),
     )
     .await?;
-    let mut fetch = FetchOptions::default().with_concurrency(args.fetch.concurrency);
+    let mut fetch = FetchOptions::default()
+        .with_concurrency(args.fetch.concurrency)
+        .with_format(args.fetch.format);
     if let Some(rows) = args.fetch.page_size {
         fetch = fetch.with_page_size(rows);
     }
@@ -79,7 +81,9 @@ fn log(event: &ExportEvent) {
             page_size,
             strategy,
             reason,
-        } => tracing::info!(rows, pages, page_size, %strategy, %reason, "planned"),
+            format,
+            ..
+        } => tracing::info!(rows, pages, page_size, %strategy, %reason, %format, "planned"),
         ExportEvent::Page { rows, bytes, .. } => tracing::debug!(rows, bytes, "page"),
         ExportEvent::Retried { times } => tracing::info!(times, "sent again"),
         ExportEvent::Noted(note) => tracing::info!(%note, "noted"),

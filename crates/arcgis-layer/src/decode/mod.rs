@@ -1,6 +1,11 @@
 //! From the bytes of a page to a sink, in one pass.
 
+mod column_names;
+mod geometry_buffer;
+mod header;
 mod json;
+mod object_id;
+mod pbf;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +14,9 @@ use arcgis_auth_core::ServiceError;
 use crate::layout::Layout;
 use crate::sink::SinkError;
 
-pub use json::{AnswerHeader, decode_json, read_header};
+pub use header::AnswerHeader;
+pub use json::{decode_json, read_header};
+pub use pbf::{decode_pbf, read_pbf_count, read_pbf_extent, read_pbf_header, read_pbf_ids};
 
 /// What a decoder works with beside the bytes.
 #[derive(Debug, Clone, Copy)]

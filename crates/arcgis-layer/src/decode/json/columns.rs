@@ -4,18 +4,8 @@ use std::collections::HashMap;
 
 use super::scanner::Scanner;
 use crate::decode::DecodeError;
+use crate::decode::column_names::{ColumnNames, Target};
 use crate::layout::Layout;
-
-/// Where the value of a key goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
-    /// Nowhere: the caller did not ask for it, or an earlier key of the row has had its value.
-    Skip,
-    /// To a column.
-    Column(usize),
-    /// To the object id alone, which is no column.
-    HiddenId,
-}
 
 /// Finds the column of each key.
 ///
@@ -23,15 +13,10 @@ pub(super) enum Target {
 /// followed last time. Only new keys are decoded and looked up.
 #[derive(Debug)]
 pub(super) struct Columns<'a, 'l> {
-    layout: &'l Layout,
-    exact: HashMap<&'l str, Target>,
-    /// By the name in lower case; skipped where two columns share that.
-    folded: Option<HashMap<String, Target>>,
+    names: ColumnNames<'l>,
     /// The keys seen so far, as written, in the order of their first appearance.
     known: Vec<(&'a str, Target)>,
     places: HashMap<&'a str, usize>,
-    /// Columns whose very name the first row has; other spellings do not count for them.
-    exactly_named: Vec<bool>,
     /// The last row, counted from 1, that had a value for the column.
     seen: Vec<usize>,
     row: usize,
@@ -42,37 +27,16 @@ pub(super) struct Columns<'a, 'l> {
 
 impl<'a, 'l> Columns<'a, 'l> {
     pub(super) fn new(layout: &'l Layout) -> Self {
-        let mut exact = HashMap::with_capacity(layout.fields.len() + 1);
-        for (column, field) in layout.fields.iter().enumerate() {
-            exact
-                .entry(field.name.as_str())
-                .or_insert(Target::Column(column));
-        }
-        if let Some(id) = &layout.object_id {
-            if id.column.is_none() {
-                exact.entry(id.name.as_str()).or_insert(Target::HiddenId);
-            }
-        }
+        let names = ColumnNames::new(layout);
         Self {
-            layout,
-            exact,
-            folded: None,
+            seen: vec![0; names.slots()],
+            names,
             known: Vec::new(),
             places: HashMap::new(),
-            exactly_named: vec![false; layout.fields.len() + 1],
-            seen: vec![0; layout.fields.len() + 1],
             row: 0,
             filled: 0,
             next: 0,
             scratch: String::new(),
-        }
-    }
-
-    fn slot(&self, target: Target) -> Option<usize> {
-        match target {
-            Target::Skip => None,
-            Target::Column(column) => Some(column),
-            Target::HiddenId => Some(self.layout.fields.len()),
         }
     }
 
@@ -92,12 +56,7 @@ impl<'a, 'l> Columns<'a, 'l> {
         while more {
             let key = scanner.key()?;
             scanner.skip()?;
-            if let Some(&target) = self.exact.get(key.decode(&mut self.scratch)) {
-                let slot = self.slot(target);
-                if let Some(named) = slot.and_then(|slot| self.exactly_named.get_mut(slot)) {
-                    *named = true;
-                }
-            }
+            self.names.announce(key.decode(&mut self.scratch));
             more = scanner.more(b'{')?;
         }
         Ok(())
@@ -113,7 +72,8 @@ impl<'a, 'l> Columns<'a, 'l> {
             }
             _ => self.look_up(scanner)?,
         };
-        if let Some(seen) = self.slot(target).and_then(|slot| self.seen.get_mut(slot)) {
+        let slot = self.names.slot(target);
+        if let Some(seen) = slot.and_then(|slot| self.seen.get_mut(slot)) {
             if *seen == self.row {
                 return Ok(Target::Skip);
             }
@@ -133,7 +93,7 @@ impl<'a, 'l> Columns<'a, 'l> {
                 .map_or(Target::Skip, |&(_, target)| target));
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        let target = self.resolve(key.decode(&mut scratch));
+        let target = self.names.resolve(key.decode(&mut scratch));
         self.scratch = scratch;
         self.places.insert(key.raw, self.known.len());
         self.known.push((key.raw, target));
@@ -141,37 +101,9 @@ impl<'a, 'l> Columns<'a, 'l> {
         Ok(target)
     }
 
-    fn resolve(&mut self, name: &str) -> Target {
-        if let Some(&target) = self.exact.get(name) {
-            return target;
-        }
-        let exact = &self.exact;
-        let folded = self.folded.get_or_insert_with(|| {
-            let mut folded = HashMap::with_capacity(exact.len());
-            for (name, &target) in exact {
-                folded
-                    .entry(name.to_ascii_lowercase())
-                    .and_modify(|ambiguous| *ambiguous = Target::Skip)
-                    .or_insert(target);
-            }
-            folded
-        });
-        let target = folded
-            .get(&name.to_ascii_lowercase())
-            .copied()
-            .unwrap_or(Target::Skip);
-        let taken = self
-            .slot(target)
-            .and_then(|slot| self.exactly_named.get(slot));
-        if taken == Some(&true) {
-            return Target::Skip;
-        }
-        target
-    }
-
     /// The columns that the row has no value for.
     pub(super) fn missing(&self) -> impl Iterator<Item = usize> + '_ {
-        let columns = self.layout.fields.len();
+        let columns = self.names.columns();
         let all = self.filled == columns;
         (0..if all { 0 } else { columns })
             .filter(|&column| self.seen.get(column) != Some(&self.row))
@@ -182,7 +114,7 @@ impl<'a, 'l> Columns<'a, 'l> {
         if self.row == 0 {
             return Vec::new();
         }
-        (0..self.layout.fields.len())
+        (0..self.names.columns())
             .filter(|&column| self.seen.get(column) == Some(&0))
             .collect()
     }

@@ -2,9 +2,9 @@
 
 use super::scanner::{Scalar, Scanner};
 use crate::decode::DecodeError;
-use crate::geometry::{Dimensions, GeometryRef, GeometryType};
+use crate::decode::geometry_buffer::{CURVES, GeometryBuffer, MULTIPATCH, refuse};
+use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::GeometryLayout;
-use crate::rings::RingAssembler;
 
 /// `hasZ` and `hasM`, as far as they are said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,14 +41,9 @@ pub(super) enum Shape {
 /// Reads one geometry after the other into the same buffers.
 #[derive(Debug, Default)]
 pub(super) struct GeometryReader<'a> {
-    dims: Dimensions,
-    coords: Vec<f64>,
-    ring_ends: Vec<usize>,
-    part_ends: Vec<usize>,
-    rings: RingAssembler,
+    /// The geometry that was read last.
+    pub(super) buffer: GeometryBuffer,
     scratch: String,
-    /// Whether something without meaning was left out of the geometry that was read last.
-    pub(super) repaired: bool,
     /// The reference that the geometry itself names, as JSON.
     pub(super) spatial_reference: Option<&'a str>,
 }
@@ -61,29 +56,7 @@ enum List {
     Rings,
 }
 
-/// Something about a geometry that cannot be decoded.
-pub(super) fn refuse(row: usize, problem: impl Into<String>) -> DecodeError {
-    DecodeError::Geometry {
-        row,
-        problem: problem.into(),
-    }
-}
-
-const CURVES: &str =
-    "true curves are not supported; the server should not send them when returnTrueCurves is false";
-
 impl<'a> GeometryReader<'a> {
-    /// The geometry that was read last.
-    pub(super) fn geometry(&self, kind: GeometryType) -> GeometryRef<'_> {
-        GeometryRef {
-            kind,
-            dims: self.dims,
-            coords: &self.coords,
-            ring_ends: &self.ring_ends,
-            part_ends: &self.part_ends,
-        }
-    }
-
     /// Passes the value of a `geometry` member. `page` is what the answer said so far of z and m.
     pub(super) fn read(
         &mut self,
@@ -92,9 +65,7 @@ impl<'a> GeometryReader<'a> {
         page: Flags,
         row: usize,
     ) -> Result<Shape, DecodeError> {
-        self.dims = layout.dims;
-        self.clear();
-        self.repaired = false;
+        self.buffer.begin(layout.dims);
         self.spatial_reference = None;
         if scanner.null()? {
             return Ok(Shape::Null);
@@ -134,33 +105,24 @@ impl<'a> GeometryReader<'a> {
         let kind = if let Some((list, mut start, as_m)) = list {
             // Flags may follow the coordinates that they are about.
             let third_is_m = self.third_is_m(own, page);
-            if third_is_m != as_m && self.dims != Dimensions::Xy {
-                self.clear();
-                self.repaired = false;
+            if third_is_m != as_m && layout.dims != Dimensions::Xy {
+                self.buffer.begin(layout.dims);
                 self.coordinates(list, &mut start, third_is_m, row)?;
             }
             match list {
                 List::Points => GeometryType::Multipoint,
                 List::Paths => GeometryType::Polyline,
                 List::Rings => {
-                    self.repaired |= self
-                        .rings
-                        .assemble(
-                            self.dims.size(),
-                            &mut self.coords,
-                            &mut self.ring_ends,
-                            &mut self.part_ends,
-                        )
-                        .map_err(|tangled| refuse(row, tangled.to_string()))?
-                        > 0;
+                    self.buffer.assemble(row)?;
                     GeometryType::Polygon
                 }
             }
         } else if let [Some(x), Some(y), z, m] = point {
-            self.position([x, y, z.unwrap_or(f64::NAN), m.unwrap_or(f64::NAN)]);
+            self.buffer
+                .position([x, y, z.unwrap_or(f64::NAN), m.unwrap_or(f64::NAN)]);
             GeometryType::Point
         } else if let [Some(xmin), Some(ymin), Some(xmax), Some(ymax)] = corners {
-            self.envelope([xmin, ymin, xmax, ymax]);
+            self.buffer.envelope([xmin, ymin, xmax, ymax]);
             GeometryType::Polygon
         } else if point.iter().chain(&corners).any(Option::is_some) {
             return Err(refuse(row, "the geometry has only some of its coordinates"));
@@ -168,25 +130,16 @@ impl<'a> GeometryReader<'a> {
             return Ok(Shape::Null);
         };
         if layout.kind == GeometryType::Multipatch {
-            return Err(refuse(
-                row,
-                "multipatch geometry is not supported; leave the geometry out",
-            ));
+            return Err(refuse(row, MULTIPATCH));
         }
         Ok(Shape::Of(kind))
-    }
-
-    fn clear(&mut self) {
-        self.coords.clear();
-        self.ring_ends.clear();
-        self.part_ends.clear();
     }
 
     /// What the geometry says of itself comes first, then what the answer says, then what the layer says.
     fn third_is_m(&self, own: Flags, page: Flags) -> bool {
         own.third_is_m()
             .or(if own.said() { None } else { page.third_is_m() })
-            .unwrap_or(self.dims == Dimensions::Xym)
+            .unwrap_or(self.buffer.dims() == Dimensions::Xym)
     }
 
     fn list(
@@ -221,15 +174,11 @@ impl<'a> GeometryReader<'a> {
         }
         let mut more = scanner.open(b'[')?;
         while more {
-            let start = self.coords.len();
             self.positions(scanner, third_is_m, row)?;
-            let count = (self.coords.len() - start) / self.dims.size();
-            if count == 1 && list == List::Paths {
-                // A path of one position is no line: what reads the output would refuse it.
-                self.coords.truncate(start);
-                self.repaired = true;
-            } else if count > 0 {
-                self.ring_ends.push(self.coords.len() / self.dims.size());
+            if list == List::Paths {
+                self.buffer.end_path();
+            } else {
+                self.buffer.end_ring();
             }
             more = scanner.more(b'[')?;
         }
@@ -266,48 +215,12 @@ impl<'a> GeometryReader<'a> {
             if count == 3 && third_is_m {
                 numbers.swap(2, 3);
             }
-            self.repaired |= !self.position(numbers);
+            if !self.buffer.position(numbers) {
+                self.buffer.leave_out();
+            }
             outer = scanner.more(b'[')?;
         }
         Ok(())
-    }
-
-    /// Appends a position; false if it is none, because x or y is not a finite number.
-    #[inline]
-    fn position(&mut self, [x, y, z, m]: [f64; 4]) -> bool {
-        if !(x.is_finite() && y.is_finite()) {
-            return false;
-        }
-        match self.dims {
-            Dimensions::Xy => self.coords.extend_from_slice(&[x, y]),
-            Dimensions::Xyz => self.coords.extend_from_slice(&[x, y, z]),
-            Dimensions::Xym => self.coords.extend_from_slice(&[x, y, m]),
-            Dimensions::Xyzm => self.coords.extend_from_slice(&[x, y, z, m]),
-        }
-        true
-    }
-
-    /// A rectangle as a polygon, counter-clockwise.
-    fn envelope(&mut self, [xmin, ymin, xmax, ymax]: [f64; 4]) {
-        if ![xmin, ymin, xmax, ymax]
-            .iter()
-            .all(|corner| corner.is_finite())
-        {
-            return;
-        }
-        let (xmin, xmax) = (xmin.min(xmax), xmin.max(xmax));
-        let (ymin, ymax) = (ymin.min(ymax), ymin.max(ymax));
-        for (x, y) in [
-            (xmin, ymin),
-            (xmax, ymin),
-            (xmax, ymax),
-            (xmin, ymax),
-            (xmin, ymin),
-        ] {
-            self.position([x, y, f64::NAN, f64::NAN]);
-        }
-        self.ring_ends.push(5);
-        self.part_ends.push(1);
     }
 
     /// One number of a position; NaN for null and for text that says so.

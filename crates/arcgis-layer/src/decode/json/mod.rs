@@ -7,5 +7,5 @@ mod number;
 mod page;
 mod scanner;
 
-pub use header::{AnswerHeader, read_header};
+pub use header::read_header;
 pub use page::decode_json;

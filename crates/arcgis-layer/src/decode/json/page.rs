@@ -4,11 +4,13 @@ use arcgis_auth_core::ServiceError;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::columns::{Columns, Target};
-use super::geometry::{Flags, GeometryReader, Shape, refuse};
+use super::columns::Columns;
+use super::geometry::{Flags, GeometryReader, Shape};
 use super::number::Number;
 use super::scanner::{Scalar, Scanner};
-use crate::decode::{DecodeContext, DecodeError};
+use crate::decode::column_names::Target;
+use crate::decode::geometry_buffer::refuse;
+use crate::decode::{DecodeContext, DecodeError, object_id};
 use crate::sink::{FeatureSink, PageFacts, SinkError, ValueRef};
 use crate::spatial_reference::SpatialReference;
 
@@ -294,19 +296,14 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             }
             _ => match self.scanner.scalar()? {
                 Scalar::Number(Number::Int(id)) => return Ok(self.identified(id)),
-                Scalar::Number(Number::Float(number)) => {
-                    if let Some(id) = whole(number) {
-                        return Ok(self.identified(id));
-                    }
-                    format!("it is {number}")
-                }
-                Scalar::Text(text) => {
-                    let text = text.decode(&mut self.scratch).trim();
-                    if let Ok(id) = text.parse() {
-                        return Ok(self.identified(id));
-                    }
-                    format!("it is '{}'", text.chars().take(60).collect::<String>())
-                }
+                Scalar::Number(Number::Float(number)) => match object_id::from_float(number) {
+                    Ok(id) => return Ok(self.identified(id)),
+                    Err(problem) => problem,
+                },
+                Scalar::Text(text) => match object_id::from_text(text.decode(&mut self.scratch)) {
+                    Ok(id) => return Ok(self.identified(id)),
+                    Err(problem) => problem,
+                },
                 Scalar::Null => "it is null".to_owned(),
                 Scalar::Bool(flag) => format!("it is {flag}"),
             },
@@ -333,19 +330,9 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         let Shape::Of(kind) = shape else {
             return Ok(false);
         };
-        self.facts.repaired += usize::from(self.geometry.repaired);
-        let geometry = self.geometry.geometry(kind);
-        let bbox = &mut self.facts.bbox;
-        for position in geometry.coords.chunks_exact(geometry.dims.size()) {
-            if let &[x, y, ..] = position {
-                bbox.add(x, y);
-            }
-        }
-        let located = !geometry.is_empty();
-        self.sink
-            .geometry(geometry)
-            .map_err(|source| DecodeError::Sink { row, source })?;
-        Ok(located)
+        self.geometry
+            .buffer
+            .deliver(kind, row, &mut self.facts, self.sink)
     }
 
     /// Geometries that name a reference have to agree.
@@ -396,12 +383,6 @@ impl From<SinkError> for Fault {
     fn from(error: SinkError) -> Self {
         Self::Sink(error)
     }
-}
-
-/// The integer that a float is, if it is one and exact.
-fn whole(number: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
 /// A spatial reference from its JSON; `None` if it says nothing.

@@ -1,0 +1,159 @@
+//! One geometry in flat buffers, from its positions to the sink.
+
+use super::DecodeError;
+use crate::geometry::{Dimensions, GeometryRef, GeometryType};
+use crate::rings::RingAssembler;
+use crate::sink::{FeatureSink, PageFacts};
+
+/// Takes the positions of one geometry after the other, in buffers that are used again.
+#[derive(Debug, Default)]
+pub(super) struct GeometryBuffer {
+    dims: Dimensions,
+    coords: Vec<f64>,
+    ring_ends: Vec<usize>,
+    part_ends: Vec<usize>,
+    rings: RingAssembler,
+    /// Whether something without meaning was left out.
+    repaired: bool,
+}
+
+/// Something about a geometry that cannot be decoded.
+#[cold]
+pub(super) fn refuse(row: usize, problem: impl Into<String>) -> DecodeError {
+    DecodeError::Geometry {
+        row,
+        problem: problem.into(),
+    }
+}
+
+pub(super) const CURVES: &str =
+    "true curves are not supported; the server should not send them when returnTrueCurves is false";
+
+pub(super) const MULTIPATCH: &str = "multipatch geometry is not supported; leave the geometry out";
+
+impl GeometryBuffer {
+    /// A new geometry begins.
+    pub(super) fn begin(&mut self, dims: Dimensions) {
+        self.dims = dims;
+        self.coords.clear();
+        self.ring_ends.clear();
+        self.part_ends.clear();
+        self.repaired = false;
+    }
+
+    pub(super) fn dims(&self) -> Dimensions {
+        self.dims
+    }
+
+    /// Makes room, where it is known how much will come.
+    pub(super) fn reserve(&mut self, positions: usize) {
+        self.coords
+            .reserve(positions.saturating_mul(self.dims.size()));
+    }
+
+    /// Appends a position; false if it is none, because x or y is not a finite number.
+    #[inline]
+    pub(super) fn position(&mut self, [x, y, z, m]: [f64; 4]) -> bool {
+        if !(x.is_finite() && y.is_finite()) {
+            return false;
+        }
+        match self.dims {
+            Dimensions::Xy => self.coords.extend_from_slice(&[x, y]),
+            Dimensions::Xyz => self.coords.extend_from_slice(&[x, y, z]),
+            Dimensions::Xym => self.coords.extend_from_slice(&[x, y, m]),
+            Dimensions::Xyzm => self.coords.extend_from_slice(&[x, y, z, m]),
+        }
+        true
+    }
+
+    /// A position was none, and is left out.
+    pub(super) fn leave_out(&mut self) {
+        self.repaired = true;
+    }
+
+    /// The positions since the last end are a path. One of a single position is no line, and what
+    /// reads the output would refuse it: it is left out.
+    pub(super) fn end_path(&mut self) {
+        let end = self.coords.len() / self.dims.size();
+        let start = self.ring_ends.last().copied().unwrap_or(0);
+        if end == start + 1 {
+            self.coords.truncate(start * self.dims.size());
+            self.repaired = true;
+        } else if end > start {
+            self.ring_ends.push(end);
+        }
+    }
+
+    /// The positions since the last end are a ring.
+    pub(super) fn end_ring(&mut self) {
+        let end = self.coords.len() / self.dims.size();
+        if end > self.ring_ends.last().copied().unwrap_or(0) {
+            self.ring_ends.push(end);
+        }
+    }
+
+    /// The rings are complete: makes them polygons.
+    pub(super) fn assemble(&mut self, row: usize) -> Result<(), DecodeError> {
+        let dropped = self
+            .rings
+            .assemble(
+                self.dims.size(),
+                &mut self.coords,
+                &mut self.ring_ends,
+                &mut self.part_ends,
+            )
+            .map_err(|tangled| refuse(row, tangled.to_string()))?;
+        self.repaired |= dropped > 0;
+        Ok(())
+    }
+
+    /// A rectangle as a polygon, counter-clockwise.
+    pub(super) fn envelope(&mut self, [xmin, ymin, xmax, ymax]: [f64; 4]) {
+        if ![xmin, ymin, xmax, ymax]
+            .iter()
+            .all(|corner| corner.is_finite())
+        {
+            return;
+        }
+        let (xmin, xmax) = (xmin.min(xmax), xmin.max(xmax));
+        let (ymin, ymax) = (ymin.min(ymax), ymin.max(ymax));
+        for (x, y) in [
+            (xmin, ymin),
+            (xmax, ymin),
+            (xmax, ymax),
+            (xmin, ymax),
+            (xmin, ymin),
+        ] {
+            self.position([x, y, f64::NAN, f64::NAN]);
+        }
+        self.ring_ends.push(5);
+        self.part_ends.push(1);
+    }
+
+    /// Gives the geometry to the sink and notes what the page says of its geometry; false if it is empty.
+    pub(super) fn deliver<S: FeatureSink>(
+        &self,
+        kind: GeometryType,
+        row: usize,
+        facts: &mut PageFacts,
+        sink: &mut S,
+    ) -> Result<bool, DecodeError> {
+        facts.repaired += usize::from(self.repaired);
+        let geometry = GeometryRef {
+            kind,
+            dims: self.dims,
+            coords: &self.coords,
+            ring_ends: &self.ring_ends,
+            part_ends: &self.part_ends,
+        };
+        for position in geometry.coords.chunks_exact(geometry.dims.size()) {
+            if let &[x, y, ..] = position {
+                facts.bbox.add(x, y);
+            }
+        }
+        let located = !geometry.is_empty();
+        sink.geometry(geometry)
+            .map_err(|source| DecodeError::Sink { row, source })?;
+        Ok(located)
+    }
+}

@@ -1,0 +1,254 @@
+//! Geometry, from whole numbers into flat buffers.
+
+use super::features::{Features, geometry_type};
+use super::transform::Transform;
+use super::wire::{Message, malformed, unzigzag, varint};
+use crate::decode::DecodeError;
+use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
+use crate::geometry::GeometryType;
+use crate::layout::GeometryLayout;
+
+/// What the geometries of an answer have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid {
+    geometry_type: i32,
+    has_z: bool,
+    has_m: bool,
+    transform: Option<Transform>,
+}
+
+impl Grid {
+    pub(super) fn of(features: &Features<'_>) -> Self {
+        Self {
+            geometry_type: features.geometry_type,
+            has_z: features.has_z,
+            has_m: features.has_m,
+            transform: features.transform,
+        }
+    }
+
+    /// How many numbers a position has, whoever wants them.
+    fn stride(&self) -> usize {
+        2 + usize::from(self.has_z) + usize::from(self.has_m)
+    }
+}
+
+/// Reads one geometry after the other into the same buffers.
+#[derive(Debug, Default)]
+pub(super) struct GeometryReader {
+    /// The geometry that was read last.
+    pub(super) buffer: GeometryBuffer,
+    /// How many positions each part has.
+    lengths: Vec<usize>,
+    /// The coordinates, where they come in several pieces.
+    joined: Vec<u8>,
+}
+
+impl GeometryReader {
+    /// Reads a geometry message. Its kind is what it says itself, else what the answer says, else what the layer
+    /// says: 0, a point, is also what is said by saying nothing.
+    pub(super) fn read(
+        &mut self,
+        mut message: Message<'_>,
+        layout: &GeometryLayout,
+        grid: &Grid,
+        row: usize,
+    ) -> Result<GeometryType, DecodeError> {
+        self.buffer.begin(layout.dims);
+        self.lengths.clear();
+        self.joined.clear();
+        let at = message.at();
+        let mut own = 0;
+        let mut coords: Option<Message<'_>> = None;
+        while let Some(member) = message.next()? {
+            match member.number {
+                1 => own = member.choice()?,
+                2 => {
+                    let mut numbers = member.numbers()?;
+                    while let Some(length) = numbers.next()? {
+                        // What is too long for this machine is certainly longer than the coordinates.
+                        let length = usize::try_from(length).unwrap_or(usize::MAX);
+                        self.lengths.push(length);
+                    }
+                }
+                3 => match (coords, member.message()) {
+                    (None, Ok(packed)) => coords = Some(packed),
+                    (_, Ok(packed)) => {
+                        self.join(coords, at)?;
+                        self.join(Some(packed), at)?;
+                        coords = Some(Message::default());
+                    }
+                    (_, Err(_)) => {
+                        self.join(coords, at)?;
+                        self.join_number(member.varint()?);
+                        coords = Some(Message::default());
+                    }
+                },
+                // 4 numbers the parts.
+                _ => {}
+            }
+        }
+        let kind = match (own, grid.geometry_type) {
+            (0, 0) => Some(layout.kind),
+            (0, declared) => geometry_type(declared),
+            (own, _) => geometry_type(own),
+        };
+        let joined = std::mem::take(&mut self.joined);
+        let (bytes, at) = match coords {
+            Some(packed) if joined.is_empty() => (packed.bytes(), packed.at()),
+            _ => (joined.as_slice(), at),
+        };
+        let result = self.place(kind, bytes, at, grid, row);
+        self.joined = joined;
+        result
+    }
+
+    /// Adds a piece of coordinates to those before it.
+    fn join(&mut self, piece: Option<Message<'_>>, at: usize) -> Result<(), DecodeError> {
+        let bytes = piece.map_or(&[][..], |piece| piece.bytes());
+        if bytes.last().is_some_and(|&last| last >= 0x80) {
+            return Err(malformed(at, "a list ends inside a number"));
+        }
+        self.joined.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Adds one number as it would stand in a packed list.
+    fn join_number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.joined.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.joined.push(number as u8);
+    }
+
+    fn place(
+        &mut self,
+        kind: Option<GeometryType>,
+        bytes: &[u8],
+        at: usize,
+        grid: &Grid,
+        row: usize,
+    ) -> Result<GeometryType, DecodeError> {
+        let kind = match kind {
+            Some(GeometryType::Multipatch) => return Err(refuse(row, MULTIPATCH)),
+            Some(GeometryType::Envelope) => {
+                return Err(refuse(row, "envelopes are not supported in this format"));
+            }
+            None => return Err(refuse(row, "the kind of geometry is not known")),
+            Some(kind) => kind,
+        };
+        let point = kind == GeometryType::Point;
+        if bytes.is_empty() && (point || self.lengths.iter().all(|&length| length == 0)) {
+            return Ok(kind);
+        }
+        // Each number ends with its only byte below 128. This bounds what is allocated below.
+        let count = bytes.iter().filter(|&&byte| byte < 0x80).count();
+        let stride = grid.stride();
+        if point {
+            // Some servers give one length, others none, or the number of coordinates.
+            self.lengths.clear();
+            self.lengths.push(1);
+        }
+        let positions = self
+            .lengths
+            .iter()
+            .try_fold(0_usize, |sum, &length| sum.checked_add(length));
+        if positions.and_then(|positions| positions.checked_mul(stride)) != Some(count) {
+            return Err(malformed(
+                at,
+                format!(
+                    "row {row} has {count} coordinates, which are not {stride} for each position of its parts"
+                ),
+            ));
+        }
+        let Some(transform) = grid.transform else {
+            return Err(refuse(
+                row,
+                "the answer has no transform, without which its coordinates have no meaning",
+            ));
+        };
+        let dims = self.buffer.dims();
+        let z = grid.has_z && dims.has_z();
+        let m = grid.has_m && dims.has_m();
+        if let Some(problem) = transform.problem(z, m) {
+            return Err(refuse(row, problem));
+        }
+        self.buffer.reserve(positions.unwrap_or(0));
+        let mut coordinates = Coordinates { bytes, at };
+        let lengths = std::mem::take(&mut self.lengths);
+        let result = lengths.iter().try_for_each(|&length| {
+            self.part(&mut coordinates, length, grid, &transform, row)?;
+            match kind {
+                GeometryType::Polyline => self.buffer.end_path(),
+                GeometryType::Polygon => self.buffer.end_ring(),
+                _ => {}
+            }
+            Ok(())
+        });
+        self.lengths = lengths;
+        result?;
+        if kind == GeometryType::Polygon {
+            self.buffer.assemble(row)?;
+        }
+        Ok(kind)
+    }
+
+    /// One part: x and y are differences, the first to 0; z and m are not.
+    fn part(
+        &mut self,
+        coordinates: &mut Coordinates<'_>,
+        length: usize,
+        grid: &Grid,
+        transform: &Transform,
+        row: usize,
+    ) -> Result<(), DecodeError> {
+        let (mut x, mut y) = (0_i64, 0_i64);
+        for _ in 0..length {
+            let (dx, dy) = (coordinates.next()?, coordinates.next()?);
+            let (Some(next_x), Some(next_y)) = (x.checked_add(dx), y.checked_add(dy)) else {
+                return Err(malformed(
+                    coordinates.at,
+                    "the coordinates leave 64 bits behind",
+                ));
+            };
+            (x, y) = (next_x, next_y);
+            let mut z = f64::NAN;
+            let mut m = f64::NAN;
+            if grid.has_z {
+                let steps = coordinates.next()?;
+                if steps != 0 || !transform.z.begins_elsewhere() {
+                    z = transform.z.at(steps);
+                }
+            }
+            if grid.has_m {
+                let steps = coordinates.next()?;
+                // A missing one. That one measures exactly what the axis begins with cannot be told apart.
+                if steps != 0 {
+                    m = transform.m.at(steps);
+                }
+            }
+            let position = [transform.x.at(x), transform.y.at(y), z, m];
+            if !self.buffer.position(position) {
+                return Err(refuse(row, "a coordinate is not finite"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of a packed list of `sint64`.
+struct Coordinates<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Coordinates<'_> {
+    #[inline]
+    fn next(&mut self) -> Result<i64, DecodeError> {
+        let (number, length) = varint(self.bytes).map_err(|problem| malformed(self.at, problem))?;
+        self.bytes = self.bytes.get(length..).unwrap_or_default();
+        self.at += length;
+        Ok(unzigzag(number))
+    }
+}

@@ -1,0 +1,13 @@
+//! The engine against a server that misbehaves: every row, once, or an error that names it. All cases
+//! run in both formats.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod json {
+    const FORMAT: arcgis_layer::FormatChoice = arcgis_layer::FormatChoice::Json;
+    include!("cases.rs");
+}
+
+mod pbf {
+    const FORMAT: arcgis_layer::FormatChoice = arcgis_layer::FormatChoice::Auto;
+    include!("cases.rs");
+}

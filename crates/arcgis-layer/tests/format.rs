@@ -1,0 +1,214 @@
+//! Which format pages are asked for in, and what becomes of PBF that does not hold up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::sync::Arc;
+
+use arcgis_auth_http::ArcGisClient;
+use arcgis_layer::{
+    Error, FeatureCollector, FetchOptions, FetchStats, FormatChoice, Layer, LayerAddress,
+    PageFormat, Query, QueryError,
+};
+use arcgis_testkit::{
+    Ability, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Quirk, RequestKind, Row,
+    Testkit,
+};
+use geo_types::Point;
+
+fn layer() -> arcgis_testkit::Layer {
+    arcgis_testkit::Layer::new("t", GeometryType::Point)
+        .with_field(Field::new("NAME", FieldType::String))
+        .with_max_record_count(10)
+        .with_rows((1..=45).map(|n| {
+            Row::new()
+                .with("NAME", format!("row {n}"))
+                .at(Geometry::point((
+                    f64::from(n) / 7.0,
+                    40.0 + f64::from(n) / 100.0,
+                )))
+        }))
+}
+
+struct Fetched {
+    points: Vec<Point<f64>>,
+    stats: FetchStats,
+    formats: Vec<String>,
+}
+
+async fn fetch(
+    layer: arcgis_testkit::Layer,
+    fault: Option<Fault>,
+    choice: FormatChoice,
+) -> (Testkit, Result<Fetched, Error>) {
+    let mut builder = Testkit::builder().layer(layer);
+    if let Some(fault) = fault {
+        builder = builder.fault(fault);
+    }
+    let service = builder.start().await.unwrap();
+    let client = ArcGisClient::builder().retries(0).build().unwrap();
+    let address = LayerAddress::parse(&service.layer_url("t")).unwrap();
+    let layer = Layer::open(Arc::new(client), address).await.unwrap();
+    service.clear_requests();
+    let result = run(&layer, choice, &service).await;
+    (service, result)
+}
+
+async fn run(layer: &Layer, choice: FormatChoice, service: &Testkit) -> Result<Fetched, Error> {
+    let query = Query::new().resolve(layer.info())?;
+    let options = FetchOptions::default().with_format(choice);
+    let plan = layer.plan(&query, &options).await?;
+    let mut pages = layer.pages(plan, FeatureCollector::new(Arc::clone(query.layout())));
+    let mut points = Vec::new();
+    while let Some(page) = pages.next().await? {
+        points.extend(
+            page.page
+                .into_features(&page.facts)
+                .into_iter()
+                .map(|feature| Point::try_from(feature.geometry.unwrap()).unwrap()),
+        );
+    }
+    let requests = service.requests_of(RequestKind::Features);
+    Ok(Fetched {
+        points,
+        stats: pages.stats(),
+        formats: requests
+            .iter()
+            .map(|request| request.parameters().get("f").unwrap().to_owned())
+            .collect(),
+    })
+}
+
+/// Asserts that all points are there, to within the grid of PBF.
+fn assert_all(fetched: &Fetched) {
+    assert_eq!(fetched.points.len(), 45);
+    for (point, n) in fetched.points.iter().zip(1..) {
+        let n = f64::from(n);
+        assert!((point.x() - n / 7.0).abs() <= 0.5e-9, "{point:?}");
+        assert!(
+            (point.y() - (40.0 + n / 100.0)).abs() <= 0.5e-9,
+            "{point:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn pbf_is_taken_where_it_is_offered() {
+    for layer in [
+        layer(),
+        layer().with_quirk(Quirk::LowerLeftOrigin),
+        layer().with_quirk(Quirk::FeaturesFirst),
+    ] {
+        let (_service, fetched) = fetch(layer, None, FormatChoice::Auto).await;
+        let fetched = fetched.unwrap();
+        assert_all(&fetched);
+        assert_eq!(fetched.formats, ["pbf"; 5]);
+        assert_eq!(fetched.stats.fell_back, 0);
+    }
+    let (_service, fetched) = fetch(layer().without(Ability::Pbf), None, FormatChoice::Auto).await;
+    assert_eq!(fetched.unwrap().formats, ["json"; 5]);
+    let (_service, fetched) = fetch(layer(), None, FormatChoice::Json).await;
+    assert_eq!(fetched.unwrap().formats, ["json"; 5]);
+}
+
+#[tokio::test]
+async fn pbf_that_is_not_offered_is_refused_before_the_first_request() {
+    let (service, fetched) = fetch(layer().without(Ability::Pbf), None, FormatChoice::Pbf).await;
+    let error = fetched.err().unwrap();
+    assert!(
+        matches!(
+            &error,
+            Error::Query(QueryError::Unsupported {
+                option: "format",
+                ..
+            })
+        ),
+        "{error}"
+    );
+    assert!(service.requests().is_empty());
+}
+
+#[tokio::test]
+async fn t34_pbf_without_a_transform_is_asked_for_as_json() {
+    let (_service, fetched) = fetch(
+        layer().with_quirk(Quirk::NoTransform),
+        None,
+        FormatChoice::Auto,
+    )
+    .await;
+    let fetched = fetched.unwrap();
+    assert_all(&fetched);
+    // After three failures PBF is not tried any more; pages under way at once may add one.
+    assert!(
+        (3..=5).contains(&fetched.stats.fell_back),
+        "{:?}",
+        fetched.stats
+    );
+    assert_eq!(
+        fetched
+            .formats
+            .iter()
+            .filter(|format| *format == "json")
+            .count(),
+        5
+    );
+
+    let (_service, fetched) = fetch(
+        layer().with_quirk(Quirk::NoTransform),
+        None,
+        FormatChoice::Pbf,
+    )
+    .await;
+    assert!(matches!(fetched.err().unwrap(), Error::Answer { .. }));
+}
+
+#[tokio::test]
+async fn one_broken_page_does_not_cost_the_format() {
+    let broken = FaultKind::Respond {
+        status: 200,
+        content_type: "application/x-protobuf",
+        body: "\u{12}\u{7f}not what it says".to_owned(),
+    };
+    let (service, fetched) = fetch(
+        layer(),
+        Some(Fault::on_query(2, broken)),
+        FormatChoice::Auto,
+    )
+    .await;
+    let fetched = fetched.unwrap();
+    assert_eq!(service.faults_fired(), [1]);
+    assert_all(&fetched);
+    assert_eq!(fetched.stats.fell_back, 1);
+    assert_eq!(
+        fetched
+            .formats
+            .iter()
+            .filter(|format| *format == "json")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_extent_that_is_out_of_date_costs_a_page_not_the_format() {
+    let stale = serde_json::json!({
+        "extent": {"xmin": -100, "ymin": -50, "xmax": -99, "ymax": -49, "spatialReference": {"wkid": 4326, "latestWkid": 4326}}
+    });
+    let (_service, fetched) =
+        fetch(layer().with_metadata_patch(stale), None, FormatChoice::Auto).await;
+    let fetched = fetched.unwrap();
+    assert_all(&fetched);
+    assert!(
+        (1..=4).contains(&fetched.stats.fell_back),
+        "{:?}",
+        fetched.stats
+    );
+    assert!(
+        fetched
+            .formats
+            .iter()
+            .filter(|format| *format == "pbf")
+            .count()
+            >= 5,
+        "{:?}",
+        fetched.formats
+    );
+}
