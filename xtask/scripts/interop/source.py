@@ -67,11 +67,16 @@ def _value(kind, value):
             time = datetime.time.fromisoformat(value)
             return ((time.hour * 60 + time.minute) * 60 + time.second) * 1_000_000 + time.microsecond
         case "esriFieldTypeTimestampOffset":
-            return (datetime.datetime.fromisoformat(value) - EPOCH) // MICROSECOND
+            return moment(value)
         case "esriFieldTypeBlob":
             return base64.b64decode(value)
         case _:
             return value
+
+
+def moment(text):
+    """An ISO date with an offset, in microseconds since 1970."""
+    return (datetime.datetime.fromisoformat(text) - EPOCH) // MICROSECOND
 
 
 def _offset(value):
