@@ -41,10 +41,12 @@ pub enum Note {
         /// In how many rows.
         rows: u64,
     },
-    /// No row that came had this column: it is null throughout.
-    AbsentColumn {
+    /// Rows came without this column, which is null in them.
+    AbsentValues {
         /// The column.
         column: String,
+        /// How many rows.
+        rows: u64,
     },
     /// Some answers did not hold the rows that were asked for; those rows were fetched again by object id.
     Corrected {
@@ -89,9 +91,9 @@ impl fmt::Display for Note {
                 f,
                 "positions that are no numbers, rings without area or paths of one position were left out in {rows} rows"
             ),
-            Self::AbsentColumn { column } => write!(
+            Self::AbsentValues { column, rows } => write!(
                 f,
-                "column {column} is null throughout: no row of the service has it"
+                "column {column} is null in {rows} rows that came without it"
             ),
             Self::Corrected { pages } => write!(
                 f,

@@ -1,5 +1,6 @@
 //! What came of an export.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use arcgis_layer::{Completion, FetchStats, PageFacts, Plan};
@@ -189,7 +190,7 @@ pub(crate) struct Tally {
     pub(crate) geometry: GeometrySummary,
     misfits: Misfits,
     left_out: u64,
-    absent: Option<Vec<usize>>,
+    absent: BTreeMap<usize, u64>,
 }
 
 impl Tally {
@@ -201,7 +202,7 @@ impl Tally {
             geometry: GeometrySummary::default(),
             misfits: Misfits::new(schema),
             left_out: 0,
-            absent: None,
+            absent: BTreeMap::new(),
         }
     }
 
@@ -213,9 +214,8 @@ impl Tally {
         self.geometry.merge(&page.geometry);
         self.misfits.merge(&page.misfits);
         self.left_out += facts.repaired as u64;
-        match &mut self.absent {
-            Some(absent) => absent.retain(|column| facts.absent.contains(column)),
-            None => self.absent = Some(facts.absent.clone()),
+        for (column, rows) in &facts.absent {
+            *self.absent.entry(*column).or_default() += *rows as u64;
         }
     }
 
@@ -245,10 +245,14 @@ impl Tally {
             column: column.to_owned(),
             count,
         }));
-        let absent = self.absent.iter().flatten();
-        notes.extend(absent.map(|&column| Note::AbsentColumn {
-            column: self.schema.column_name(column).to_owned(),
-        }));
+        notes.extend(
+            self.absent
+                .iter()
+                .map(|(&column, &rows)| Note::AbsentValues {
+                    column: self.schema.column_name(column).to_owned(),
+                    rows,
+                }),
+        );
         notes
     }
 

@@ -92,22 +92,14 @@ pub(crate) fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) ->
         merged.bbox.merge(&facts.bbox);
         merged.without_geometry += facts.without_geometry;
         merged.repaired += facts.repaired;
+        for (column, rows) in &facts.absent {
+            *merged.absent.entry(*column).or_default() += rows;
+        }
         if merged.spatial_reference.is_none() {
             merged
                 .spatial_reference
                 .clone_from(&facts.spatial_reference);
         }
-    }
-    if let Some(first) = all.first() {
-        merged.absent = first
-            .absent
-            .iter()
-            .filter(|column| {
-                all.iter()
-                    .all(|facts| facts.rows == 0 || facts.absent.contains(column))
-            })
-            .copied()
-            .collect();
     }
     for (page, row) in taken.values() {
         if let Some(facts) = all.get(*page) {

@@ -14,6 +14,7 @@ use crate::metadata::{Extent, LayerInfo, LayerKind};
 use crate::object_ids::ObjectIds;
 use crate::query::ResolvedQuery;
 use crate::service;
+use crate::spatial_reference::SpatialReference;
 use crate::statistics::{Statistic, StatisticType};
 
 /// A layer or table that can be queried: an address, its metadata and the way to it. Cheap to clone.
@@ -51,10 +52,19 @@ impl LayerInfo {
             });
         }
         let mut info = Self::from_members(top);
+        info.service = Some(address.service().kind());
         let has_rows = matches!(info.kind, LayerKind::FeatureLayer | LayerKind::Table);
         if has_rows && info.fields.is_empty() && info.supports_query() {
-            document.take_fields_of(&answered_fields(transport, address, &info).await?);
+            let answer = one_row(transport, address, &info, "false").await?;
+            document.take_fields_of(&answer);
             info = Self::from_members(document.members());
+            info.service = Some(address.service().kind());
+        }
+        if info.geometry_type.is_some()
+            && info.spatial_reference.is_empty()
+            && info.supports_query()
+        {
+            info.spatial_reference = answered_reference(transport, address, &info).await;
         }
         let top = document.members();
         match top.integer("id") {
@@ -109,23 +119,43 @@ impl LayerInfo {
     }
 }
 
-/// The answer to a query for one row: it declares the fields too, for servers whose metadata does not.
-async fn answered_fields(
+/// The answer to a query for one row: it declares fields and reference too, for servers whose metadata do not.
+async fn one_row(
     transport: &dyn Transport,
     address: &LayerAddress,
     info: &LayerInfo,
+    geometry: &str,
 ) -> Result<Document, Error> {
     let mut request = Request::read(address.query_url())
         .with_param("f", "json")
         .with_param("where", "1=1")
         .with_param("outFields", "*")
-        .with_param("returnGeometry", "false");
+        .with_param("returnGeometry", geometry);
     if info.advanced.pagination != Some(false) {
         request = request.with_param("resultRecordCount", "1");
     }
     let url = request.redacted_url();
     let body = transport.send(request).await?.into_ok()?;
     Document::parse(&url, &body).map_err(|error| Error::of_answer(&url, error))
+}
+
+/// The reference that an answer declares; empty where it declares none either, or there is no answer.
+async fn answered_reference(
+    transport: &dyn Transport,
+    address: &LayerAddress,
+    info: &LayerInfo,
+) -> SpatialReference {
+    let answer = match one_row(transport, address, info, "true").await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::warn!(%address, %error, "the layer's spatial reference stays unknown");
+            return SpatialReference::default();
+        }
+    };
+    let reference = answer.members().get("spatialReference");
+    reference
+        .map(SpatialReference::from_json)
+        .unwrap_or_default()
 }
 
 impl Layer {

@@ -1,6 +1,7 @@
 //! Where decoded rows go, without a row object in between.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::geometry::{Bbox, GeometryRef};
 use crate::spatial_reference::SpatialReference;
@@ -137,8 +138,9 @@ pub struct PageFacts {
     pub repaired: usize,
     /// The reference in which the page says its coordinates are.
     pub spatial_reference: Option<SpatialReference>,
-    /// Columns that no row of the page had, by their place in the layout.
-    pub absent: Vec<usize>,
+    /// Columns, by their place in the layout, that rows came without, and in how many rows: null was
+    /// passed for them.
+    pub absent: BTreeMap<usize, usize>,
 }
 
 impl Default for PageFacts {
@@ -152,7 +154,7 @@ impl Default for PageFacts {
             without_geometry: 0,
             repaired: 0,
             spatial_reference: None,
-            absent: Vec::new(),
+            absent: BTreeMap::new(),
         }
     }
 }

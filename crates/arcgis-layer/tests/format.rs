@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arcgis_auth_http::ArcGisClient;
 use arcgis_layer::{
-    Error, FeatureCollector, FetchOptions, FetchStats, FormatChoice, Layer, LayerAddress,
-    PageFormat, Query, QueryError,
+    Error, FeatureCollector, FetchOptions, FetchStats, FormatChoice, Layer, LayerAddress, Query,
+    QueryError,
 };
 use arcgis_testkit::{
     Ability, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Quirk, RequestKind, Row,

@@ -3,6 +3,8 @@
 
 mod wells;
 
+use std::sync::Arc;
+
 use arcgis_layer::arcgis_auth_core;
 use arcgis_layer::{
     Directory, DirectoryAddress, Error, FieldType, Layer, LayerAddress, LayerInfo, ServiceInfo,
@@ -214,4 +216,43 @@ async fn folders_and_services_list_what_they_have() {
         Directory::fetch(&*client, &wrong).await,
         Err(Error::Answer { .. })
     ));
+}
+
+#[tokio::test]
+async fn data_is_enough_for_a_map_service_alone() {
+    let wells = || {
+        arcgis_testkit::Layer::new("t", arcgis_testkit::GeometryType::Point)
+            .with_metadata_patch(serde_json::json!({"capabilities": "Map,Data"}))
+    };
+    let service = arcgis_testkit::Testkit::builder()
+        .layer(wells())
+        .start()
+        .await
+        .unwrap();
+    let open = async |url: String| {
+        let client = arcgis_auth_http::ArcGisClient::builder().build().unwrap();
+        Layer::open(Arc::new(client), LayerAddress::parse(&url).unwrap()).await
+    };
+    assert!(open(service.map_layer_url("t")).await.is_ok());
+    let refused = open(service.layer_url("t")).await.err().unwrap();
+    assert!(matches!(refused, Error::NotQueryable { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_reference_that_only_answers_name_is_found() {
+    let layer = arcgis_testkit::Layer::new("t", arcgis_testkit::GeometryType::Point)
+        .with_wkid(102_100)
+        .with_row(arcgis_testkit::Row::new().at(arcgis_testkit::Geometry::point((1.0, 2.0))))
+        .with_metadata_patch(serde_json::json!({
+            "extent": null, "spatialReference": null, "sourceSpatialReference": null
+        }));
+    let service = arcgis_testkit::Testkit::builder()
+        .layer(layer)
+        .start()
+        .await
+        .unwrap();
+    let client = arcgis_auth_http::ArcGisClient::builder().build().unwrap();
+    let address = LayerAddress::parse(&service.layer_url("t")).unwrap();
+    let layer = Layer::open(Arc::new(client), address).await.unwrap();
+    assert_eq!(layer.info().spatial_reference.code(), Some(3857));
 }

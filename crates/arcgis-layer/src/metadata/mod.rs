@@ -5,6 +5,7 @@ pub(crate) mod read;
 
 use std::sync::Arc;
 
+use crate::address::ServiceKind;
 use crate::field::Field;
 use crate::geometry::GeometryType;
 use crate::spatial_reference::SpatialReference;
@@ -20,6 +21,8 @@ pub struct LayerInfo {
     pub name: String,
     /// What it is.
     pub kind: LayerKind,
+    /// The kind of service that it was read from; `None` for metadata from elsewhere.
+    pub service: Option<ServiceKind>,
     /// The server's version, such as 11.3.
     pub current_version: Option<f64>,
     /// The kind of geometry; `None` for tables.
@@ -83,9 +86,11 @@ impl LayerInfo {
     /// Whether rows may be asked for: `Query` among the capabilities, `Data` on map services, or none declared.
     #[must_use]
     pub fn supports_query(&self) -> bool {
+        let data_is_enough = self.service != Some(ServiceKind::FeatureServer);
         self.capabilities.is_empty()
             || self.capabilities.iter().any(|capability| {
-                capability.eq_ignore_ascii_case("Query") || capability.eq_ignore_ascii_case("Data")
+                capability.eq_ignore_ascii_case("Query")
+                    || (data_is_enough && capability.eq_ignore_ascii_case("Data"))
             })
     }
 }

@@ -61,6 +61,7 @@ impl LayerInfo {
             id: top.integer("id").unwrap_or(0),
             name: top.string("name").unwrap_or_default(),
             kind: kind(top, geometry_type),
+            service: None,
             current_version: top.float("currentVersion"),
             geometry_type,
             unknown_geometry_type: declared_geometry

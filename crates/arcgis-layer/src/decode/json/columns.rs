@@ -108,14 +108,4 @@ impl<'a, 'l> Columns<'a, 'l> {
         (0..if all { 0 } else { columns })
             .filter(|&column| self.seen.get(column) != Some(&self.row))
     }
-
-    /// The columns that no row had; none if there were no rows.
-    pub(super) fn absent(&self) -> Vec<usize> {
-        if self.row == 0 {
-            return Vec::new();
-        }
-        (0..self.names.columns())
-            .filter(|&column| self.seen.get(column) == Some(&0))
-            .collect()
-    }
 }

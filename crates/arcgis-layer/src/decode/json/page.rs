@@ -156,7 +156,6 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         if !features {
             return Err(self.scanner.error("the answer has no features member"));
         }
-        self.facts.absent = self.columns.absent();
         if let Some((_, own)) = self.geometry_reference {
             match &self.facts.spatial_reference {
                 Some(reference) if reference.contradicts(&own) => {
@@ -222,6 +221,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             more = self.scanner.more(b'{')?;
         }
         for column in self.columns.missing() {
+            *self.facts.absent.entry(column).or_default() += 1;
             self.sink
                 .attribute(column, ValueRef::Null)
                 .map_err(|source| DecodeError::Sink { row, source })?;

@@ -46,7 +46,7 @@ use crate::sink::{FeatureSink, PageFacts, ValueRef};
 /// ])
 /// .with_object_id("OBJECTID");
 /// // Two fields, and one row: 7 and Cairo.
-/// let body = b"\x12\x29\x0a\x27\x6a\x0a\x0a\x08OBJECTID\x6a\x06\x0a\x04NAME\x7a\x0d\x0a\x02\x28\x07\x0a\x07\x0a\x05Cairo";
+/// let body = b"\x12\x25\x0a\x23\x6a\x0a\x0a\x08OBJECTID\x6a\x06\x0a\x04NAME\x7a\x0d\x0a\x02\x28\x07\x0a\x07\x0a\x05Cairo";
 ///
 /// let mut page = FeatureCollector::new(layout.clone()).page(1);
 /// let facts = decode_pbf(body, &DecodeContext::new(&layout), &mut page)?;
@@ -119,7 +119,12 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         self.facts.exceeded = self.features.exceeded;
         self.facts.spatial_reference = self.features.spatial_reference.take();
         if self.facts.rows > 0 {
-            self.facts.absent = self.missing;
+            let rows = self.facts.rows;
+            self.facts.absent = self
+                .missing
+                .into_iter()
+                .map(|column| (column, rows))
+                .collect();
         }
         Ok(self.facts)
     }
