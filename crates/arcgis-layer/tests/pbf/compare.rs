@@ -71,13 +71,13 @@ pub(crate) const PAIRS: [(&str, &str); 6] = [
 
 /// Whether both values are the same to the column that they are for.
 pub(crate) fn same_cell(json: &Cell, pbf: &Cell, field_type: &FieldType) -> bool {
+    let single = *field_type == FieldType::Single;
     match (json, pbf) {
-        // JSON does not say which numbers have a fraction.
+        // JSON has as few digits as a float of 32 bits needs.
+        (Cell::Int(json), Cell::Float(pbf)) if single => *json as f32 == *pbf as f32,
+        (Cell::Float(json), Cell::Float(pbf)) if single => *json as f32 == *pbf as f32,
+        // And does not say which numbers have a fraction.
         (Cell::Int(json), Cell::Float(pbf)) => *json as f64 == *pbf,
-        // And has as few digits as a float of 32 bits needs.
-        (Cell::Float(json), Cell::Float(pbf)) if *field_type == FieldType::Single => {
-            *json as f32 == *pbf as f32
-        }
         (Cell::Float(json), Cell::Float(pbf)) => json == pbf || (json.is_nan() && pbf.is_nan()),
         // Not-a-number is text in JSON.
         (Cell::Str(json), Cell::Float(pbf)) => json

@@ -4,6 +4,7 @@
 mod captures;
 mod compare;
 mod geometry;
+mod http;
 mod messages;
 mod oracle;
 mod pages;

@@ -177,7 +177,7 @@ fn t29_fields_match_as_in_json() {
     let layout = columns(&["Name", "db.table.FIELD", "gone"]);
     assert_eq!(
         decode(&["NAME", "DB.Table.field", "more"], &layout),
-        (vec![text("1"), text("2"), Cell::Null], vec![2])
+        (vec![text("1"), text("2"), Cell::Null], 1)
     );
     // The exact name counts wherever it is.
     assert_eq!(
