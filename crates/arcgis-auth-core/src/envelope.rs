@@ -17,6 +17,7 @@ pub struct ServiceError {
     message: String,
     details: Vec<String>,
     url: String,
+    attempts: u32,
 }
 
 impl ServiceError {
@@ -29,7 +30,15 @@ impl ServiceError {
             message: redact_text(message.as_ref()),
             details: Vec::new(),
             url: url.into(),
+            attempts: 1,
         }
+    }
+
+    /// Says how many times the request was sent in all.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// The same error with the server's details.
@@ -65,6 +74,18 @@ impl ServiceError {
     #[must_use]
     pub fn details(&self) -> &[String] {
         &self.details
+    }
+
+    /// The address of the request, without secrets; empty for an error that came without one.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How many times the request was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Whether message or details contain `needle`, whatever the case.
@@ -113,7 +134,13 @@ impl fmt::Display for ServiceError {
                 write!(f, "; {detail}")?;
             }
         }
-        write!(f, " ({})", self.url)
+        if !self.url.is_empty() {
+            write!(f, " ({})", self.url)?;
+        }
+        if self.attempts > 1 {
+            write!(f, " ({} attempts)", self.attempts)?;
+        }
+        Ok(())
     }
 }
 
@@ -364,6 +391,20 @@ mod tests {
             Some(message.to_owned()),
             details.iter().map(|d| (*d).to_owned()).collect(),
         ))
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_said() {
+        let error = ServiceError::new(503, 503, "Service Unavailable", "https://h/x");
+        let text = "the service answered 503: Service Unavailable";
+        assert_eq!(error.to_string(), format!("{text} (https://h/x)"));
+        let error = error.with_attempts(5);
+        assert_eq!(
+            error.to_string(),
+            format!("{text} (https://h/x) (5 attempts)")
+        );
+        let error = error.with_url("").with_attempts(1);
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

@@ -13,6 +13,9 @@ const USER: &str = "ARCGIS_USER";
 const PASSWORD: &str = "ARCGIS_PASSWORD";
 const PORTAL: &str = "ARCGIS_PORTAL";
 
+/// What all of them begin with.
+const OURS: &str = "ARCGIS_";
+
 impl Credentials {
     /// The credential in the environment: `ARCGIS_TOKEN`, `ARCGIS_API_KEY`, or `ARCGIS_USER` with
     /// `ARCGIS_PASSWORD`, bound to `ARCGIS_PORTAL` (ArcGIS Online if that is not set). `None` if none of them is set.
@@ -33,29 +36,43 @@ impl Credentials {
 
     /// As [`Credentials::from_env`], of a `.env` file. Only `ARCGIS_*` names are looked at, and
     /// nothing is put into the environment: portal and secret come from this one file, never half
-    /// from here and half from elsewhere.
+    /// from here and half from elsewhere. Lines of other programs may be in whatever form.
     ///
     /// # Errors
     ///
-    /// As [`Credentials::from_env`], and [`Error::Config`] if the file cannot be read.
+    /// As [`Credentials::from_env`], and [`Error::Config`] if the file or one of its `ARCGIS_*` lines
+    /// cannot be read: it names the line and the variable, never the value.
     pub fn from_dotenv(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
         let unreadable = |reason: String| ConfigError::Unreadable {
             path: path.display().to_string(),
             reason,
         };
-        // dotenvy's own messages quote the line, which may hold the secret.
-        let variables = dotenvy::from_path_iter(path).map_err(|error| match error {
-            dotenvy::Error::Io(io) => unreadable(io.to_string()),
-            _ => unreadable("not a file of NAME=value lines".to_owned()),
-        })?;
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        // What can be read, so that one line may refer to another.
+        let mut readable = String::new();
         let mut known = HashMap::new();
-        for variable in variables {
-            let (name, value) = variable.map_err(|error| match error {
-                dotenvy::Error::Io(io) => unreadable(io.to_string()),
-                _ => unreadable("not a file of NAME=value lines".to_owned()),
-            })?;
-            if name.starts_with("ARCGIS_") {
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            let text = std::str::from_utf8(line).unwrap_or_default();
+            let parsed = dotenvy::from_read_iter(line).all(|entry| entry.is_ok());
+            if let Some(name) = our_name(line) {
+                // dotenvy's own messages quote the line, which may hold the secret.
+                if !parsed || text.is_empty() {
+                    return Err(unreadable(format!(
+                        "line {}: {name} is not followed by =, a value, and nothing else; put a value with blanks or special characters in single quotes",
+                        index + 1
+                    ))
+                    .into());
+                }
+            }
+            if parsed {
+                readable.push_str(text.trim_end());
+                readable.push('\n');
+            }
+        }
+        for (name, value) in dotenvy::from_read_iter(readable.as_bytes()).flatten() {
+            if name.starts_with(OURS) {
                 known.insert(name, value);
             }
         }
@@ -85,6 +102,21 @@ impl Credentials {
             (None, Some(_), _, _) => Err(ConfigError::Ambiguous(API_KEY, USER).into()),
         }
     }
+}
+
+/// The name that a line of a `.env` file sets, if it is one of ours.
+fn our_name(line: &[u8]) -> Option<String> {
+    let line = line.trim_ascii_start();
+    let line = match line.strip_prefix(b"export") {
+        Some(rest) if rest.first().is_some_and(u8::is_ascii_whitespace) => rest.trim_ascii_start(),
+        _ => line,
+    };
+    let length = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .count();
+    let name = std::str::from_utf8(line.get(..length)?).ok()?;
+    name.starts_with(OURS).then(|| name.to_owned())
 }
 
 fn incomplete(present: &'static str, missing: &'static str) -> Error {
@@ -161,6 +193,40 @@ mod tests {
         std::fs::write(&path, "ARCGIS_PASSWORD='unterminated hunter2\n").unwrap();
         let error = Credentials::from_dotenv(&path).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        assert!(
+            error.to_string().contains("line 1: ARCGIS_PASSWORD"),
+            "{error}"
+        );
         assert!(Credentials::from_dotenv(folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn lines_of_other_programs_stop_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let foreign: &[u8] = b"\xef\xbb\xbf{ not a variable }\nKEY=\"-----BEGIN\nMIIEvQ==\n-----END\"\nA B=c\nNAME=\xff\xfe\n# ARCGIS_USER is below\nHOST=gis.example.com\n";
+        let read = |ours: &[u8]| {
+            std::fs::write(&path, [foreign, ours].concat()).unwrap();
+            Credentials::from_dotenv(&path)
+        };
+        let ours = b"ARCGIS_TOKEN='t#1'\r\nexport ARCGIS_PORTAL=https://$HOST/portal\r\n";
+        let Some(token @ Credentials::Token { .. }) = read(ours).unwrap() else {
+            panic!("no token");
+        };
+        assert_eq!(
+            token.origin().unwrap().to_string(),
+            "https://gis.example.com"
+        );
+        assert!(read(b"").unwrap().is_none());
+        for bad in [
+            &b"ARCGIS_TOKEN hunter2\n"[..],
+            b"ARCGIS_TOKEN=\"hunter2\n",
+            b"export ARCGIS_TOKEN=hunter2 two\n",
+            b"ARCGIS_TOKEN=hunter2\xff\n",
+        ] {
+            let error = format!("{:?}", read(bad).unwrap_err());
+            assert!(error.contains("line 9: ARCGIS_TOKEN"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

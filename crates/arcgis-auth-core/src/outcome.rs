@@ -125,6 +125,13 @@ impl Verdict {
         }
     }
 
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        Self {
+            outcome: self.outcome,
+            error: self.error.map(|error| error.with_attempts(attempts)),
+        }
+    }
+
     /// Takes the error out.
     #[must_use]
     pub fn into_error(self) -> Option<ServiceError> {

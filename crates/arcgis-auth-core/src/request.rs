@@ -274,6 +274,16 @@ impl Request {
         })
     }
 
+    /// All parameters in their order, those that are secret without their value: for logs.
+    pub fn shown_params(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.params.iter().map(|(name, value)| match value {
+            Value::Plain(text) if !is_secret_parameter(name) => {
+                (name.as_ref(), Some(text.as_str()))
+            }
+            _ => (name.as_ref(), None),
+        })
+    }
+
     /// The headers that were set.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
@@ -478,6 +488,17 @@ mod tests {
 
     fn body(request: &Request) -> String {
         String::from_utf8(request.to_http().unwrap().into_body().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn parameters_are_shown_without_secrets() {
+        let request = Request::read(Url::parse("https://h/x?a=1&token=CANARY").unwrap())
+            .with_param("api_key", "CANARY")
+            .with_secret_param("note", "CANARY".into());
+        let shown: Vec<_> = request.shown_params().collect();
+        let hidden = ["token", "api_key", "note"].map(|name| (name, None));
+        assert_eq!(shown.first(), Some(&("a", Some("1"))));
+        assert_eq!(shown.get(1..), Some(&hidden[..]));
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl Response {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
+        self.verdict = self.verdict.with_attempts(attempts);
         self
     }
 

@@ -64,6 +64,18 @@ impl Proxies {
         self.matcher.intercept(destination)
     }
 
+    /// The proxy on the way to an address, without its user name and password.
+    pub(crate) fn name_for(&self, destination: &Uri) -> Option<String> {
+        let proxy = self.intercept(destination)?;
+        let (uri, host) = (proxy.uri(), proxy.uri().host()?);
+        let port = uri.port_u16().map(|port| format!(":{port}"));
+        Some(format!(
+            "{}://{host}{}",
+            uri.scheme_str().unwrap_or("http"),
+            port.unwrap_or_default()
+        ))
+    }
+
     /// The `Proxy-Authorization` for a plain-http request, which the proxy reads itself.
     pub(crate) fn authorization(&self, destination: &Uri) -> Option<HeaderValue> {
         if destination.scheme() != Some(&Scheme::HTTP) {
@@ -246,5 +258,20 @@ where
             }
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        let proxies = Proxies::all("http://me:CANARY@proxy.example:3128").unwrap();
+        let destination = "https://gis.example/x".parse().unwrap();
+        assert_eq!(
+            proxies.name_for(&destination).as_deref(),
+            Some("http://proxy.example:3128")
+        );
     }
 }

@@ -33,6 +33,14 @@ impl Causes {
         }
         Self(texts.join(": "))
     }
+
+    /// The same, with the proxy that stands in the way.
+    pub(crate) fn by_way_of(self, proxy: Option<String>) -> Self {
+        match proxy {
+            Some(proxy) => Self(format!("by way of the proxy {proxy}: {}", self.0)),
+            None => self,
+        }
+    }
 }
 
 impl std::fmt::Display for Causes {

@@ -106,8 +106,11 @@ impl GenerateToken {
         // A password goes only where the user said, not to every origin that may see the token.
         let trust = trust_of(self.user.portal());
         self.endpoint
-            .get_or_try_init(|| {
-                TokenEndpoint::discover(self.user.portal(), &trust, &self.transport)
+            .get_or_try_init(|| async {
+                let portal = self.user.portal();
+                let found = TokenEndpoint::discover(portal, &trust, &self.transport).await?;
+                tracing::info!(%portal, endpoint = %found.url(), "token endpoint found");
+                Ok(found)
             })
             .await
     }
@@ -181,6 +184,7 @@ impl GenerateToken {
             .read(response)
             .map_err(|reply| Error::mint(at, reply))?;
         self.counters.mints.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(endpoint = %endpoint.url(), "token minted");
         Ok(match self.user.referer() {
             Some(referer) => token.with_referer(referer),
             None => token,

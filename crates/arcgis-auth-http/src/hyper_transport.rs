@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arcgis_auth_core::http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
 use arcgis_auth_core::http::{self, HeaderValue};
@@ -25,6 +25,7 @@ use crate::dialer::{Dialer, Proxies, Timed};
 use crate::failure::{self, Causes};
 use crate::stats::Counters;
 use crate::tls::{self, invalid};
+use crate::wire_log;
 
 const DEFAULT_USER_AGENT: &str = concat!("arcgis-rs/", env!("CARGO_PKG_VERSION"));
 
@@ -69,6 +70,7 @@ impl HyperTransport {
         mut http: http::Request<Bytes>,
     ) -> Result<Response, Error> {
         let authorization = self.proxies.authorization(http.uri());
+        let uri = http.uri().clone();
         let headers = http.headers_mut();
         headers
             .entry(ACCEPT_ENCODING)
@@ -82,7 +84,10 @@ impl HyperTransport {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let response = match self.client.request(http.map(Full::new)).await {
             Ok(response) => response,
-            Err(error) => return Err(failed(request, &error, error.is_connect())),
+            Err(error) => {
+                let proxy = self.proxies.name_for(&uri);
+                return Err(failed(request, &error, error.is_connect(), proxy));
+            }
         };
         let (mut parts, incoming) = response.into_parts();
         let body = body::read(
@@ -91,35 +96,64 @@ impl HyperTransport {
             self.max_body,
             &self.counters.bytes,
         );
-        let body = body.await.map_err(|error| failed(request, &error, false))?;
+        let body = body
+            .await
+            .map_err(|error| failed(request, &error, false, self.proxies.name_for(&uri)))?;
         Ok(Response::judge(request, parts.status, parts.headers, body))
     }
 }
 
-fn failed(request: &Request, error: &(dyn StdError + 'static), connecting: bool) -> Error {
+fn failed(
+    request: &Request,
+    error: &(dyn StdError + 'static),
+    connecting: bool,
+    proxy: Option<String>,
+) -> Error {
     let kind = failure::kind(error, connecting);
     let described = TransportError::new(kind, request.redacted_url());
-    Error::transport(described.with_source(Causes::of(error)))
+    let causes = Causes::of(error).by_way_of(proxy);
+    Error::transport(described.with_source(causes))
 }
 
 /// The time limit passed.
-#[derive(Debug, thiserror::Error)]
-#[error("the limit is {0:?}")]
-struct Late(Duration);
+#[derive(Debug)]
+struct Late {
+    limit: Duration,
+    proxy: Option<String>,
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(proxy) = &self.proxy {
+            write!(f, "by way of the proxy {proxy}: ")?;
+        }
+        write!(f, "the limit is {:?}", self.limit)
+    }
+}
+
+impl StdError for Late {}
 
 impl Transport for HyperTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
         async move {
             let http = request.to_http()?;
+            let (method, uri) = (http.method().clone(), http.uri().clone());
+            let started = Instant::now();
             let limit = request.timeout().unwrap_or(self.timeout);
-            match tokio::time::timeout(limit, self.exchange(&request, http)).await {
+            let result = match tokio::time::timeout(limit, self.exchange(&request, http)).await {
                 Ok(result) => result,
                 Err(_) => {
                     let late =
                         TransportError::new(TransportErrorKind::Timeout, request.redacted_url());
-                    Err(Error::transport(late.with_source(Late(limit))))
+                    let cause = Late {
+                        limit,
+                        proxy: self.proxies.name_for(&uri),
+                    };
+                    Err(Error::transport(late.with_source(cause)))
                 }
-            }
+            };
+            wire_log::tell(&request, &method, started, &result);
+            result
         }
         .boxed()
     }

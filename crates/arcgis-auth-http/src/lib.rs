@@ -24,6 +24,8 @@ mod failure;
 mod hyper_transport;
 #[cfg(feature = "hyper")]
 mod tls;
+#[cfg(feature = "hyper")]
+mod wire_log;
 
 #[cfg(test)]
 mod scripted;

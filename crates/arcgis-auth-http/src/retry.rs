@@ -159,6 +159,14 @@ impl Retry {
             let since = now.saturating_sub(*first_failure.get_or_insert(now));
             match self.policy.wait(retry, named) {
                 Some(wait) if since.saturating_add(wait) <= self.policy.budget => {
+                    let wait_millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    tracing::info!(
+                        url = request.redacted_url(),
+                        reason = why(&result),
+                        attempts,
+                        wait_millis,
+                        "to be sent again"
+                    );
                     if !wait.is_zero() {
                         self.clock.sleep(wait).await;
                     }
@@ -189,6 +197,15 @@ fn judge(result: &Result<Response, Error>, access: Access) -> (bool, bool, Optio
         }
         // A failed mint was retried where it happened.
         Err(_) => (false, false, None),
+    }
+}
+
+/// What failed, for logs: not in the server's words, which may hold what was sent.
+fn why(result: &Result<Response, Error>) -> String {
+    match result {
+        Ok(response) => format!("{:?}, HTTP {}", response.outcome(), response.status()),
+        Err(Error::Transport(error)) => format!("{:?}", error.kind()),
+        Err(_) => String::new(),
     }
 }
 
