@@ -1,28 +1,55 @@
 //! A layer's rows as a stream of features.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::Stream;
+use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::error::Error;
 use crate::feature::{Feature, FeatureCollector};
 use crate::layer::Layer;
-use crate::pages::Pages;
+use crate::pages::{FetchStats, Pages};
 use crate::plan::FetchOptions;
+use crate::proof::Completion;
 use crate::query::Query;
 
+/// The rows of a query as features, in the order of the object id. Made by [`Layer::features`].
+///
+/// The stream ends without an error only if every row has come once; otherwise its last item is the
+/// error. Behind its end [`Features::completion`] says how that is known, and what came or went meanwhile.
+pub struct Features {
+    state: State,
+    ready: std::vec::IntoIter<Feature>,
+    completion: Option<Completion>,
+    stats: FetchStats,
+}
+
 enum State {
+    Idle(Box<Source>),
+    Busy(BoxFuture<'static, Result<Step, Error>>),
+    Done,
+}
+
+enum Source {
     Planned(Box<(Layer, Query, FetchOptions)>),
     Fetching(Box<Pages<FeatureCollector>>),
-    Done,
+}
+
+struct Step {
+    features: Vec<Feature>,
+    stats: FetchStats,
+    /// Where the next features come from, or what is known at the end.
+    next: Result<Box<Source>, Option<Completion>>,
 }
 
 impl Layer {
     /// The rows of `query` as features, in the order of the object id.
     ///
-    /// The stream ends without an error only if every row has come once; otherwise its last item is
-    /// the error. Nothing is sent before it is polled, which has to be on a tokio runtime, and
-    /// dropping it stops what is under way.
+    /// Nothing is sent before the stream is polled, which has to be on a tokio runtime, and dropping it
+    /// stops what is under way.
     ///
     /// ```no_run
     /// use arcgis_layer::{Layer, Query};
@@ -33,51 +60,108 @@ impl Layer {
     /// while let Some(feature) = features.try_next().await? {
     ///     println!("{:?} {:?}", feature.get("NAME"), feature.geometry);
     /// }
+    /// println!("{:?}", features.completion());
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn features(&self, query: Query) -> BoxStream<'static, Result<Feature, Error>> {
+    pub fn features(&self, query: Query) -> Features {
         self.features_with(query, FetchOptions::default())
     }
 
     /// As [`Layer::features`], with options of the caller's.
     #[must_use]
-    pub fn features_with(
-        &self,
-        query: Query,
-        options: FetchOptions,
-    ) -> BoxStream<'static, Result<Feature, Error>> {
-        let start = State::Planned(Box::new((self.clone(), query, options)));
-        stream::unfold(start, |state| async move {
-            match step(state).await {
-                Ok((features, next)) => Some((features.into_iter().map(Ok).collect(), next)),
-                Err(None) => None,
-                Err(Some(error)) => Some((vec![Err(error)], State::Done)),
-            }
-        })
-        .flat_map(stream::iter)
-        .boxed()
+    pub fn features_with(&self, query: Query, options: FetchOptions) -> Features {
+        Features {
+            state: State::Idle(Box::new(Source::Planned(Box::new((
+                self.clone(),
+                query,
+                options,
+            ))))),
+            ready: Vec::new().into_iter(),
+            completion: None,
+            stats: FetchStats::default(),
+        }
     }
 }
 
-/// The next page's features, or `Err(None)` at the proven end.
-async fn step(state: State) -> Result<(Vec<Feature>, State), Option<Error>> {
-    let mut pages = match state {
-        State::Planned(start) => {
+impl Features {
+    /// What is known at the end; `None` until the stream has ended without an error.
+    #[must_use]
+    pub fn completion(&self) -> Option<&Completion> {
+        self.completion.as_ref()
+    }
+
+    /// What the fetch has cost, as of the last page.
+    #[must_use]
+    pub fn stats(&self) -> FetchStats {
+        self.stats
+    }
+}
+
+async fn step(source: Source) -> Result<Step, Error> {
+    let mut pages = match source {
+        Source::Planned(start) => {
             let (layer, query, options) = *start;
-            let query = query
-                .resolve(layer.info())
-                .map_err(|error| Some(error.into()))?;
-            let plan = layer.plan(&query, &options).await.map_err(Some)?;
+            let query = query.resolve(layer.info())?;
+            let plan = layer.plan(&query, &options).await?;
             let sink = FeatureCollector::new(Arc::clone(query.layout()));
             Box::new(layer.pages(plan, sink))
         }
-        State::Fetching(pages) => pages,
-        State::Done => return Err(None),
+        Source::Fetching(pages) => pages,
     };
-    match pages.next().await.map_err(Some)? {
-        Some(page) => Ok((page.page.into_features(&page.facts), State::Fetching(pages))),
-        None => Err(None),
+    let page = pages.next().await?;
+    let stats = pages.stats();
+    Ok(match page {
+        Some(page) => Step {
+            features: page.page.into_features(&page.facts),
+            stats,
+            next: Ok(Box::new(Source::Fetching(pages))),
+        },
+        None => Step {
+            features: Vec::new(),
+            stats,
+            next: Err(pages.completion().cloned()),
+        },
+    })
+}
+
+impl Stream for Features {
+    type Item = Result<Feature, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(feature) = self.ready.next() {
+                return Poll::Ready(Some(Ok(feature)));
+            }
+            match std::mem::replace(&mut self.state, State::Done) {
+                State::Done => return Poll::Ready(None),
+                State::Idle(source) => self.state = State::Busy(step(*source).boxed()),
+                State::Busy(mut future) => match future.poll_unpin(context) {
+                    Poll::Pending => {
+                        self.state = State::Busy(future);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready(Ok(step)) => {
+                        self.stats = step.stats;
+                        self.ready = step.features.into_iter();
+                        match step.next {
+                            Ok(source) => self.state = State::Idle(source),
+                            Err(completion) => self.completion = completion,
+                        }
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Features")
+            .field("stats", &self.stats)
+            .field("completion", &self.completion)
+            .finish_non_exhaustive()
     }
 }

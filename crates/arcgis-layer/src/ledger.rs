@@ -1,12 +1,18 @@
 //! The books of one fetch: what came, what did not, and whether that is all.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use arcgis_auth_core::Transport;
+
+use crate::decode::{DecodeContext, decode_json};
 use crate::error::Error;
+use crate::feature::FeatureCollector;
 use crate::ids::IdSet;
 use crate::layer::Layer;
-use crate::plan::Plan;
+use crate::plan::{Plan, Strategy};
 use crate::proof::{Completion, Drift, Incomplete, Proof};
+use crate::sink::PageSink;
 
 /// Keeps the books of one fetch.
 #[derive(Debug, Default)]
@@ -64,8 +70,13 @@ impl Ledger {
     ) -> Result<Completion, Error> {
         // Always, even where every row came and the count is the same: rows that went after they were
         // fetched and others that came instead leave no other trace.
-        let count = layer.count(&plan.query).await?;
-        let now = layer.object_ids_of(&plan.query, count).await?;
+        let now = ids_now(layer, plan).await?;
+        // A few rows may go while others come; when most of the listed ones are not to be had and the
+        // layer is not smaller, the ids themselves have changed.
+        if self.missing.len() > plan.rows / 2 && now.len() >= plan.rows && plan.rows > 1 {
+            let detail = "most of the ids that were listed are not there any more: the server seems to make new ids for each answer";
+            return Err(self.incomplete(plan, Some(detail.to_owned())));
+        }
         let lost = self.missing.intersection(&now);
         if !lost.is_empty() {
             return Err(Error::Incomplete(Box::new(Incomplete {
@@ -94,6 +105,14 @@ impl Ledger {
 
     async fn close_counted(&self, layer: &Layer, plan: &Plan) -> Result<Completion, Error> {
         let now = layer.count(&plan.query).await?;
+        if self.rows > 0
+            && plan.strategy() == Strategy::Offset
+            && plan.query.limit().is_none()
+            && has_row_at(layer, plan, self.rows).await?
+        {
+            let detail = "there are rows behind those that the server counted".to_owned();
+            return Err(self.incomplete(plan, Some(detail)));
+        }
         let by_id = plan.query.layout().object_id.is_some() && self.fingerprints.is_empty();
         if self.repeated > 0 {
             let detail = format!("{} rows came again on another page", self.repeated);
@@ -128,4 +147,48 @@ impl Ledger {
             detail,
         }))
     }
+}
+
+/// The ids at the end: all of them, or it is not known which rows are gone.
+async fn ids_now(layer: &Layer, plan: &Plan) -> Result<IdSet, Error> {
+    let mut counted = 0;
+    let mut listed = IdSet::new();
+    // Rows may come between the two requests: once more settles it.
+    for _ in 0..2 {
+        counted = layer.count(&plan.query).await?;
+        listed = layer.object_ids_of(&plan.query, counted).await?;
+        if listed.len() >= counted {
+            return Ok(listed);
+        }
+    }
+    Err(Error::Incomplete(Box::new(Incomplete {
+        expected: counted,
+        received: listed.len(),
+        missing: IdSet::new(),
+        doubled: IdSet::new(),
+        detail: Some(
+            "so many object ids were listed at the end, which proves nothing about the rest"
+                .to_owned(),
+        ),
+    })))
+}
+
+/// Whether the server has a row behind the first `rows`.
+async fn has_row_at(layer: &Layer, plan: &Plan, rows: u64) -> Result<bool, Error> {
+    let request = plan
+        .query
+        .page_request(layer.address())
+        .with_param("resultOffset", rows.to_string())
+        .with_param("resultRecordCount", "1")
+        .with_rows(1);
+    let response = layer.transport().send(request).await?;
+    let body = response.into_ok()?;
+    let layout = plan.query.layout();
+    let mut page = FeatureCollector::new(Arc::clone(layout)).page(1);
+    let facts = decode_json(&body, &DecodeContext::new(layout), &mut page);
+    let facts = facts.map_err(|source| Error::Answer {
+        url: layer.address().query_url().to_string(),
+        source,
+    })?;
+    Ok(facts.rows > 0)
 }

@@ -35,6 +35,7 @@ pub use decode::{
 };
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
+pub use features::Features;
 pub use field::{CodedValue, Domain, Field, FieldType};
 pub use format::{FormatChoice, PageFormat};
 pub use geometry::{Bbox, Dimensions, GeometryRef, GeometryType};

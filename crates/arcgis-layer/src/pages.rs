@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
-use crate::error::Error;
+use crate::error::{Error, QueryError};
 use crate::fetch::{Fetcher, Slot};
 use crate::layer::Layer;
 use crate::ledger::Ledger;
@@ -115,6 +115,12 @@ impl<S: PageSink> Pages<S> {
         }
         if self.ledger.is_none() {
             return Err(Error::Failed);
+        }
+        if self.plan.address != *self.fetcher.layer.address() {
+            return Err(Error::Query(QueryError::Unsupported {
+                option: "plan",
+                problem: format!("it was made for {}", self.plan.address),
+            }));
         }
         loop {
             self.start();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 
+use crate::address::LayerAddress;
 use crate::error::Error;
 use crate::format::{self, FormatChoice, PageFormat};
 use crate::ids::IdSet;
@@ -94,6 +95,8 @@ impl fmt::Display for Strategy {
 /// What will be fetched, and how. Made by [`Layer::plan`], carried out by [`Layer::pages`].
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// The layer that it is for.
+    pub(crate) address: LayerAddress,
     pub(crate) query: ResolvedQuery,
     pub(crate) strategy: Strategy,
     pub(crate) reason: String,
@@ -176,12 +179,17 @@ impl Layer {
     /// [`Error::Service`] if the server cannot say how many rows there are, and
     /// [`Error::NotQueryable`] if there is no way to get all of them.
     pub async fn plan(&self, query: &ResolvedQuery, options: &FetchOptions) -> Result<Plan, Error> {
-        let format = format::choose(self, query.layout(), options.format)?;
+        let mut format = format::choose(self, query.layout(), options.format)?;
         let mut matching = self.count(query).await?;
         let mut ids = None;
-        let mut ambiguous_ids = false;
         let mut reason = String::new();
-        if matching > 0 && query.layout().object_id.is_some() {
+        // Hashed ids may be others in the next answer.
+        let unique_id = self.info().unique_id.as_ref();
+        let mut ambiguous_ids = unique_id.is_some_and(|unique| unique.object_id_is_hash);
+        if ambiguous_ids {
+            reason.push_str("the layer's object ids are hashes, which identify no row; ");
+        }
+        if matching > 0 && query.layout().object_id.is_some() && !ambiguous_ids {
             match self.object_ids_of(query, matching).await {
                 Ok(listed) => {
                     if listed.len() < matching {
@@ -212,9 +220,18 @@ impl Layer {
             .filter(|cap| *cap > 0)
             .unwrap_or(UNDECLARED_PAGE_SIZE);
         let page_size = options.page_size.map_or(cap, |size| size.get().min(cap));
+        if options.page_size.is_some_and(|size| size.get() > cap) {
+            reason.push_str(&format!("the server gives at most {cap} rows at once; "));
+        }
+        let by_fingerprint = ambiguous_ids || query.layout().object_id.is_none();
+        if by_fingerprint && options.format == FormatChoice::Auto {
+            // A row's fingerprint is that of its bytes: all answers have to be in one format.
+            format = PageFormat::Json;
+        }
         let (strategy, why) = choose(self.info(), rows, page_size, ids.is_some())?;
         reason.push_str(why);
         Ok(Plan {
+            address: self.address().clone(),
             query: query.clone(),
             strategy,
             reason,
@@ -256,12 +273,16 @@ fn choose(
     })
 }
 
+/// Whether the server says that it cannot list ids. Anything else that goes wrong is an error: a list
+/// that is not there for once must not lower the proof.
 fn is_unsupported(error: &Error) -> bool {
     match error {
         Error::Service(arcgis_auth_core::Error::Service(service)) => {
-            service.code() == 400 || service.mentions("not supported") || service.code() == 501
+            service.code() == 501
+                || service.mentions("not supported")
+                || service.mentions("unsupported")
+                || service.mentions("returnIdsOnly")
         }
-        Error::Answer { .. } => true,
         _ => false,
     }
 }

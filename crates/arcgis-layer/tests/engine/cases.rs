@@ -137,7 +137,10 @@ async fn fetch(layer: arcgis_testkit::Layer, faults: Vec<Fault>) -> Result<Fetch
 fn assert_all(fetched: &Fetched, rows: i64) {
     assert_eq!(fetched.rows.len() as i64, rows);
     for (row, n) in fetched.rows.iter().zip(1..) {
-        assert_eq!((row.0, row.1.as_str()), (n * 3, format!("row {}", n * 3).as_str()));
+        assert_eq!(
+            (row.0, row.1.as_str()),
+            (n * 3, format!("row {}", n * 3).as_str())
+        );
         // PBF rounds to 1e-9 degrees.
         assert!((row.2 - (n * 3) as f64 / 100.0).abs() < 1e-9, "{row:?}");
     }
