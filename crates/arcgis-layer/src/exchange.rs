@@ -89,6 +89,7 @@ impl<S: PageSink> Fetcher<S> {
                     doubted = Some(bbox);
                     DecodeError::Geometry {
                         row: 0,
+                        object_id: None,
                         problem: "the page's coordinates are far from the layer's extent"
                             .to_owned(),
                     }

@@ -294,7 +294,13 @@ impl<S: PageSink> Fetcher<S> {
             let selected = self
                 .blocking(move || this.sink.select(pages, &rows))
                 .await?;
-            Some(selected.map_err(|source| self.unusable(DecodeError::Sink { row: 0, source }))?)
+            Some(selected.map_err(|source| {
+                self.unusable(DecodeError::Sink {
+                    row: 0,
+                    object_id: None,
+                    source,
+                })
+            })?)
         };
         Ok(Slot {
             page,
@@ -317,6 +323,10 @@ impl<S: PageSink> Fetcher<S> {
             return request;
         }
         let order = match (&self.layout.object_id, &self.layer.info().unique_id) {
+            // Hashed ids are in no order.
+            (_, Some(unique)) if unique.object_id_is_hash && !unique.fields.is_empty() => {
+                unique.fields.join(",")
+            }
             (Some(column), _) => format!("{} ASC", column.name),
             (None, Some(unique)) => unique.fields.join(","),
             (None, None) => return request,

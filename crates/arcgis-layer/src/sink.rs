@@ -129,7 +129,8 @@ pub struct PageFacts {
     pub fingerprints: Vec<u64>,
     /// Whether the server said that there is more (`exceededTransferLimit`).
     pub exceeded: bool,
-    /// Around all geometry of the page.
+    /// Around all geometry of the page. Of rows that came in several answers it may be larger than they are,
+    /// by rows that came with them and were not taken.
     pub bbox: Bbox,
     /// Rows without geometry, or with an empty one.
     pub without_geometry: usize,
@@ -139,8 +140,12 @@ pub struct PageFacts {
     /// The reference in which the page says its coordinates are.
     pub spatial_reference: Option<SpatialReference>,
     /// Columns, by their place in the layout, that rows came without, and in how many rows: null was
-    /// passed for them.
+    /// passed for them. Of rows that came in several answers, at most so many.
     pub absent: BTreeMap<usize, usize>,
+    /// The rows that `without_geometry` counts, in order.
+    pub(crate) rows_without_geometry: Vec<usize>,
+    /// The rows that `repaired` counts, in order.
+    pub(crate) repaired_rows: Vec<usize>,
 }
 
 impl Default for PageFacts {
@@ -155,6 +160,8 @@ impl Default for PageFacts {
             repaired: 0,
             spatial_reference: None,
             absent: BTreeMap::new(),
+            rows_without_geometry: Vec::new(),
+            repaired_rows: Vec::new(),
         }
     }
 }

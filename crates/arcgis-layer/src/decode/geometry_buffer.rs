@@ -1,8 +1,8 @@
 //! One geometry in flat buffers, from its positions to the sink.
 
-use super::DecodeError;
+use super::{DecodeContext, DecodeError};
 use crate::geometry::{Dimensions, GeometryRef, GeometryType};
-use crate::rings::RingAssembler;
+use crate::rings::{RingAssembler, Stopped};
 use crate::sink::{FeatureSink, PageFacts};
 
 /// Takes the positions of one geometry after the other, in buffers that are used again.
@@ -22,6 +22,7 @@ pub(super) struct GeometryBuffer {
 pub(super) fn refuse(row: usize, problem: impl Into<String>) -> DecodeError {
     DecodeError::Geometry {
         row,
+        object_id: None,
         problem: problem.into(),
     }
 }
@@ -93,7 +94,11 @@ impl GeometryBuffer {
     }
 
     /// The rings are complete: makes them polygons.
-    pub(super) fn assemble(&mut self, row: usize) -> Result<(), DecodeError> {
+    pub(super) fn assemble(
+        &mut self,
+        row: usize,
+        context: &DecodeContext<'_>,
+    ) -> Result<(), DecodeError> {
         let dropped = self
             .rings
             .assemble(
@@ -101,8 +106,12 @@ impl GeometryBuffer {
                 &mut self.coords,
                 &mut self.ring_ends,
                 &mut self.part_ends,
+                context.cancelled,
             )
-            .map_err(|tangled| refuse(row, tangled.to_string()))?;
+            .map_err(|stopped| match stopped {
+                Stopped::Cancelled => DecodeError::Cancelled,
+                Stopped::Tangled { .. } => refuse(row, stopped.to_string()),
+            })?;
         self.repaired |= dropped > 0;
         Ok(())
     }
@@ -138,7 +147,10 @@ impl GeometryBuffer {
         facts: &mut PageFacts,
         sink: &mut S,
     ) -> Result<bool, DecodeError> {
-        facts.repaired += usize::from(self.repaired);
+        if self.repaired {
+            facts.repaired += 1;
+            facts.repaired_rows.push(row);
+        }
         let geometry = GeometryRef {
             kind,
             dims: self.dims,
@@ -153,7 +165,7 @@ impl GeometryBuffer {
         }
         let located = !geometry.is_empty();
         sink.geometry(geometry)
-            .map_err(|source| DecodeError::Sink { row, source })?;
+            .map_err(|source| DecodeError::refused(row, source))?;
         Ok(located)
     }
 }

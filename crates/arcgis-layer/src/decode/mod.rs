@@ -7,6 +7,7 @@ mod json;
 mod object_id;
 mod pbf;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arcgis_auth_core::ServiceError;
@@ -60,11 +61,19 @@ pub enum DecodeError {
     /// The page turned into an error half-way.
     #[error(transparent)]
     Service(ServiceError),
+    /// A text that is not UTF-8, in an answer that did not merely end too early: asking again gives the same.
+    #[error("the text at byte {offset} is not UTF-8")]
+    Encoding {
+        /// Where, in bytes from the start.
+        offset: usize,
+    },
     /// A geometry that this library does not decode, such as curves and multipatches.
-    #[error("row {row}: {problem}")]
+    #[error("{}: {problem}", RowName(*row, *object_id))]
     Geometry {
         /// The row in the page, from 0.
         row: usize,
+        /// The row's object id, if it was read before the geometry.
+        object_id: Option<i64>,
         /// What it is.
         problem: String,
     },
@@ -77,10 +86,12 @@ pub enum DecodeError {
         problem: String,
     },
     /// The sink refused a value.
-    #[error("row {row}: {source}")]
+    #[error("{}: {source}", RowName(*row, *object_id))]
     Sink {
         /// The row in the page, from 0.
         row: usize,
+        /// The row's object id, if it was read before the value.
+        object_id: Option<i64>,
         /// Why.
         #[source]
         source: SinkError,
@@ -88,4 +99,51 @@ pub enum DecodeError {
     /// Nobody wants the page any more.
     #[error("cancelled")]
     Cancelled,
+}
+
+/// What a person can find a row by: its object id, else its place.
+struct RowName(usize, Option<i64>);
+
+impl fmt::Display for RowName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(id) => write!(f, "object id {id}"),
+            None => write!(f, "row {} of the answer", self.0),
+        }
+    }
+}
+
+impl DecodeError {
+    /// A value that the sink refused.
+    #[cold]
+    fn refused(row: usize, source: SinkError) -> Self {
+        Self::Sink {
+            row,
+            object_id: None,
+            source,
+        }
+    }
+
+    /// A text that is not UTF-8, `before` bytes into the answer: broken off, or wrong.
+    #[cold]
+    fn not_text(before: usize, error: std::str::Utf8Error, at_the_end: bool) -> Self {
+        let offset = before + error.valid_up_to();
+        if at_the_end && error.error_len().is_none() {
+            return Self::Malformed {
+                offset,
+                problem: "the text ends inside a character".to_owned(),
+            };
+        }
+        Self::Encoding { offset }
+    }
+
+    /// Adds the row's object id, if it was read by then: the last of `ids`, which holds one for each row before.
+    #[cold]
+    fn identified(mut self, ids: &[i64]) -> Self {
+        if let Self::Geometry { row, object_id, .. } | Self::Sink { row, object_id, .. } = &mut self
+        {
+            *object_id = object_id.or(ids.get(*row).copied());
+        }
+        self
+    }
 }

@@ -19,6 +19,7 @@ mod ring;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use edge_index::EdgeIndex;
 use ring::{Ring, is_closed, is_inside, is_larger, measure, point_inside, reverse, within};
@@ -27,23 +28,32 @@ use ring::{Ring, is_closed, is_inside, is_larger, measure, point_inside, reverse
 const FEW: usize = 12;
 
 /// Edges that may be looked at for each position, beyond [`SPARE`]; what needs more is refused, so
-/// that the time stays linear in the number of positions.
-const EDGES_PER_POSITION: usize = 4_000;
+/// that the time stays linear in the number of positions. A grid of n cells, each a ring of its own, as rasters
+/// become polygons, needs about the square root of n: this is enough for a hundred thousand.
+const EDGES_PER_POSITION: usize = 500;
 const SPARE: usize = 1_000_000;
 
-/// The rings lie across each other in a way that would take too long to sort out.
+/// Why rings were not assembled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tangled {
-    rings: usize,
+pub(crate) enum Stopped {
+    /// The rings lie across each other in a way that would take too long to sort out.
+    Tangled {
+        /// How many there are.
+        rings: usize,
+    },
+    /// Nobody wants them any more.
+    Cancelled,
 }
 
-impl fmt::Display for Tangled {
+impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the polygon's {} rings overlap so much that shells and holes cannot be told apart",
-            self.rings
-        )
+        match self {
+            Self::Tangled { rings } => write!(
+                f,
+                "the polygon's {rings} rings overlap so much that shells and holes cannot be told apart"
+            ),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
     }
 }
 
@@ -76,7 +86,7 @@ impl RingAssembler {
     /// holes, clockwise. Shells keep the order in which they came, and so do the holes of each.
     ///
     /// `size` is the count of numbers in a position, at least 2. All numbers of a position move with it.
-    /// Gives the number of dropped rings.
+    /// Gives the number of dropped rings. `cancelled` is looked at once a ring.
     ///
     /// One ring takes one pass. Several take O(n log n) for ordinary data; the worst is bounded as
     /// [`EDGES_PER_POSITION`] says.
@@ -86,7 +96,8 @@ impl RingAssembler {
         coords: &mut Vec<f64>,
         ring_ends: &mut Vec<usize>,
         part_ends: &mut Vec<usize>,
-    ) -> Result<usize, Tangled> {
+        cancelled: Option<&AtomicBool>,
+    ) -> Result<usize, Stopped> {
         part_ends.clear();
         if let [end] = ring_ends.as_mut_slice() {
             if !is_closed(coords, size) {
@@ -106,7 +117,7 @@ impl RingAssembler {
             return Ok(0);
         }
         let dropped = self.collect(size, coords, ring_ends);
-        self.nest()?;
+        self.nest(cancelled)?;
         self.tell_shells();
         self.emit(size, coords, ring_ends, part_ends);
         Ok(dropped)
@@ -150,7 +161,7 @@ impl RingAssembler {
     }
 
     /// Finds the smallest ring around each.
-    fn nest(&mut self) -> Result<(), Tangled> {
+    fn nest(&mut self, cancelled: Option<&AtomicBool>) -> Result<(), Stopped> {
         let size = self.index.size;
         let count = self.rings.len();
         self.order.clear();
@@ -181,13 +192,16 @@ impl RingAssembler {
             .saturating_mul(self.edges_per_position)
             .saturating_add(SPARE);
         for place in 0..count {
+            if cancelled.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                return Err(Stopped::Cancelled);
+            }
             let Some(ring) = self.rings.get(place).copied() else {
                 continue;
             };
             let around = self
                 .index
                 .around(ring.inside, &self.coords, &mut budget)
-                .ok_or(Tangled { rings: count })?;
+                .ok_or(Stopped::Tangled { rings: count })?;
             let mut parent: Option<usize> = None;
             for &other in around {
                 let Some(candidate) = self.rings.get(other) else {

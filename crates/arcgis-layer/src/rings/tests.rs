@@ -1,9 +1,10 @@
 use std::f64::consts::TAU;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
-use super::RingAssembler;
+use super::{RingAssembler, Stopped};
 
 type Xy = [f64; 2];
 
@@ -17,7 +18,7 @@ fn assemble(rings: &[Vec<Xy>]) -> (Vec<Vec<Vec<Xy>>>, usize) {
     }
     let mut part_ends = Vec::new();
     let dropped = RingAssembler::default()
-        .assemble(2, &mut coords, &mut ring_ends, &mut part_ends)
+        .assemble(2, &mut coords, &mut ring_ends, &mut part_ends, None)
         .unwrap();
     let positions: Vec<Xy> = coords.chunks(2).map(|xy| [xy[0], xy[1]]).collect();
     let (mut position, mut ring) = (0, 0);
@@ -229,7 +230,7 @@ fn z_and_m_move_with_their_position() {
     let mut ring_ends = vec![4];
     let mut part_ends = Vec::new();
     RingAssembler::default()
-        .assemble(4, &mut coords, &mut ring_ends, &mut part_ends)
+        .assemble(4, &mut coords, &mut ring_ends, &mut part_ends, None)
         .unwrap();
     assert_eq!(
         coords,
@@ -312,12 +313,34 @@ fn what_would_take_forever_is_refused() {
         ring_ends.push(coords.len() / 2);
     }
     // All 10,000 edges for each of 10,000 rings would be 2,000 for each position.
-    let mut assembler = RingAssembler {
-        edges_per_position: 100,
-        ..RingAssembler::default()
+    let assemble = |cancelled: bool| {
+        RingAssembler::default().assemble(
+            2,
+            &mut coords.clone(),
+            &mut ring_ends.clone(),
+            &mut Vec::new(),
+            Some(&AtomicBool::new(cancelled)),
+        )
     };
-    let refused = assembler.assemble(2, &mut coords, &mut ring_ends, &mut Vec::new());
-    assert!(refused.unwrap_err().to_string().contains("10001 rings"));
+    let start = Instant::now();
+    let refused = assemble(false).unwrap_err();
+    assert_eq!(refused, Stopped::Tangled { rings: 10_001 });
+    assert!(refused.to_string().contains("10001 rings"));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    assert_eq!(assemble(true), Err(Stopped::Cancelled));
+}
+
+#[test]
+fn a_raster_as_one_polygon_is_not_refused() {
+    // A chessboard of 50,000 fields, none of which touches another with an edge.
+    let rings: Vec<_> = (0..100_000)
+        .filter(|place| (place % 316 + place / 316) % 2 == 0)
+        .map(|place| square(f64::from(place % 316), f64::from(place / 316), 1.0))
+        .collect();
+    let start = Instant::now();
+    let (parts, dropped) = assemble(&rings);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert_eq!((parts.len(), dropped), (rings.len(), 0));
 }
 
 /// Squares in squares: `children` side by side in each, `depth` levels deep.

@@ -277,7 +277,7 @@ fn what_cannot_be_decoded_says_so() {
     ] {
         let error = refused(&page(geometry, ""), &located(kind, Xy));
         assert!(
-            matches!(&error, DecodeError::Geometry { row: 0, problem } if problem.contains(what)),
+            matches!(&error, DecodeError::Geometry { row: 0, problem, .. } if problem.contains(what)),
             "{geometry}: {error}"
         );
     }

@@ -286,7 +286,7 @@ fn an_answer_without_features_is_no_empty_page() {
         &layout,
     );
     assert!(
-        matches!(error, Err(DecodeError::Malformed { offset: 33, .. })),
+        matches!(error, Err(DecodeError::Encoding { offset: 33 })),
         "{error:?}"
     );
 }
@@ -299,7 +299,24 @@ fn a_refused_value_names_its_row() {
     );
     assert_eq!(
         error.to_string(),
-        "row 1: column c: 'refuse me' is no welcome value"
+        "row 1 of the answer: column c: 'refuse me' is no welcome value"
+    );
+    let body =
+        r#"{"features":[{"attributes":{"ID":7,"a":1}},{"attributes":{"ID":8,"a":"refuse me"}}]}"#;
+    let error = refused(body, &columns(&["a"]).with_object_id("ID"));
+    assert_eq!(
+        error.to_string(),
+        "object id 8: column c: 'refuse me' is no welcome value"
+    );
+}
+
+#[test]
+fn a_text_that_breaks_off_inside_a_character_may_be_whole_the_next_time() {
+    let whole = "{\"features\":[{\"attributes\":{\"a\":\"é".as_bytes();
+    let error = decode_bytes(&whole[..whole.len() - 1], &columns(&["a"]));
+    assert!(
+        matches!(error, Err(DecodeError::Malformed { .. })),
+        "{error:?}"
     );
 }
 

@@ -152,7 +152,7 @@ fn t34_coordinates_without_a_transform_are_refused_and_pages_without_geometry_ar
     answer.transform = None;
     let error = refused(answer.clone(), &layout);
     assert!(
-        matches!(&error, DecodeError::Geometry { row: 0, problem } if problem.contains("no transform")),
+        matches!(&error, DecodeError::Geometry { row: 0, problem, .. } if problem.contains("no transform")),
         "{error}"
     );
     // Nobody asked for it.
@@ -190,7 +190,7 @@ fn a_scale_of_zero_is_no_scale() {
     for (dims, change) in [(Xy, zero_x), (Xy, nan_y), (Xyz, zero_z), (Xym, zero_m)] {
         let error = broken(dims, change).unwrap_err();
         assert!(
-            matches!(&error, DecodeError::Geometry { row: 0, problem } if problem.contains("scale")),
+            matches!(&error, DecodeError::Geometry { row: 0, problem, .. } if problem.contains("scale")),
             "{error}"
         );
     }
@@ -312,7 +312,9 @@ fn what_is_not_decoded_says_so() {
         answer.features.push(feature);
         assert_eq!(decode(answer.clone(), &located_nowhere()).1.rows, 2);
         match refused(answer, &layout) {
-            DecodeError::Geometry { row: 1, problem } => problem,
+            DecodeError::Geometry {
+                row: 1, problem, ..
+            } => problem,
             other => panic!("{other}"),
         }
     };

@@ -1,8 +1,8 @@
 //! Geometry in Esri JSON, read into flat buffers.
 
 use super::scanner::{Scalar, Scanner};
-use crate::decode::DecodeError;
 use crate::decode::geometry_buffer::{CURVES, GeometryBuffer, MULTIPATCH, refuse};
+use crate::decode::{DecodeContext, DecodeError};
 use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::GeometryLayout;
 
@@ -61,6 +61,7 @@ impl<'a> GeometryReader<'a> {
     pub(super) fn read(
         &mut self,
         scanner: &mut Scanner<'a>,
+        context: &DecodeContext<'_>,
         layout: &GeometryLayout,
         page: Flags,
         row: usize,
@@ -113,7 +114,7 @@ impl<'a> GeometryReader<'a> {
                 List::Points => GeometryType::Multipoint,
                 List::Paths => GeometryType::Polyline,
                 List::Rings => {
-                    self.buffer.assemble(row)?;
+                    self.buffer.assemble(row, context)?;
                     GeometryType::Polygon
                 }
             }

@@ -190,7 +190,8 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             self.context.check()?;
             self.scanner.peek()?;
             let start = self.scanner.at();
-            self.feature()?;
+            self.feature()
+                .map_err(|error| error.identified(&self.facts.ids))?;
             if self.context.layout.fingerprint {
                 let text = self.scanner.since(start);
                 self.facts.fingerprints.push(xxh3_64(text.as_bytes()));
@@ -224,7 +225,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             *self.facts.absent.entry(column).or_default() += 1;
             self.sink
                 .attribute(column, ValueRef::Null)
-                .map_err(|source| DecodeError::Sink { row, source })?;
+                .map_err(|source| DecodeError::refused(row, source))?;
         }
         if self.context.layout.object_id.is_some() && self.facts.ids.len() == ids {
             return Err(DecodeError::ObjectId {
@@ -234,10 +235,11 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         }
         if self.context.layout.geometry.is_some() && !located {
             self.facts.without_geometry += 1;
+            self.facts.rows_without_geometry.push(row);
         }
         self.sink
             .end_row()
-            .map_err(|source| DecodeError::Sink { row, source })
+            .map_err(|source| DecodeError::refused(row, source))
     }
 
     fn attributes(&mut self, row: usize) -> Result<(), DecodeError> {
@@ -262,7 +264,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                     let id = self.object_id(row)?;
                     self.sink
                         .attribute(column, ValueRef::Int(id))
-                        .map_err(|source| DecodeError::Sink { row, source })?;
+                        .map_err(|source| DecodeError::refused(row, source))?;
                 }
                 Target::Column(column) => {
                     self.attribute(column).map_err(|error| error.in_row(row))?;
@@ -323,7 +325,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         };
         let shape = self
             .geometry
-            .read(&mut self.scanner, layout, self.flags, row)?;
+            .read(&mut self.scanner, self.context, layout, self.flags, row)?;
         if let Some(raw) = self.geometry.spatial_reference {
             self.geometry_reference(raw, row)?;
         }
@@ -368,7 +370,7 @@ impl Fault {
     fn in_row(self, row: usize) -> DecodeError {
         match self {
             Self::Decode(error) => error,
-            Self::Sink(source) => DecodeError::Sink { row, source },
+            Self::Sink(source) => DecodeError::refused(row, source),
         }
     }
 }

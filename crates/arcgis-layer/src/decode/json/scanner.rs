@@ -35,10 +35,8 @@ pub(super) enum Scalar<'a> {
 impl<'a> Scanner<'a> {
     /// Starts at the front of a body, which has to be UTF-8.
     pub(super) fn new(body: &'a [u8]) -> Result<Self, DecodeError> {
-        let text = std::str::from_utf8(body).map_err(|error| DecodeError::Malformed {
-            offset: error.valid_up_to(),
-            problem: "the text is not UTF-8".to_owned(),
-        })?;
+        let text =
+            std::str::from_utf8(body).map_err(|error| DecodeError::not_text(0, error, true))?;
         let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
         Ok(Self { text, at })
     }

@@ -3,8 +3,8 @@
 use super::features::{Features, geometry_type};
 use super::transform::Transform;
 use super::wire::{Message, malformed, unzigzag, varint};
-use crate::decode::DecodeError;
 use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
+use crate::decode::{DecodeContext, DecodeError};
 use crate::geometry::GeometryType;
 use crate::layout::GeometryLayout;
 
@@ -50,6 +50,7 @@ impl GeometryReader {
     pub(super) fn read(
         &mut self,
         mut message: Message<'_>,
+        context: &DecodeContext<'_>,
         layout: &GeometryLayout,
         grid: &Grid,
         row: usize,
@@ -100,7 +101,11 @@ impl GeometryReader {
         };
         let result = self.place(kind, bytes, at, grid, row);
         self.joined = joined;
-        result
+        let kind = result?;
+        if kind == GeometryType::Polygon {
+            self.buffer.assemble(row, context)?;
+        }
+        Ok(kind)
     }
 
     /// Adds a piece of coordinates to those before it.
@@ -187,11 +192,7 @@ impl GeometryReader {
             Ok(())
         });
         self.lengths = lengths;
-        result?;
-        if kind == GeometryType::Polygon {
-            self.buffer.assemble(row)?;
-        }
-        Ok(kind)
+        result.map(|()| kind)
     }
 
     /// One part: x and y are differences, the first to 0; z and m are not.

@@ -110,7 +110,8 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
     fn read(mut self) -> Result<PageFacts, DecodeError> {
         while let Some(row) = self.features.next_row()? {
             self.context.check()?;
-            self.feature(row)?;
+            self.feature(row)
+                .map_err(|error| error.identified(&self.facts.ids))?;
             if self.context.layout.fingerprint {
                 self.facts.fingerprints.push(xxh3_64(row.bytes()));
             }
@@ -161,7 +162,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         for &column in &self.missing {
             self.sink
                 .attribute(column, ValueRef::Null)
-                .map_err(|source| DecodeError::Sink { row, source })?;
+                .map_err(|source| DecodeError::refused(row, source))?;
         }
         if self.context.layout.object_id.is_some() && self.facts.ids.len() == ids {
             return Err(DecodeError::ObjectId {
@@ -183,17 +184,22 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                 }
                 (None, None) => false,
                 (Some(shape), _) => {
-                    let kind = self.geometry.read(shape, layout, &self.grid, row)?;
+                    let kind = self
+                        .geometry
+                        .read(shape, self.context, layout, &self.grid, row)?;
                     self.geometry
                         .buffer
                         .deliver(kind, row, &mut self.facts, self.sink)?
                 }
             };
-            self.facts.without_geometry += usize::from(!located);
+            if !located {
+                self.facts.without_geometry += 1;
+                self.facts.rows_without_geometry.push(row);
+            }
         }
         self.sink
             .end_row()
-            .map_err(|source| DecodeError::Sink { row, source })
+            .map_err(|source| DecodeError::refused(row, source))
     }
 
     #[inline]
@@ -224,7 +230,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             Some(column) => self
                 .sink
                 .attribute(column, value)
-                .map_err(|source| DecodeError::Sink { row, source }),
+                .map_err(|source| DecodeError::refused(row, source)),
             None => Ok(()),
         }
     }

@@ -170,7 +170,7 @@ impl<'a> Member<'a> {
             return Err(self.unexpected("text"));
         };
         std::str::from_utf8(message.bytes)
-            .map_err(|error| malformed(message.at + error.valid_up_to(), "the text is not UTF-8"))
+            .map_err(|error| DecodeError::not_text(message.at, error, false))
     }
 
     #[inline]
