@@ -1,9 +1,8 @@
 //! From a saved answer to the file, or the table, that an export would make of it.
 
-use std::time::Instant;
-
 use arcgis_layer::{
-    DecodeContext, PageFacts, PageSink as _, decode_json, decode_pbf, read_header, read_pbf_header,
+    AnswerHeader, DecodeContext, DecodeError, IdSet, PageFacts, PageSink as _, decode_json,
+    decode_pbf, read_header, read_pbf_header,
 };
 
 use crate::assembly::Assembly;
@@ -12,14 +11,20 @@ use crate::error::Error;
 use crate::event::Observer;
 use crate::note::Note;
 use crate::options::WriterOptions;
-use crate::page::{ArrowSink, PageBatch};
+use crate::page::ArrowSink;
 use crate::provenance::Provenance;
-use crate::report::{Report, Tally, spatial_reference};
+use crate::report::{Report, Start, Tally, spatial_reference};
+use crate::saved_answer::{AnswerKind, Outline, kind_of_pbf};
 use crate::schema::{DateZone, ExportSchema};
+use crate::spool::{DirectSpool, SpooledPage};
 use crate::table::Table;
 
 /// The conversion of a saved answer in Esri JSON (`…/query?f=json`) or PBF (`f=pbf`), told apart by its
 /// first byte: fields, geometry type and CRS are what the answer itself declares.
+///
+/// What is no such answer (GeoJSON, a count, a list of ids) is an error that says what it is, and so is
+/// an answer in which an object id stands for several rows. One that the server cut short is converted
+/// with a note ([`Note::Partial`]).
 ///
 /// ```
 /// use arcgis_export::Conversion;
@@ -78,19 +83,30 @@ impl<'a> Conversion<'a> {
     /// # Errors
     ///
     /// [`Error::Exists`] and [`Error::Unwritable`] before anything is read, [`Error::Answer`] if the
-    /// answer cannot be read, [`Error::Write`].
+    /// answer cannot be read, [`Error::OtherAnswer`] if it is one without rows or fields,
+    /// [`Error::Doubled`] if it has rows more than once, [`Error::Write`].
     pub fn to(self, destination: &dyn Destination) -> Result<Report, Error> {
-        let started = Instant::now();
+        let start = Start::now();
         let output = destination.open()?;
-        let rows = self.rows(started)?;
-        let mut assembly = Assembly::new(output, &rows.schema, &self.writer, Observer::default())?;
+        let rows = self.rows(start)?;
+        let mut assembly = Assembly::new(
+            output,
+            &rows.schema,
+            &self.writer,
+            DirectSpool::boxed(&rows.schema),
+            Observer::default(),
+        )?;
         let geometry = rows.page.geometry.clone();
-        assembly.push(0, rows.page)?;
+        assembly.push(rows.page)?;
         let provenance = self.provenance(&rows.schema);
-        let (output, groups) = assembly.finish(&geometry, &provenance)?;
+        let (output, groups) = assembly.finish(rows.tally.rows, &geometry, &provenance)?;
         let committed = output.commit()?;
-        let mut report = rows.tally.report(rows.notes).in_file(committed, &groups);
+        let mut report = rows
+            .tally
+            .report(rows.notes)
+            .in_file(committed, &groups, &self.writer);
         report.source = self.source;
+        report.object_id_field = rows.object_id_field;
         Ok(report)
     }
 
@@ -98,12 +114,13 @@ impl<'a> Conversion<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Answer`] if the answer cannot be read.
+    /// [`Error::Answer`], [`Error::OtherAnswer`] and [`Error::Doubled`], as [`Conversion::to`].
     pub fn into_table(self) -> Result<Table, Error> {
-        let rows = self.rows(Instant::now())?;
+        let rows = self.rows(Start::now())?;
         let provenance = self.provenance(&rows.schema);
         let mut report = rows.tally.report(rows.notes);
         report.source = self.source;
+        report.object_id_field = rows.object_id_field;
         Ok(Table::new(
             &rows.schema,
             vec![rows.page.batch],
@@ -120,14 +137,9 @@ impl<'a> Conversion<'a> {
         }
     }
 
-    fn rows(&self, started: Instant) -> Result<Rows, Error> {
+    fn rows(&self, start: Start) -> Result<Rows, Error> {
         let json = is_json(self.answer);
-        let header = if json {
-            read_header(self.answer)
-        } else {
-            read_pbf_header(self.answer)
-        };
-        let header = header.map_err(Error::Answer)?;
+        let (header, outline) = header(self.answer, json)?;
         let layout = header.layout();
         let schema = ExportSchema::new(&layout, DateZone::Utc);
         let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
@@ -139,10 +151,19 @@ impl<'a> Conversion<'a> {
             decode_pbf(self.answer, &context, &mut page)
         };
         let facts = facts.map_err(Error::Answer)?;
+        let doubled = doubled(&facts.ids);
+        if !doubled.is_empty() {
+            return Err(Error::Doubled(Box::new(doubled)));
+        }
         let page = page.into_batch()?;
-        let mut tally = Tally::new(&schema, started);
+        let mut tally = Tally::new(&schema, start);
         tally.add(&page, &facts);
         let mut notes = tally.notes();
+        if !outline.undeclared.is_empty() {
+            notes.push(Note::UndeclaredAttributes {
+                names: outline.undeclared,
+            });
+        }
         if facts.exceeded {
             notes.push(Note::Partial {
                 rows: facts.rows as u64,
@@ -150,11 +171,55 @@ impl<'a> Conversion<'a> {
         }
         Ok(Rows {
             schema,
-            page,
+            page: SpooledPage::new(0, page, facts).with_bytes(self.answer.len() as u64),
             tally,
             notes,
+            object_id_field: header.object_id_field,
         })
     }
+}
+
+/// What the answer says of itself, once it is known to have rows with fields.
+fn header(answer: &[u8], json: bool) -> Result<(AnswerHeader, Outline), Error> {
+    let header = if json {
+        read_header(answer)
+    } else {
+        read_pbf_header(answer)
+    };
+    let header = match header {
+        Ok(header) => header,
+        Err(error @ DecodeError::Malformed { .. }) => {
+            let kind = if json {
+                Outline::of(answer, &[]).kind()
+            } else {
+                kind_of_pbf(answer)
+            };
+            return Err(kind.map_or(Error::Answer(error), Error::OtherAnswer));
+        }
+        Err(error) => return Err(Error::Answer(error)),
+    };
+    let outline = if json {
+        Outline::of(answer, &header.fields)
+    } else {
+        Outline::default()
+    };
+    if header.fields.is_empty() {
+        if let Some(kind) = outline.kind() {
+            return Err(Error::OtherAnswer(kind));
+        }
+        // Rows of geometry alone are what a query without fields gets.
+        let bare = header.geometry_type.is_some() && header.rows > 0 && !outline.attributes;
+        if !bare {
+            return Err(Error::OtherAnswer(AnswerKind::NoFields));
+        }
+    }
+    Ok((header, outline))
+}
+
+/// The ids that stand for more than one row.
+fn doubled(ids: &[i64]) -> IdSet {
+    let mut seen = IdSet::new();
+    ids.iter().copied().filter(|id| !seen.insert(*id)).collect()
 }
 
 /// Whether the answer is text. PBF begins with the tag of its first member, which is no brace.
@@ -167,7 +232,8 @@ fn is_json(answer: &[u8]) -> bool {
 
 struct Rows {
     schema: ExportSchema,
-    page: PageBatch,
+    page: SpooledPage,
     tally: Tally,
     notes: Vec<Note>,
+    object_id_field: Option<String>,
 }

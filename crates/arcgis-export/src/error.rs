@@ -3,10 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
+use arcgis_layer::IdSet;
 use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 
+use crate::saved_answer::AnswerKind;
+
 /// The error of this crate.
+///
+/// Its message is about its own step alone; what went wrong below is the
+/// [`source`](std::error::Error::source), so that a chain of errors says each thing once.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,7 +28,7 @@ pub enum Error {
     },
 
     /// Nothing can be written there: choose another place, or make it writable.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Unwritable {
         /// The file that was to be written.
         path: PathBuf,
@@ -31,11 +37,15 @@ pub enum Error {
     },
 
     /// Writing failed on the way: a full disk, mostly. Nothing stands under the final name.
-    #[error("the output could not be written: {0}")]
+    #[error("the output could not be written")]
     Write(#[source] ParquetError),
 
+    /// A [`Spool`](crate::Spool) could not keep rows or give them back: make room for it, or do without.
+    #[error("rows could not be spooled")]
+    Spool(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// Rows could not be put together as columns.
-    #[error("the rows could not be put together: {0}")]
+    #[error("the rows could not be put together")]
     Columns(#[from] ArrowError),
 
     /// Rows came or went on the server during the export, and that was to be an error: export again.
@@ -43,10 +53,137 @@ pub enum Error {
     Drift(Box<arcgis_layer::Drift>),
 
     /// A saved answer cannot be read.
-    #[error("the saved answer cannot be used: {0}")]
+    #[error("the saved answer cannot be used")]
     Answer(#[source] arcgis_layer::DecodeError),
+
+    /// What was saved is something else than rows with their fields: save the answer that has them.
+    #[error("the saved answer cannot be converted: {0}")]
+    OtherAnswer(AnswerKind),
+
+    /// A saved answer has rows more than once: save it anew.
+    #[error("the saved answer has {} in more than one row: {}", object_ids(.0), first(.0))]
+    Doubled(Box<IdSet>),
 
     /// The thread that writes ended too early.
     #[error("the writer stopped before its work was done")]
     WriterStopped,
+
+    /// A thread panicked: a mistake in this library, or in a spool or destination of the caller's.
+    #[error("the export stopped before its work was done: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+}
+
+impl Error {
+    /// The error of a task that did not end by itself.
+    pub(crate) fn of_task(error: tokio::task::JoinError) -> Self {
+        let Ok(panic) = error.try_into_panic() else {
+            return Self::WriterStopped;
+        };
+        let message = match panic.downcast::<String>() {
+            Ok(message) => *message,
+            Err(panic) => panic
+                .downcast_ref::<&str>()
+                .map_or("a panic that says nothing", |message| message)
+                .to_owned(),
+        };
+        Self::Panicked { message }
+    }
+}
+
+fn object_ids(ids: &IdSet) -> String {
+    match ids.len() {
+        1 => "1 object id".to_owned(),
+        many => format!("{many} object ids"),
+    }
+}
+
+/// The first ids, and how many more there are.
+fn first(ids: &IdSet) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<String> = ids.iter().take(SHOWN).map(|id| id.to_string()).collect();
+    let more = ids.len().saturating_sub(SHOWN as u64);
+    let shown = shown.join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each text of a chain.
+    fn chain(error: &Error) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        while let Some(error) = cause {
+            texts.push(error.to_string());
+            cause = error.source();
+        }
+        texts
+    }
+
+    #[test]
+    fn a_chain_says_each_thing_once() {
+        let full = || io::Error::other("the disk is full");
+        for error in [
+            Error::Unwritable {
+                path: "a".into(),
+                source: full(),
+            },
+            Error::Spool(Box::new(full())),
+        ] {
+            let texts = chain(&error);
+            assert_eq!(texts.len(), 2, "{texts:?}");
+            assert_eq!(texts[1], "the disk is full");
+            assert!(!texts[0].contains("full"), "{texts:?}");
+        }
+        let answer = Error::Answer(arcgis_layer::DecodeError::Malformed {
+            offset: 7,
+            problem: "no bracket".to_owned(),
+        });
+        assert_eq!(
+            chain(&answer),
+            [
+                "the saved answer cannot be used",
+                "malformed at byte 7: no bracket"
+            ]
+        );
+    }
+
+    #[test]
+    fn doubled_ids_are_named() {
+        let error = |ids: std::ops::RangeInclusive<i64>| {
+            Error::Doubled(Box::new(ids.collect())).to_string()
+        };
+        assert_eq!(
+            error(7..=7),
+            "the saved answer has 1 object id in more than one row: 7"
+        );
+        assert_eq!(
+            error(1..=12),
+            "the saved answer has 12 object ids in more than one row: \
+             1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_keeps_its_text() {
+        let number = 7;
+        let plain = tokio::task::spawn_blocking(|| panic!("plain"));
+        let formatted = tokio::task::spawn_blocking(move || panic!("row {number}"));
+        for (work, expected) in [(plain, "plain"), (formatted, "row 7")] {
+            let error = Error::of_task(work.await.unwrap_err());
+            let Error::Panicked { message } = &error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(message, expected);
+            assert!(error.to_string().ends_with(expected));
+        }
+    }
 }

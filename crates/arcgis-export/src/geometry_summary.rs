@@ -1,6 +1,6 @@
 //! What is known of all geometries together.
 
-use arcgis_layer::{Bbox, Dimensions};
+use arcgis_layer::{Bbox, Dimensions, GeometryType};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, StructArray};
@@ -14,6 +14,21 @@ pub(crate) enum WkbType {
     MultiPoint = 4,
     MultiLineString = 5,
     MultiPolygon = 6,
+}
+
+impl WkbType {
+    /// Whether geometries of a layer of this kind become this type.
+    fn is_of(self, kind: GeometryType) -> bool {
+        match kind {
+            GeometryType::Point => self == Self::Point,
+            GeometryType::Multipoint => self == Self::MultiPoint,
+            GeometryType::Polyline => matches!(self, Self::LineString | Self::MultiLineString),
+            GeometryType::Polygon | GeometryType::Envelope => {
+                matches!(self, Self::Polygon | Self::MultiPolygon)
+            }
+            _ => true,
+        }
+    }
 }
 
 /// GeoParquet's names, in alphabetical order.
@@ -48,6 +63,7 @@ pub struct GeometrySummary {
     nulls: u64,
     empty: u64,
     with_m: u64,
+    other_kind: u64,
 }
 
 impl Default for GeometrySummary {
@@ -59,6 +75,7 @@ impl Default for GeometrySummary {
             nulls: 0,
             empty: 0,
             with_m: 0,
+            other_kind: 0,
         }
     }
 }
@@ -113,6 +130,12 @@ impl GeometrySummary {
         self.with_m
     }
 
+    /// Rows whose geometry is of another kind than the layer's, as lines in a layer of points.
+    #[must_use]
+    pub fn other_kind(&self) -> u64 {
+        self.other_kind
+    }
+
     /// Takes up what is known of other geometries.
     pub fn merge(&mut self, other: &Self) {
         self.types |= other.types;
@@ -121,10 +144,11 @@ impl GeometrySummary {
         self.nulls += other.nulls;
         self.empty += other.empty;
         self.with_m += other.with_m;
+        self.other_kind += other.other_kind;
     }
 
-    /// What is known of rows, with the bounding box of each.
-    pub(crate) fn of(rows: &[RowGeometry], covering: &StructArray) -> Self {
+    /// What is known of rows of a layer of some kind, with the bounding box of each.
+    pub(crate) fn of(rows: &[RowGeometry], covering: &StructArray, kind: GeometryType) -> Self {
         let mut summary = Self::default();
         let [xmin, ymin, xmax, ymax] = std::array::from_fn(|side| {
             covering
@@ -140,6 +164,7 @@ impl GeometrySummary {
                 continue;
             };
             summary.types |= bit(wkb_type, row.dims.has_z());
+            summary.other_kind += u64::from(!wkb_type.is_of(kind));
             if covering.is_null(place) {
                 summary.empty += 1;
                 continue;

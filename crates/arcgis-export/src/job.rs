@@ -1,17 +1,18 @@
 //! The export of a layer: query, plan, pages, columns, file, report.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use arcgis_layer::arcgis_auth_core::redact_url;
+use arcgis_layer::arcgis_auth_core::{Url, redact_url};
 use arcgis_layer::{
-    Completion, FetchOptions, FetchStats, Layer, LayerInfo, PageFacts, Pages, Query, ResolvedQuery,
+    AcceptedPage, Completion, FetchOptions, FetchStats, Layer, LayerInfo, Pages, Query,
+    ResolvedQuery,
 };
+use arrow_array::RecordBatch;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::assembly::Assembly;
+use crate::assembly::{Assembly, check_rows};
 use crate::destination::{Committed, Destination, Output};
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
@@ -19,10 +20,13 @@ use crate::geometry_summary::GeometrySummary;
 use crate::geoparquet::RowGroup;
 use crate::note::Note;
 use crate::options::WriterOptions;
-use crate::page::{ArrowPage, ArrowSink, PageBatch};
+use crate::page::{ArrowPage, ArrowSink};
 use crate::provenance::Provenance;
-use crate::report::{FetchReport, ProofReport, Report, Tally, spatial_reference};
+use crate::report::{
+    FetchReport, ProofReport, QueryReport, Report, Start, Tally, spatial_reference,
+};
 use crate::schema::{DateZone, ExportSchema};
+use crate::spool::{Spool, SpoolFactory, SpoolPlan, SpooledPage, Spools};
 use crate::table::Table;
 
 /// Pages that wait for the writer: what bounds memory is the fetch window.
@@ -56,6 +60,7 @@ pub struct LayerExport {
     writer: WriterOptions,
     lenient: bool,
     fail_on_drift: bool,
+    spools: Spools,
     observer: Observer,
 }
 
@@ -69,6 +74,7 @@ impl LayerExport {
             writer: WriterOptions::default(),
             lenient: false,
             fail_on_drift: false,
+            spools: Spools::default(),
             observer: Observer::default(),
         }
     }
@@ -105,6 +111,13 @@ impl LayerExport {
         self
     }
 
+    /// Puts another [`Spool`](crate::Spool) between accepted pages and the output than
+    /// [`DirectSpool`](crate::DirectSpool): one that keeps rows, or gives them back in another order.
+    pub fn with_spool(mut self, factory: impl SpoolFactory) -> Self {
+        self.spools = Spools::of(factory);
+        self
+    }
+
     /// Sets who watches. Called from several threads; it should return soon.
     pub fn with_observer(mut self, observe: impl Fn(&ExportEvent) + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(observe);
@@ -119,11 +132,12 @@ impl LayerExport {
     /// [`Error::Exists`] and [`Error::Unwritable`]. Later any [`Error`]; then nothing stands under the
     /// destination's name, or what stood there before.
     pub async fn to(self, destination: impl Destination) -> Result<Report, Error> {
-        let started = Instant::now();
+        let start = Start::now();
         let resolved = self.resolve()?;
+        let place = destination.name();
         let output = blocking(move || destination.open()).await??;
-        let mut run = self.start(resolved, started).await?;
-        let (pages, writer) = run.writer(output);
+        let mut run = self.start(resolved, start).await?;
+        let (pages, writer) = run.writer(output, place);
         loop {
             let page = match run.next().await {
                 Ok(Some(page)) => page,
@@ -135,11 +149,7 @@ impl LayerExport {
                     return Err(error);
                 }
             };
-            if pages
-                .send(Message::Page(page.position, page.batch))
-                .await
-                .is_err()
-            {
+            if pages.send(Message::Page(Box::new(page))).await.is_err() {
                 // It ends early only with an error of its own.
                 return Err(match finished(writer).await {
                     Ok(_) => Error::WriterStopped,
@@ -147,7 +157,11 @@ impl LayerExport {
                 });
             }
         }
-        let finish = Message::Finish(run.tally.geometry.clone(), Box::new(run.provenance()));
+        let finish = Message::Finish(Box::new(Finish {
+            rows: run.tally.rows,
+            geometry: run.tally.geometry.clone(),
+            provenance: run.provenance(),
+        }));
         if pages.send(finish).await.is_err() {
             tracing::debug!("the writer stopped before the last page");
         }
@@ -155,7 +169,7 @@ impl LayerExport {
         let written = finished(writer).await;
         drop(pages);
         let (committed, groups) = written?;
-        let report = run.report().in_file(committed, &groups);
+        let report = run.report().in_file(committed, &groups, &run.writer);
         run.observer
             .tell(&ExportEvent::Finished(Box::new(report.clone())));
         Ok(report)
@@ -167,15 +181,24 @@ impl LayerExport {
     ///
     /// As [`LayerExport::to`].
     pub async fn into_table(self) -> Result<Table, Error> {
-        let started = Instant::now();
+        let start = Start::now();
         let resolved = self.resolve()?;
-        let mut run = self.start(resolved, started).await?;
+        let mut run = self.start(resolved, start).await?;
         let mut pages = Vec::new();
         while let Some(page) = run.next().await? {
-            pages.push(page.batch.batch);
+            pages.push(page);
         }
         let (schema, provenance, report) = (run.schema.clone(), run.provenance(), run.report());
-        let table = blocking(move || Table::new(&schema, pages, &provenance, report)).await??;
+        let (spools, plan) = (run.spools.clone(), run.spool_plan(None));
+        let table = blocking(move || -> Result<Table, Error> {
+            let batches = match spools.other(&plan) {
+                // The pages as they are: a spool that keeps nothing would copy every row once more.
+                None => pages.into_iter().map(|page| page.batch).collect(),
+                Some(spool) => spooled(spool?, pages)?,
+            };
+            Ok(Table::new(&schema, batches, &provenance, report)?)
+        })
+        .await??;
         run.observer
             .tell(&ExportEvent::Finished(Box::new(table.report.clone())));
         Ok(table)
@@ -188,8 +211,7 @@ impl LayerExport {
             .map_err(arcgis_layer::Error::from)?)
     }
 
-    async fn start(self, query: ResolvedQuery, started: Instant) -> Result<Run, Error> {
-        let retrieved = whole_seconds(Timestamp::now());
+    async fn start(self, query: ResolvedQuery, start: Start) -> Result<Run, Error> {
         let info = self.layer.info();
         let dates = if info.dates_in_unknown_time_zone {
             DateZone::Unknown
@@ -207,7 +229,7 @@ impl LayerExport {
             format: plan.format(),
         });
         let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
-        let tally = Tally::new(&schema, started);
+        let tally = Tally::new(&schema, start);
         // What is known already should not wait for the end of a long export.
         let notes = tally.notes();
         for note in &notes {
@@ -219,12 +241,13 @@ impl LayerExport {
             pages: self.layer.pages(plan, sink),
             layer: self.layer,
             query,
-            retrieved,
+            retrieved: whole_seconds(start.moment),
             seen: FetchStats::default(),
             completion: None,
             notes,
             writer: self.writer,
             fail_on_drift: self.fail_on_drift,
+            spools: self.spools,
             observer: self.observer,
         })
     }
@@ -243,30 +266,33 @@ struct Run {
     notes: Vec<Note>,
     writer: WriterOptions,
     fail_on_drift: bool,
+    spools: Spools,
     observer: Observer,
-}
-
-struct Page {
-    position: u64,
-    batch: PageBatch,
 }
 
 /// What the writer is told. The end of messages without a `Finish` means that there will be no file.
 enum Message {
-    Page(u64, PageBatch),
-    Finish(GeometrySummary, Box<Provenance>),
+    Page(Box<SpooledPage>),
+    Finish(Box<Finish>),
+}
+
+/// What is known when all pages are there.
+struct Finish {
+    rows: u64,
+    geometry: GeometrySummary,
+    provenance: Provenance,
 }
 
 type Written = (Committed, Vec<RowGroup>);
 
 impl Run {
     /// The next page, or `None` when all are there and proven to be all.
-    async fn next(&mut self) -> Result<Option<Page>, Error> {
+    async fn next(&mut self) -> Result<Option<SpooledPage>, Error> {
         let Some(accepted) = self.pages.next().await? else {
             self.complete()?;
             return Ok(None);
         };
-        let batch = self.take(accepted.page, &accepted.facts)?;
+        let page = self.take(accepted)?;
         let stats = self.pages.stats();
         if stats.retries > self.seen.retries {
             self.observer.tell(&ExportEvent::Retried {
@@ -275,21 +301,18 @@ impl Run {
         }
         self.seen = stats;
         self.observer.tell(&ExportEvent::Page {
-            rows: batch.batch.num_rows() as u64,
-            bytes: accepted.bytes,
+            rows: page.batch.num_rows() as u64,
+            bytes: page.bytes,
             stats,
         });
-        Ok(Some(Page {
-            position: accepted.position,
-            batch,
-        }))
+        Ok(Some(page))
     }
 
     /// Ends the building of columns: nothing is copied, so this is no work for a thread of its own.
-    fn take(&mut self, page: ArrowPage, facts: &PageFacts) -> Result<PageBatch, Error> {
-        let batch = page.into_batch()?;
-        self.tally.add(&batch, facts);
-        Ok(batch)
+    fn take(&mut self, accepted: AcceptedPage<ArrowPage>) -> Result<SpooledPage, Error> {
+        let batch = accepted.page.into_batch()?;
+        self.tally.add(&batch, &accepted.facts);
+        Ok(SpooledPage::new(accepted.position, batch, accepted.facts).with_bytes(accepted.bytes))
     }
 
     fn complete(&mut self) -> Result<(), Error> {
@@ -324,17 +347,21 @@ impl Run {
     fn writer(
         &self,
         output: Box<dyn Output>,
+        place: String,
     ) -> (mpsc::Sender<Message>, JoinHandle<Result<Written, Error>>) {
         let (sender, mut messages) = mpsc::channel(WAITING_PAGES);
         let (schema, options) = (self.schema.clone(), self.writer.clone());
         let observer = self.observer.clone();
+        let (spools, plan) = (self.spools.clone(), self.spool_plan(Some(place)));
         let writer = spawn_blocking(move || {
-            let mut assembly = Assembly::new(output, &schema, &options, observer)?;
+            let spool = spools.spool(&plan)?;
+            let mut assembly = Assembly::new(output, &schema, &options, spool, observer)?;
             while let Some(message) = messages.blocking_recv() {
                 match message {
-                    Message::Page(position, page) => assembly.push(position, page)?,
-                    Message::Finish(geometry, provenance) => {
-                        let (output, groups) = assembly.finish(&geometry, &provenance)?;
+                    Message::Page(page) => assembly.push(*page)?,
+                    Message::Finish(all) => {
+                        let (output, groups) =
+                            assembly.finish(all.rows, &all.geometry, &all.provenance)?;
                         if messages.sender_strong_count() == 0 {
                             break;
                         }
@@ -356,7 +383,7 @@ impl Run {
     }
 
     /// The address that asks for the rows, with all that decides which they are and how they look.
-    fn query_url(&self) -> String {
+    fn query_url(&self) -> Url {
         let request = self.query.page_request(self.layer.address());
         let shape = ["outFields", "returnGeometry", "outSR", "maxAllowableOffset"];
         let mut url = self.layer.address().query_url();
@@ -368,7 +395,29 @@ impl Run {
                     .iter()
                     .filter_map(|name| Some((name, request.param(name)?))),
             );
-        redact_url(&url)
+        Url::parse(&redact_url(&url)).unwrap_or_else(|_| self.layer.address().query_url())
+    }
+
+    fn spool_plan(&self, destination: Option<String>) -> SpoolPlan {
+        let plan = self.pages.plan();
+        SpoolPlan {
+            schema: self.schema.clone(),
+            source: self.source(),
+            query: self.query_url().into(),
+            destination,
+            object_id: self.query.object_id().map(str::to_owned),
+            rows: plan.rows(),
+            pages: plan.pages(),
+            page_size: plan.page_size(),
+            strategy: plan.strategy(),
+            format: plan.format(),
+        }
+    }
+
+    /// What is known of completeness.
+    fn proof(&self) -> Option<ProofReport> {
+        let completion = self.completion.as_ref()?;
+        Some(ProofReport::new(self.pages.plan(), completion))
     }
 
     fn provenance(&self) -> Provenance {
@@ -377,17 +426,14 @@ impl Run {
             source: Some(self.source()),
             layer: Some(info.name.clone()),
             layer_id: Some(info.id),
-            query: Some(self.query_url()),
+            query: Some(self.query_url().into()),
             limit: self.query.limit(),
             spatial_reference: self
                 .schema
                 .geometry_name()
                 .map(|_| spatial_reference(&self.schema)),
             time_zone: info.date_time_zone.clone(),
-            proof: self
-                .completion
-                .as_ref()
-                .map(|completion| completion.proof.name().to_owned()),
+            proof: self.proof().map(|proof| proof.level),
             copyright: info
                 .copyright_text
                 .clone()
@@ -400,7 +446,9 @@ impl Run {
         let mut report = self.tally.report(self.notes.clone());
         report.source = Some(self.source());
         report.layer = Some(self.info().name.clone());
-        report.proof = self.completion.as_ref().map(ProofReport::from);
+        report.query = Some(QueryReport::from((&self.query, self.query_url())));
+        report.object_id_field = self.query.object_id().map(str::to_owned);
+        report.proof = self.proof();
         report.fetch = Some(FetchReport::from((self.pages.plan(), self.seen)));
         report
     }
@@ -413,9 +461,27 @@ fn whole_seconds(moment: Timestamp) -> Timestamp {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
-    spawn_blocking(work).await.map_err(|_| Error::WriterStopped)
+    spawn_blocking(work).await.map_err(Error::of_task)
 }
 
 async fn finished(writer: JoinHandle<Result<Written, Error>>) -> Result<Written, Error> {
-    writer.await.map_err(|_| Error::WriterStopped)?
+    writer.await.map_err(Error::of_task)?
+}
+
+/// All rows, as a spool of the caller's gives them back.
+fn spooled(mut spool: Box<dyn Spool>, pages: Vec<SpooledPage>) -> Result<Vec<RecordBatch>, Error> {
+    let mut batches = Vec::new();
+    let mut pushed = 0;
+    for page in pages {
+        pushed += page.batch.num_rows() as u64;
+        spool.push(page)?;
+        batches.extend(
+            std::iter::from_fn(|| spool.next().transpose()).collect::<Result<Vec<_>, _>>()?,
+        );
+    }
+    spool.finish()?;
+    batches.extend(std::iter::from_fn(|| spool.next().transpose()).collect::<Result<Vec<_>, _>>()?);
+    let given_back = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    check_rows(pushed, given_back)?;
+    Ok(batches)
 }

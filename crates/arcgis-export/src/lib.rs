@@ -17,6 +17,7 @@ mod options;
 mod page;
 mod provenance;
 mod report;
+mod saved_answer;
 mod schema;
 mod spool;
 mod table;
@@ -37,9 +38,13 @@ pub use note::Note;
 pub use options::{Compression, ParseCompressionError, WriterOptions, ZstdLevel};
 pub use page::{ArrowPage, ArrowSink, Misfits, PageBatch};
 pub use provenance::Provenance;
-pub use report::{ColumnReport, FetchReport, GeometryReport, MisfitReport, ProofReport, Report};
+pub use report::{
+    ColumnReport, FetchReport, GeometryReport, MisfitReport, ProofReport, QueryReport, Report,
+    WriterReport,
+};
+pub use saved_answer::AnswerKind;
 pub use schema::{DateZone, ExportSchema};
-pub use spool::{DirectSpool, Spool};
+pub use spool::{DirectSpool, Spool, SpoolFactory, SpoolPlan, SpooledPage};
 pub use table::Table;
 pub use wkb::GeometryError;
 

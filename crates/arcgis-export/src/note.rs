@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use arcgis_layer::GeometryType;
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::crs::UnknownCrs;
 
-/// Something about an export that its user should know. [`fmt::Display`] says it in a sentence, and so
-/// does JSON.
+/// Something about an export that its user should know. [`fmt::Display`] says it in a sentence; JSON has
+/// that as `message`, a short name as `kind`, and what the variant holds beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
@@ -41,6 +43,18 @@ pub enum Note {
         /// In how many rows.
         rows: u64,
     },
+    /// Geometries are of another kind than the layer says. They are written as they are.
+    OtherGeometry {
+        /// The layer's kind.
+        expected: GeometryType,
+        /// In how many rows.
+        rows: u64,
+    },
+    /// Geometry was asked for and no row has any.
+    NoGeometry {
+        /// How many rows there are.
+        rows: u64,
+    },
     /// Rows came without this column, which is null in them.
     AbsentValues {
         /// The column.
@@ -57,6 +71,12 @@ pub enum Note {
     FellBack {
         /// How many pages.
         pages: u64,
+    },
+    /// Rows of the saved answer have attributes that none of its fields declares, and whose types are
+    /// therefore not known: they were left out.
+    UndeclaredAttributes {
+        /// Their names.
+        names: Vec<String>,
     },
     /// The saved answer holds only the first rows of its query.
     Partial {
@@ -91,6 +111,14 @@ impl fmt::Display for Note {
                 f,
                 "positions that are no numbers, rings without area or paths of one position were left out in {rows} rows"
             ),
+            Self::OtherGeometry { expected, rows } => write!(
+                f,
+                "{rows} rows have a geometry that is no {expected}, which is what the layer says it has"
+            ),
+            Self::NoGeometry { rows } => write!(
+                f,
+                "geometry was asked for, and none of the {rows} rows has any"
+            ),
             Self::AbsentValues { column, rows } => write!(
                 f,
                 "column {column} is null in {rows} rows that came without it"
@@ -103,6 +131,19 @@ impl fmt::Display for Note {
                 f,
                 "{pages} answers in PBF did not hold up; they were asked for again as JSON"
             ),
+            Self::UndeclaredAttributes { names } => {
+                const SHOWN: usize = 10;
+                let shown = names.iter().take(SHOWN).map(String::as_str);
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                write!(
+                    f,
+                    "attributes that no field declares were left out: {shown}"
+                )?;
+                match names.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
             Self::Partial { rows } => write!(
                 f,
                 "the saved answer holds only the first {rows} rows of its query: the server had more"
@@ -111,8 +152,58 @@ impl fmt::Display for Note {
     }
 }
 
+impl Note {
+    /// A short name that does not change: `unknown-crs`, `dropped-m` and the like.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownCrs { .. } => "unknown-crs",
+            Self::UnknownHeights { .. } => "unknown-heights",
+            Self::Misfits { .. } => "misfits",
+            Self::DroppedM { .. } => "dropped-m",
+            Self::LeftOut { .. } => "left-out",
+            Self::OtherGeometry { .. } => "other-geometry",
+            Self::NoGeometry { .. } => "no-geometry",
+            Self::AbsentValues { .. } => "absent-values",
+            Self::Corrected { .. } => "corrected",
+            Self::FellBack { .. } => "fell-back",
+            Self::UndeclaredAttributes { .. } => "undeclared-attributes",
+            Self::Partial { .. } => "partial",
+        }
+    }
+}
+
 impl Serialize for Note {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", self.kind())?;
+        map.serialize_entry("message", &self.to_string())?;
+        match self {
+            Self::UnknownCrs {
+                spatial_reference, ..
+            } => map.serialize_entry("spatial_reference", spatial_reference)?,
+            Self::UnknownHeights { wkid } => map.serialize_entry("wkid", wkid)?,
+            Self::Misfits { column, count } => {
+                map.serialize_entry("column", column)?;
+                map.serialize_entry("count", count)?;
+            }
+            Self::DroppedM { rows }
+            | Self::LeftOut { rows }
+            | Self::NoGeometry { rows }
+            | Self::Partial { rows } => map.serialize_entry("rows", rows)?,
+            Self::OtherGeometry { expected, rows } => {
+                map.serialize_entry("expected", expected.esri_name())?;
+                map.serialize_entry("rows", rows)?;
+            }
+            Self::AbsentValues { column, rows } => {
+                map.serialize_entry("column", column)?;
+                map.serialize_entry("rows", rows)?;
+            }
+            Self::Corrected { pages } | Self::FellBack { pages } => {
+                map.serialize_entry("pages", pages)?;
+            }
+            Self::UndeclaredAttributes { names } => map.serialize_entry("names", names)?,
+        }
+        map.end()
     }
 }

@@ -280,7 +280,8 @@ impl ArrowPage {
             .schema
             .covering_name()
             .and_then(|name| finished.batch.column_by_name(name)?.as_struct_opt())
-            .map(|covering| GeometrySummary::of(&finished.geometry, covering))
+            .zip(finished.schema.geometry_type())
+            .map(|(covering, kind)| GeometrySummary::of(&finished.geometry, covering, kind))
             .unwrap_or_default();
         let mut misfits = Misfits::new(&finished.schema);
         for misfit in &finished.misfits {

@@ -2,6 +2,9 @@
 
 use jiff::Timestamp;
 
+/// This library and its version.
+pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"));
+
 /// What a file says of its own origin, as key and value texts in its footer; a table, in the metadata
 /// of its schema.
 ///
@@ -47,7 +50,6 @@ pub struct Provenance {
 
 impl Provenance {
     pub(crate) fn pairs(&self, rows: u64) -> impl Iterator<Item = (String, String)> {
-        let tool = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"));
         [
             ("source", self.source.clone()),
             ("layer", self.layer.clone()),
@@ -60,7 +62,7 @@ impl Provenance {
             ("proof", self.proof.clone()),
             ("copyright", self.copyright.clone()),
             ("retrieved", self.retrieved.map(|time| time.to_string())),
-            ("tool", Some(tool.to_owned())),
+            ("tool", Some(TOOL.to_owned())),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((format!("arcgis:{key}"), value?)))

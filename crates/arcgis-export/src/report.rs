@@ -3,56 +3,104 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use arcgis_layer::{Completion, FetchStats, PageFacts, Plan};
+use arcgis_layer::arcgis_auth_core::Url;
+use arcgis_layer::{Completion, FetchStats, IdSet, PageFacts, Plan, ResolvedQuery, Strategy};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::destination::Committed;
 use crate::geometry_summary::GeometrySummary;
 use crate::geoparquet::RowGroup;
 use crate::note::Note;
+use crate::options::WriterOptions;
 use crate::page::{Misfits, PageBatch};
 use crate::schema::ExportSchema;
 
-/// What came of an export. Its JSON has the same names; what is not known is left out.
+/// What came of an export. Its JSON has the same names, save `elapsed_seconds`, `where` and
+/// `decoded_bytes`; every name is always there, and what is not known or does not apply is `null`.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The layer's address, without secrets.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// This library and its version.
+    pub tool: String,
+    /// The layer's address, without secrets, or the saved answer's name.
     pub source: Option<String>,
     /// The layer's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
-    /// Where the output is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What was asked for; none for saved answers.
+    pub query: Option<QueryReport>,
+    /// The field that identifies rows; none where there is none.
+    pub object_id_field: Option<String>,
+    /// Where the output is; none for tables in memory.
     pub output: Option<String>,
+    /// How the file was written; none for tables in memory.
+    pub writer: Option<WriterReport>,
+    /// When the export began; in JSON RFC 3339 in UTC.
+    #[serde(serialize_with = "text")]
+    pub started: Timestamp,
+    /// When its output was complete; likewise.
+    #[serde(serialize_with = "text")]
+    pub finished: Timestamp,
+    /// From the first request for the rows to the finished output; in JSON `elapsed_seconds`.
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
+    pub elapsed: Duration,
     /// Rows.
     pub rows: u64,
     /// Columns, the geometry among them; not the bounding boxes that a file has beside.
     pub columns: Vec<ColumnReport>,
     /// The geometry; none for tables.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<GeometryReport>,
     /// How it is known that the rows are all; none for saved answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<ProofReport>,
     /// What it took to fetch the rows; none for saved answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fetch: Option<FetchReport>,
     /// The size of the file in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<u64>,
     /// Row groups in the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub row_groups: Option<u64>,
-    /// From the first request for the rows to the finished output; in JSON `elapsed_seconds`.
-    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
-    pub elapsed: Duration,
     /// Values that did not fit and became null, by column.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub misfits: Vec<MisfitReport>,
     /// What else is worth a word.
     pub notes: Vec<Note>,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct QueryReport {
+    /// The address that asks for the rows, without order, offset and secrets.
+    pub url: String,
+    /// The SQL condition, `1=1` for every row; in JSON `where`.
+    #[serde(rename = "where")]
+    pub condition: String,
+    /// Least longitude and latitude, greatest longitude and latitude.
+    pub bbox: Option<[f64; 4]>,
+    /// What else selected rows, and further parameters, as they were sent.
+    pub params: BTreeMap<String, String>,
+    /// The fields that were asked for, in order.
+    pub fields: Vec<String>,
+    /// Whether geometry was asked for.
+    pub geometry: bool,
+    /// The most rows that were wanted.
+    pub limit: Option<u64>,
+    /// The reference system that coordinates were asked for in, as sent: a number, or a text; in JSON
+    /// too.
+    #[serde(serialize_with = "number_or_text")]
+    pub out_sr: Option<String>,
+    /// By how much the server might simplify lines and polygons, in units of the coordinates.
+    pub max_allowable_offset: Option<f64>,
+}
+
+/// How a file was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WriterReport {
+    /// The compression: `zstd:3`, `snappy` or `none`.
+    pub compression: String,
+    /// Most rows in a row group.
+    pub row_group_rows: u64,
+    /// About the most bytes in a row group, encoded.
+    pub row_group_bytes: u64,
 }
 
 /// One column.
@@ -65,7 +113,6 @@ pub struct ColumnReport {
     #[serde(rename = "type")]
     pub arrow_type: String,
     /// Its Esri type, `esriFieldType…`; none for the geometry and the offsets of moments.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub esri_type: Option<String>,
 }
 
@@ -91,20 +138,27 @@ pub struct GeometryReport {
     pub empty_rows: u64,
     /// Rows whose m was left out.
     pub dropped_m_rows: u64,
+    /// Rows whose geometry is of another kind than the layer's.
+    pub other_kind_rows: u64,
 }
 
 /// How it is known that every row came once.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ProofReport {
-    /// A short name: `object-ids`, `unique-ids-and-count` or `fingerprints-and-count`.
+    /// A short name: `object-ids`, `unique-ids-and-count` or `fingerprints-and-count`; `count` where the
+    /// layer had no rows for the query.
     pub level: String,
     /// The same for people.
     pub meaning: String,
     /// Rows that were deleted on the server meanwhile.
     pub deleted_rows: u64,
+    /// The object ids of the first [`ProofReport::MOST_IDS`] of them.
+    pub deleted_ids: Vec<i64>,
     /// Rows that were added on the server meanwhile, and are not in the output.
     pub inserted_rows: u64,
+    /// The object ids of the first [`ProofReport::MOST_IDS`] of them.
+    pub inserted_ids: Vec<i64>,
     /// By how much the count changed meanwhile, where there are no ids to tell.
     pub count_change: i64,
 }
@@ -113,11 +167,11 @@ pub struct ProofReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FetchReport {
-    /// How rows were asked for, and why.
+    /// How rows were asked for: `single`, `offset` or `id-ranges`.
     pub strategy: String,
     /// Why so.
     pub reason: String,
-    /// The format that was asked for: JSON or PBF.
+    /// The format that was asked for: `json` or `pbf`.
     pub format: String,
     /// Rows per page.
     pub page_size: u32,
@@ -125,7 +179,8 @@ pub struct FetchReport {
     pub requests: u64,
     /// Requests that were sent again.
     pub retries: u64,
-    /// Bytes of answers, after decompression.
+    /// Bytes of answers, after decompression; in JSON `decoded_bytes`.
+    #[serde(rename = "decoded_bytes")]
     pub bytes: u64,
     /// Pages that were asked for in smaller parts.
     pub halved: u64,
@@ -151,12 +206,97 @@ fn seconds<S: Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_f64(elapsed.as_secs_f64())
 }
 
+fn text<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(moment)
+}
+
+/// The number of a reference system as a number, whatever else as text.
+fn number_or_text<S: Serializer>(sent: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match sent {
+        None => serializer.serialize_none(),
+        Some(sent) => match sent.parse::<i64>() {
+            Ok(number) => serializer.serialize_i64(number),
+            Err(_) => serializer.serialize_str(sent),
+        },
+    }
+}
+
+/// What a query asks for, from the address without secrets that asks for it.
+impl From<(&ResolvedQuery, Url)> for QueryReport {
+    fn from((query, url): (&ResolvedQuery, Url)) -> Self {
+        let mut sent: BTreeMap<String, String> = url
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        // As a query with a rectangle sends it, and not some other geometry of the caller's.
+        let ours = sent.get("inSR").is_some_and(|wkid| wkid == "4326")
+            && sent
+                .get("geometryType")
+                .is_some_and(|kind| kind == "esriGeometryEnvelope");
+        let bbox = sent
+            .get("geometry")
+            .filter(|_| ours)
+            .and_then(|text| rectangle(text));
+        if bbox.is_some() {
+            for name in ["geometry", "geometryType", "inSR", "spatialRel"] {
+                sent.remove(name);
+            }
+        }
+        let condition = sent
+            .remove("where")
+            .unwrap_or_else(|| query.where_clause().to_owned());
+        for name in ["outFields", "returnGeometry"] {
+            sent.remove(name);
+        }
+        let layout = query.layout();
+        Self {
+            condition,
+            bbox,
+            out_sr: sent.remove("outSR"),
+            max_allowable_offset: sent
+                .remove("maxAllowableOffset")
+                .and_then(|distance| distance.parse().ok()),
+            params: sent,
+            fields: layout
+                .fields
+                .iter()
+                .map(|field| field.name.clone())
+                .collect(),
+            geometry: layout.geometry.is_some(),
+            limit: query.limit(),
+            url: url.into(),
+        }
+    }
+}
+
+/// The sides of a rectangle as a query sends it.
+fn rectangle(sent: &str) -> Option<[f64; 4]> {
+    let envelope: serde_json::Value = serde_json::from_str(sent).ok()?;
+    let side = |name: &str| envelope.get(name)?.as_f64();
+    Some([side("xmin")?, side("ymin")?, side("xmax")?, side("ymax")?])
+}
+
+impl From<&WriterOptions> for WriterReport {
+    fn from(options: &WriterOptions) -> Self {
+        Self {
+            compression: options.compression.to_string(),
+            row_group_rows: options.row_group_rows.get() as u64,
+            row_group_bytes: options.row_group_bytes.get() as u64,
+        }
+    }
+}
+
 impl From<(&Plan, FetchStats)> for FetchReport {
     fn from((plan, stats): (&Plan, FetchStats)) -> Self {
         Self {
-            strategy: plan.strategy().to_string(),
+            strategy: match plan.strategy() {
+                Strategy::Single => "single".to_owned(),
+                Strategy::Offset => "offset".to_owned(),
+                Strategy::IdRanges => "id-ranges".to_owned(),
+                other => other.to_string(),
+            },
             reason: plan.reason().to_owned(),
-            format: plan.format().to_string(),
+            format: plan.format().param().to_owned(),
             page_size: plan.page_size(),
             requests: stats.requests,
             retries: stats.retries,
@@ -169,14 +309,47 @@ impl From<(&Plan, FetchStats)> for FetchReport {
     }
 }
 
-impl From<&Completion> for ProofReport {
-    fn from(completion: &Completion) -> Self {
+impl ProofReport {
+    /// How many object ids are listed at most.
+    pub const MOST_IDS: usize = 1_000;
+
+    pub(crate) fn new(plan: &Plan, completion: &Completion) -> Self {
+        let drift = &completion.drift;
+        let first = |ids: &IdSet| ids.iter().take(Self::MOST_IDS).collect();
+        // Ids are not listed, and rows not told apart, where there are none.
+        let none = plan.matching() == 0;
+        let (level, meaning) = match (none, drift.count_change) {
+            (true, 0) => ("count", "no rows, counted at start and end".to_owned()),
+            (true, now) => (
+                "count",
+                format!("no rows, counted at the start; {now} at the end"),
+            ),
+            (false, _) => (completion.proof.name(), completion.proof.to_string()),
+        };
         Self {
-            level: completion.proof.name().to_owned(),
-            meaning: completion.proof.to_string(),
-            deleted_rows: completion.drift.deleted.len(),
-            inserted_rows: completion.drift.inserted.len(),
-            count_change: completion.drift.count_change,
+            level: level.to_owned(),
+            meaning,
+            deleted_rows: drift.deleted.len(),
+            deleted_ids: first(&drift.deleted),
+            inserted_rows: drift.inserted.len(),
+            inserted_ids: first(&drift.inserted),
+            count_change: drift.count_change,
+        }
+    }
+}
+
+/// When an export began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) moment: Timestamp,
+    instant: Instant,
+}
+
+impl Start {
+    pub(crate) fn now() -> Self {
+        Self {
+            moment: Timestamp::now(),
+            instant: Instant::now(),
         }
     }
 }
@@ -185,8 +358,9 @@ impl From<&Completion> for ProofReport {
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
     schema: ExportSchema,
+    began: Timestamp,
     started: Instant,
-    rows: u64,
+    pub(crate) rows: u64,
     pub(crate) geometry: GeometrySummary,
     misfits: Misfits,
     left_out: u64,
@@ -194,10 +368,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new(schema: &ExportSchema, started: Instant) -> Self {
+    pub(crate) fn new(schema: &ExportSchema, start: Start) -> Self {
         Self {
             schema: schema.clone(),
-            started,
+            began: start.moment,
+            started: start.instant,
             rows: 0,
             geometry: GeometrySummary::default(),
             misfits: Misfits::new(schema),
@@ -241,6 +416,17 @@ impl Tally {
                 rows: self.left_out,
             });
         }
+        if let Some(expected) = self.schema.geometry_type() {
+            if self.geometry.other_kind() > 0 {
+                notes.push(Note::OtherGeometry {
+                    expected,
+                    rows: self.geometry.other_kind(),
+                });
+            }
+            if self.rows > 0 && self.geometry.nulls() == self.rows {
+                notes.push(Note::NoGeometry { rows: self.rows });
+            }
+        }
         notes.extend(self.misfits.iter().map(|(column, count)| Note::Misfits {
             column: column.to_owned(),
             count,
@@ -260,9 +446,16 @@ impl Tally {
     pub(crate) fn report(&self, notes: Vec<Note>) -> Report {
         let geometry = &self.geometry;
         Report {
+            tool: crate::provenance::TOOL.to_owned(),
             source: None,
             layer: None,
+            query: None,
+            object_id_field: None,
             output: None,
+            writer: None,
+            started: self.began,
+            finished: Timestamp::now(),
+            elapsed: self.started.elapsed(),
             rows: self.rows,
             columns: columns(&self.schema),
             geometry: self.schema.geometry_name().map(|_| GeometryReport {
@@ -281,12 +474,12 @@ impl Tally {
                 null_rows: geometry.nulls(),
                 empty_rows: geometry.empty(),
                 dropped_m_rows: geometry.dropped_m(),
+                other_kind_rows: geometry.other_kind(),
             }),
             proof: None,
             fetch: None,
             file_bytes: None,
             row_groups: None,
-            elapsed: self.started.elapsed(),
             misfits: self
                 .misfits
                 .iter()
@@ -301,7 +494,13 @@ impl Tally {
 }
 
 impl Report {
-    pub(crate) fn in_file(mut self, committed: Committed, row_groups: &[RowGroup]) -> Self {
+    pub(crate) fn in_file(
+        mut self,
+        committed: Committed,
+        row_groups: &[RowGroup],
+        options: &WriterOptions,
+    ) -> Self {
+        self.writer = Some(options.into());
         self.output = Some(committed.name);
         self.file_bytes = Some(committed.bytes);
         self.row_groups = Some(row_groups.len() as u64);

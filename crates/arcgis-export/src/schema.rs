@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arcgis_layer::{
-    CodedValue, Domain, Field, FieldType, GeometryLayout, Layout, SpatialReference,
+    CodedValue, Domain, Field, FieldType, GeometryLayout, GeometryType, Layout, SpatialReference,
 };
 use arrow_schema::{DataType, Field as ArrowField, FieldRef, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
@@ -73,6 +73,7 @@ struct Inner {
 struct GeometryColumn {
     name: String,
     covering: String,
+    kind: GeometryType,
     crs: Result<ResolvedCrs, UnknownCrs>,
     spatial_reference: SpatialReference,
 }
@@ -116,13 +117,12 @@ impl ExportSchema {
         let mut table = attributes.clone();
         let mut file = attributes;
         if let Some(geometry) = &geometry {
-            let plain = ArrowField::new(&geometry.name, DataType::Binary, true);
-            table.push(Arc::new(
-                plain.clone().with_metadata(geometry.extension_metadata()),
-            ));
-            // Without the extension: the writer would make it Parquet's own GEOMETRY type, which
-            // GeoParquet 1.1 does not know, wherever some crate turns parquet's `geospatial` on.
-            file.push(Arc::new(plain));
+            let wkb: FieldRef = Arc::new(
+                ArrowField::new(&geometry.name, DataType::Binary, true)
+                    .with_metadata(geometry.extension_metadata()),
+            );
+            table.push(Arc::clone(&wkb));
+            file.push(wkb);
             file.push(Arc::new(ArrowField::new(
                 &geometry.covering,
                 DataType::Struct(covering::fields()),
@@ -144,9 +144,8 @@ impl ExportSchema {
         &self.0.table
     }
 
-    /// The schema of the batches that pages give and that files hold: the geometry column is plain
-    /// binary, since a GeoParquet file names geometry and CRS in its footer, and is followed by the
-    /// bounding box of each row.
+    /// The schema of the batches that pages give and that files hold: that of a table, and behind the
+    /// geometry the bounding box of each row.
     #[must_use]
     pub fn file(&self) -> &SchemaRef {
         &self.0.file
@@ -162,6 +161,12 @@ impl ExportSchema {
     #[must_use]
     pub fn covering_name(&self) -> Option<&str> {
         Some(&self.0.geometry.as_ref()?.covering)
+    }
+
+    /// The layer's kind of geometry; `None` for tables.
+    #[must_use]
+    pub fn geometry_type(&self) -> Option<GeometryType> {
+        Some(self.0.geometry.as_ref()?.kind)
     }
 
     /// The reference system of the geometry; `None` for tables, and where it is not known.
@@ -210,6 +215,7 @@ impl GeometryColumn {
         Self {
             name: names.free("geometry"),
             covering: names.free("bbox"),
+            kind: geometry.kind,
             crs,
             spatial_reference: sent.clone(),
         }
@@ -390,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_its_crs_and_the_file_leaves_that_to_its_footer() {
+    fn the_table_and_the_file_say_their_crs() {
         let schema = ExportSchema::new(&layout(Vec::new()), DateZone::Utc);
         let table = schema.table().field(0).metadata();
         assert_eq!(table["ARROW:extension:name"], "geoarrow.wkb");
@@ -401,7 +407,7 @@ mod tests {
             extension["crs"]["id"],
             json!({"authority": "EPSG", "code": 3857})
         );
-        assert!(schema.file().field(0).metadata().is_empty());
+        assert_eq!(schema.file().field(0), schema.table().field(0));
         assert_eq!(schema.crs().unwrap().id(), "EPSG:3857");
     }
 

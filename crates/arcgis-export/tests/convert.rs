@@ -5,7 +5,8 @@ mod pages;
 
 use std::path::PathBuf;
 
-use arcgis_export::{Conversion, Error, LocalFile, Note};
+use arcgis_export::{AnswerKind, Conversion, Error, LocalFile, Note};
+use arcgis_layer::GeometryType;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use bytes::Bytes;
@@ -120,4 +121,143 @@ fn a_cut_answer_says_so_and_a_broken_one_is_an_error() {
         assert!(matches!(error, Error::Answer(_)), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
+}
+
+#[test]
+fn what_has_no_rows_with_fields_is_called_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.parquet");
+    for (answer, expected) in [
+        (
+            br#"{"type":"FeatureCollection","crs":{"type":"name"},"features":[
+                {"type":"Feature","id":1,"geometry":{"type":"Point","coordinates":[1,2]},"properties":{"A":1}}]}"#
+                .as_slice(),
+            AnswerKind::GeoJson,
+        ),
+        (
+            br#"{"features":[],"type":"FeatureCollection"}"#,
+            AnswerKind::GeoJson,
+        ),
+        (
+            br#"{"type":"Feature","geometry":null,"properties":{}}"#,
+            AnswerKind::GeoJson,
+        ),
+        (
+            br#"{"geometryType":"esriGeometryPoint","features":[{"attributes":{"A":1},"geometry":{"x":1,"y":2}}]}"#,
+            AnswerKind::NoFields,
+        ),
+        (
+            br#"{"fields":[],"features":[{"attributes":{"A":NaN}}]}"#,
+            AnswerKind::NoFields,
+        ),
+        (
+            br#"{"geometryType":"esriGeometryPoint","features":[]}"#,
+            AnswerKind::NoFields,
+        ),
+        (br#"{"count":3143}"#, AnswerKind::Count),
+        (
+            br#"{"objectIdFieldName":"OBJECTID","objectIds":[1,2]}"#,
+            AnswerKind::ObjectIds,
+        ),
+        (
+            br#"{"count":2,"extent":{"xmin":1,"ymin":1,"xmax":2,"ymax":2}}"#,
+            AnswerKind::Extent,
+        ),
+        (
+            b"\xef\xbb\xbf{\"currentVersion\":11.1,\"id\":0,\"fields\":[]}",
+            AnswerKind::Metadata,
+        ),
+        // From the documentation of the PBF readers.
+        (b"\x12\x05\x12\x03\x08\xc7\x18", AnswerKind::Count),
+    ] {
+        let error = Conversion::new(answer)
+            .to(&LocalFile::new(&path))
+            .unwrap_err();
+        let text = String::from_utf8_lossy(answer);
+        assert!(
+            matches!(error, Error::OtherAnswer(kind) if kind == expected),
+            "{text}: {error:?}"
+        );
+        assert!(error.to_string().contains(" save "), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn geometry_alone_is_an_answer_too() {
+    let answer = br#"{"geometryType":"esriGeometryPoint","spatialReference":{"wkid":4326},
+        "features":[{"geometry":{"x":1,"y":2}},{"attributes":{},"geometry":{"x":3,"y":4}}]}"#;
+    let table = Conversion::new(answer).into_table().unwrap();
+    assert_eq!((table.batch.num_rows(), table.batch.num_columns()), (2, 1));
+}
+
+#[test]
+fn rows_that_came_twice_are_an_error_that_names_them() {
+    let row = |id: i64| format!(r#"{{"attributes":{{"FID":{id}}}}}"#);
+    let answer = |ids: &[i64]| {
+        let rows: Vec<String> = ids.iter().map(|id| row(*id)).collect();
+        format!(
+            r#"{{"fields":[{{"name":"FID","type":"esriFieldTypeOID"}}],"features":[{}]}}"#,
+            rows.join(",")
+        )
+    };
+    let error = Conversion::new(answer(&[4, 9, 4, 2, 9, 4]).as_bytes())
+        .with_lenient(true)
+        .into_table()
+        .unwrap_err();
+    let Error::Doubled(ids) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(ids.iter().collect::<Vec<_>>(), [4, 9]);
+    assert!(
+        error.to_string().ends_with("more than one row: 4, 9"),
+        "{error}"
+    );
+    let table = Conversion::new(answer(&[4, 9, 2]).as_bytes())
+        .into_table()
+        .unwrap();
+    assert_eq!(table.report.rows, 3);
+    assert_eq!(table.report.object_id_field.as_deref(), Some("FID"));
+}
+
+#[test]
+fn what_is_odd_about_rows_is_noted() {
+    let answer = br#"{"geometryType":"esriGeometryPoint","spatialReference":{"wkid":4326},
+        "fields":[{"name":"A","type":"esriFieldTypeInteger"}],
+        "features":[
+            {"attributes":{"a":1,"B":2},"geometry":{"x":1,"y":2}},
+            {"attributes":{"A":1,"C d":{"e":1}},"geometry":{"paths":[[[1,2],[3,4]]]}},
+            {"attributes":{"A":1},"geometry":{"rings":[[[0,0],[0,1],[1,1],[0,0]]]}}]}"#;
+    let table = Conversion::new(answer).into_table().unwrap();
+    let [other, undeclared] = table.report.notes.as_slice() else {
+        panic!("{:?}", table.report.notes);
+    };
+    assert_eq!(
+        other,
+        &Note::OtherGeometry {
+            expected: GeometryType::Point,
+            rows: 2
+        }
+    );
+    assert_eq!(
+        undeclared,
+        &Note::UndeclaredAttributes {
+            names: vec!["B".to_owned(), "C d".to_owned()]
+        }
+    );
+    assert_eq!(table.report.geometry.unwrap().other_kind_rows, 2);
+    assert_eq!(
+        serde_json::to_value(undeclared).unwrap(),
+        serde_json::json!({
+            "kind": "undeclared-attributes",
+            "message": "attributes that no field declares were left out: B, C d",
+            "names": ["B", "C d"],
+        })
+    );
+
+    let none = br#"{"geometryType":"esriGeometryPolygon","spatialReference":{"wkid":4326},
+        "fields":[{"name":"A","type":"esriFieldTypeInteger"}],
+        "features":[{"attributes":{"A":1}},{"attributes":{"A":2},"geometry":null}]}"#;
+    let table = Conversion::new(none).into_table().unwrap();
+    assert_eq!(table.report.notes, [Note::NoGeometry { rows: 2 }]);
 }

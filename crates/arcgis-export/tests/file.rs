@@ -107,6 +107,48 @@ fn another_reader_agrees() {
     assert!(column.covering.is_some());
 }
 
+/// This crate's tests are built with parquet's `geospatial`, which turns fields that say `geoarrow.wkb`
+/// into Parquet's GEOMETRY unless it is kept from it.
+#[test]
+fn the_arrow_schema_says_geoarrow_and_parquet_s_own_does_not() {
+    let (schema, page) = points(1);
+    let file = pages::write(&schema, &[page], &WriterOptions::default());
+    let metadata = pages::metadata(&file);
+    let descriptor = metadata.file_metadata().schema_descr();
+    let told = parquet::arrow::parquet_to_arrow_schema(
+        descriptor,
+        metadata.file_metadata().key_value_metadata(),
+    )
+    .unwrap();
+    let geometry = told.field_with_name("geometry").unwrap();
+    assert_eq!(geometry.extension_type_name(), Some("geoarrow.wkb"));
+    let extension: serde_json::Value =
+        serde_json::from_str(geometry.extension_type_metadata().unwrap()).unwrap();
+    assert_eq!(extension["crs_type"], "projjson");
+    assert_eq!(
+        extension["crs"],
+        serde_json::from_str::<serde_json::Value>(&projjson(Authority::Epsg, 4326).unwrap())
+            .unwrap()
+    );
+    // What an ordinary writer makes of the same columns here: the danger is real.
+    let ordinary = parquet::arrow::ArrowSchemaConverter::new()
+        .convert(schema.file())
+        .unwrap();
+    assert!(matches!(
+        ordinary.column(2).logical_type_ref(),
+        Some(LogicalType::Geometry { .. })
+    ));
+    for (ours, plain) in descriptor.columns().iter().zip(ordinary.columns()) {
+        assert_eq!(ours.path(), plain.path());
+        assert_eq!(ours.physical_type(), plain.physical_type());
+        if ours.name() == "geometry" {
+            assert_eq!(ours.logical_type_ref(), None::<&LogicalType>);
+        } else {
+            assert_eq!(ours.logical_type_ref(), plain.logical_type_ref());
+        }
+    }
+}
+
 #[test]
 fn geometry_stays_plain_binary_in_the_file() {
     let (schema, page) = points(1);

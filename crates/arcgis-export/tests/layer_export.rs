@@ -12,7 +12,7 @@ use arcgis_auth_http::ArcGisClient;
 use arcgis_export::{
     Committed, Destination, Error, ExportEvent, LayerExport, LocalFile, Note, Output,
 };
-use arcgis_layer::{FetchOptions, Layer, LayerAddress, Query};
+use arcgis_layer::{FetchOptions, FormatChoice, Layer, LayerAddress, Query};
 use arcgis_testkit::{
     Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer as Served, Quirk,
     RequestKind, Row, Testkit, Value, Vertex,
@@ -49,6 +49,11 @@ async fn open(service: &Testkit, name: &str) -> Layer {
     Layer::open(Arc::new(client), address).await.unwrap()
 }
 
+/// Coordinates to the last digit, and no second format to fall back on.
+fn as_json() -> FetchOptions {
+    FetchOptions::default().with_format(FormatChoice::Json)
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -71,6 +76,7 @@ async fn every_row_arrives_with_its_values() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
     let report = LayerExport::new(open(&service, "towns").await)
+        .with_fetch(as_json())
         .with_observer(move |event| seen.lock().unwrap().push(event.clone()))
         .to(LocalFile::new(&path))
         .await
@@ -292,6 +298,7 @@ async fn a_failure_leaves_the_earlier_file() {
     let path = folder.path().join("towns.parquet");
     std::fs::write(&path, "earlier").unwrap();
     let error = LayerExport::new(open(&service, "towns").await)
+        .with_fetch(as_json())
         .to(LocalFile::new(&path).with_overwrite(true))
         .await
         .unwrap_err();
@@ -415,7 +422,10 @@ async fn drift_is_reported_or_fails_the_export() {
         match result {
             Ok(table) if !fail => {
                 assert_eq!(table.batch.num_rows(), 250);
-                assert_eq!(table.report.proof.unwrap().inserted_rows, 1);
+                let proof = table.report.proof.unwrap();
+                assert_eq!(proof.inserted_rows, 1);
+                assert_eq!(proof.inserted_ids, [251]);
+                assert!(proof.deleted_ids.is_empty());
             }
             Err(Error::Drift(drift)) if fail => {
                 assert_eq!(drift.inserted.iter().collect::<Vec<_>>(), [251]);
@@ -473,6 +483,10 @@ async fn an_empty_layer_makes_a_file_with_its_columns() {
         .await
         .unwrap();
     assert_eq!((report.rows, report.row_groups), (0, Some(0)));
+    let proof = report.proof.unwrap();
+    assert_eq!(proof.level, "count");
+    assert_eq!(proof.meaning, "no rows, counted at start and end");
+    assert_eq!(report.notes, []);
     let rows = pages::read(&Bytes::from(std::fs::read(&path).unwrap()));
     assert_eq!((rows.num_rows(), rows.num_columns()), (0, 4));
     assert!(!service.requests_of(RequestKind::Count).is_empty());

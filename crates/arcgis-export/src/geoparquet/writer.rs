@@ -1,15 +1,18 @@
 //! The writer of Parquet files.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Field, FieldRef, Schema};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
@@ -21,7 +24,8 @@ use super::{covering, metadata};
 
 /// Writes batches as GeoParquet 1.1, or as plain Parquet where there is no geometry.
 ///
-/// Geometry is ISO WKB, polygons with counter-clockwise shells; beside it stands the bounding box of
+/// Geometry is ISO WKB, polygons with counter-clockwise shells, in a plain BYTE_ARRAY column whose Arrow
+/// field, for readers that go by it, is `geoarrow.wkb` with the CRS; beside it stands the bounding box of
 /// each row as the spec's `covering`. The CRS is PROJJSON, or `null` where it is not known. Pages have
 /// statistics, so that readers can skip. The same batches give the same bytes.
 ///
@@ -50,8 +54,11 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     /// [`Error::Write`] if `out` does not take its first bytes.
     pub fn try_new(out: W, schema: &ExportSchema, options: &WriterOptions) -> Result<Self, Error> {
         let properties = properties(schema, options)?;
-        let arrow = ArrowWriterOptions::new().with_properties(properties);
-        let inner = ArrowWriter::try_new_with_options(out, file_schema(schema), arrow)
+        let plain = parquet_schema(schema, &properties).map_err(Error::Write)?;
+        let arrow = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_parquet_schema(plain);
+        let inner = ArrowWriter::try_new_with_options(out, Arc::clone(schema.file()), arrow)
             .map_err(Error::Write)?;
         Ok(Self {
             inner,
@@ -71,6 +78,12 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         self.inner.write(batch).map_err(Error::Write)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
+    }
+
+    /// How many rows were given to [`GeoParquetWriter::write`].
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// The row groups that are written so far.
@@ -114,8 +127,27 @@ impl<W: Write + Send> std::fmt::Debug for GeoParquetWriter<W> {
     }
 }
 
-fn file_schema(schema: &ExportSchema) -> SchemaRef {
-    Arc::clone(schema.file())
+/// The Parquet schema, with the geometry as a plain BYTE_ARRAY.
+///
+/// The Arrow schema in the footer says `geoarrow.wkb`. Where some crate of a program turns parquet's
+/// feature `geospatial` on, the writer would take that for Parquet's own GEOMETRY type, which
+/// GeoParquet 1.1 does not know and many readers refuse. So it does not get to see it.
+fn parquet_schema(
+    schema: &ExportSchema,
+    properties: &WriterProperties,
+) -> Result<SchemaDescriptor, ParquetError> {
+    let fields: Vec<FieldRef> = schema
+        .file()
+        .fields()
+        .iter()
+        .map(|field| match field.extension_type_name() {
+            Some(_) => Arc::new(Field::clone(field).with_metadata(HashMap::new())),
+            None => Arc::clone(field),
+        })
+        .collect();
+    ArrowSchemaConverter::new()
+        .with_coerce_types(properties.coerce_types())
+        .convert(&Schema::new(fields))
 }
 
 fn properties(schema: &ExportSchema, options: &WriterOptions) -> Result<WriterProperties, Error> {
