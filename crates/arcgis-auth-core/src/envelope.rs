@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::redact::redact_text;
+use crate::redact::{blot, redact_text};
 
 /// An error as the service gave it: HTTP status, code, message and details.
 ///
@@ -104,21 +104,28 @@ impl ServiceError {
         self
     }
 
-    /// The same error with every occurrence of `secret` blotted out, for servers that echo the request.
+    /// The same error with every occurrence of `secret` blotted out, as it is or percent-encoded, for
+    /// servers that echo the request. A secret of less than 6 characters is blotted where it stands
+    /// alone: as a part of words it may be anywhere.
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {
-        if secret.is_empty() {
-            return self;
+        blot(&mut self.message, secret);
+        blot(&mut self.url, secret);
+        for detail in &mut self.details {
+            blot(detail, secret);
         }
-        let blot = |text: &mut String| {
-            if text.contains(secret) {
-                *text = text.replace(secret, "[redacted]");
-            }
-        };
-        blot(&mut self.message);
-        blot(&mut self.url);
-        self.details.iter_mut().for_each(blot);
         self
+    }
+
+    /// The code that tells what happened: the envelope's where it is one that ArcGIS uses as HTTP
+    /// does, else an HTTP status that is an error. Databases and geoprocessing have codes of their own.
+    pub(crate) fn telling_code(&self) -> i64 {
+        let status = i64::from(self.status);
+        match self.code {
+            400..=599 => self.code,
+            _ if status >= 400 => status,
+            _ => self.code,
+        }
     }
 }
 
@@ -163,6 +170,13 @@ impl Envelope {
     /// `{"status":"failed","statusMessage":…}`, `{"code":…,"message":…}`.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         serde_json::from_slice::<Top>(body).ok()?.into_envelope()
+    }
+
+    /// Reads `object`, the whole value of a member called `error`; `None` if it says neither code nor
+    /// message, or if anything follows it.
+    pub(crate) fn read_member(object: &[u8]) -> Option<Self> {
+        let envelope = serde_json::from_slice::<Top>(object).ok()?.into_details();
+        (envelope.code.is_some() || envelope.message.is_some()).then_some(envelope)
     }
 }
 
@@ -476,6 +490,11 @@ mod tests {
         let error = ServiceError::new(200, 400, "bad request token=abc123&x=1 for s3cr3t", "u")
             .with_details(["also s3cr3t", ""])
             .without("s3cr3t");
+        assert_eq!(
+            error.clone().without("a").without("re").message(),
+            "bad request token=***&x=1 for [redacted]",
+            "nothing is riddled"
+        );
         assert_eq!(error.details(), ["also [redacted]"]);
         assert!(!error.to_string().contains("abc123"), "{error}");
         assert!(!error.to_string().contains("s3cr3t"), "{error}");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::credentials::Credentials;
+use crate::dotenv;
 use crate::error::{ConfigError, Error};
 use crate::portal::{ARCGIS_ONLINE, Portal};
 
@@ -12,9 +13,6 @@ const API_KEY: &str = "ARCGIS_API_KEY";
 const USER: &str = "ARCGIS_USER";
 const PASSWORD: &str = "ARCGIS_PASSWORD";
 const PORTAL: &str = "ARCGIS_PORTAL";
-
-/// What all of them begin with.
-const OURS: &str = "ARCGIS_";
 
 impl Credentials {
     /// The credential in the environment: `ARCGIS_TOKEN`, `ARCGIS_API_KEY`, or `ARCGIS_USER` with
@@ -36,7 +34,9 @@ impl Credentials {
 
     /// As [`Credentials::from_env`], of a `.env` file. Only `ARCGIS_*` names are looked at, and
     /// nothing is put into the environment: portal and secret come from this one file, never half
-    /// from here and half from elsewhere. Lines of other programs may be in whatever form.
+    /// from here and half from elsewhere. Values stand for themselves: nothing is put in for a `$`.
+    /// A value with white space needs single or double quotes. Lines of other programs may
+    /// be in whatever form.
     ///
     /// # Errors
     ///
@@ -49,33 +49,10 @@ impl Credentials {
             reason,
         };
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        // What can be read, so that one line may refer to another.
-        let mut readable = String::new();
-        let mut known = HashMap::new();
-        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            let text = std::str::from_utf8(line).unwrap_or_default();
-            let parsed = dotenvy::from_read_iter(line).all(|entry| entry.is_ok());
-            if let Some(name) = our_name(line) {
-                // dotenvy's own messages quote the line, which may hold the secret.
-                if !parsed || text.is_empty() {
-                    return Err(unreadable(format!(
-                        "line {}: {name} is not followed by =, a value, and nothing else; put a value with blanks or special characters in single quotes",
-                        index + 1
-                    ))
-                    .into());
-                }
-            }
-            if parsed {
-                readable.push_str(text.trim_end());
-                readable.push('\n');
-            }
-        }
-        for (name, value) in dotenvy::from_read_iter(readable.as_bytes()).flatten() {
-            if name.starts_with(OURS) {
-                known.insert(name, value);
-            }
-        }
+        let known: HashMap<_, _> = dotenv::read(&bytes)
+            .map_err(|error| unreadable(error.to_string()))?
+            .into_iter()
+            .collect();
         Self::from_variables(|name| known.get(name).cloned())
     }
 
@@ -102,21 +79,6 @@ impl Credentials {
             (None, Some(_), _, _) => Err(ConfigError::Ambiguous(API_KEY, USER).into()),
         }
     }
-}
-
-/// The name that a line of a `.env` file sets, if it is one of ours.
-fn our_name(line: &[u8]) -> Option<String> {
-    let line = line.trim_ascii_start();
-    let line = match line.strip_prefix(b"export") {
-        Some(rest) if rest.first().is_some_and(u8::is_ascii_whitespace) => rest.trim_ascii_start(),
-        _ => line,
-    };
-    let length = line
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-        .count();
-    let name = std::str::from_utf8(line.get(..length)?).ok()?;
-    name.starts_with(OURS).then(|| name.to_owned())
 }
 
 fn incomplete(present: &'static str, missing: &'static str) -> Error {
@@ -178,7 +140,7 @@ mod tests {
         let path = folder.path().join(".env");
         std::fs::write(
             &path,
-            "# comment\nexport ARCGIS_USER='me'\nARCGIS_PASSWORD=\"p=w d#1\"\nOTHER=x\nARCGIS_PORTAL=https://gis.example.com/portal # here\n",
+            "# comment\nexport ARCGIS_USER='me'\nARCGIS_PASSWORD=\"p=w $HOME d#1\"\nOTHER=x\nARCGIS_PORTAL=https://gis.example.com/portal # here\n",
         )
         .unwrap();
         let Some(Credentials::UserPassword(user)) = Credentials::from_dotenv(&path).unwrap() else {
@@ -186,7 +148,7 @@ mod tests {
         };
         use secrecy::ExposeSecret;
         assert_eq!(user.username(), "me");
-        assert_eq!(user.password().expose_secret(), "p=w d#1");
+        assert_eq!(user.password().expose_secret(), "p=w $HOME d#1");
         assert_eq!(user.portal().to_string(), "https://gis.example.com/portal");
         assert!(std::env::var("OTHER").is_err());
 
@@ -204,12 +166,12 @@ mod tests {
     fn lines_of_other_programs_stop_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
-        let foreign: &[u8] = b"\xef\xbb\xbf{ not a variable }\nKEY=\"-----BEGIN\nMIIEvQ==\n-----END\"\nA B=c\nNAME=\xff\xfe\n# ARCGIS_USER is below\nHOST=gis.example.com\n";
+        let foreign: &[u8] = b"\xef\xbb\xbf{ not a variable }\nKEY=\"-----BEGIN\nMIIEvQ==\n-----END\"\nA B=c\nNAME=\xff\xfe\n# ARCGIS_USER is below\nHOST=$OTHER\n";
         let read = |ours: &[u8]| {
             std::fs::write(&path, [foreign, ours].concat()).unwrap();
             Credentials::from_dotenv(&path)
         };
-        let ours = b"ARCGIS_TOKEN='t#1'\r\nexport ARCGIS_PORTAL=https://$HOST/portal\r\n";
+        let ours = b"ARCGIS_TOKEN='t#1'\r\nexport ARCGIS_PORTAL=https://gis.example.com/portal\r\n";
         let Some(token @ Credentials::Token { .. }) = read(ours).unwrap() else {
             panic!("no token");
         };

@@ -3,6 +3,7 @@
 mod cache;
 mod clock;
 mod credentials;
+mod dotenv;
 mod envelope;
 mod environment;
 mod error;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use crate::envelope::{Envelope, ServiceError};
+use crate::redact::blot;
 use crate::request::{Accept, Request};
 
 /// The meaning of an answer, whatever its status, format and endpoint: middleware and engine act on this alone.
@@ -46,8 +47,15 @@ pub struct Verdict {
 }
 
 /// Up to this size a JSON body is read whole in search of an error; a longer one is known by its
-/// first member, since error envelopes are short. An `error` member late in a long body is the decoder's to find.
+/// first member, since error envelopes are short, and by its last, since servers that fail while they
+/// write rows put one there. An `error` member between others in a long body is the decoder's to find.
 const WHOLE: usize = 64 * 1024;
+
+/// The last member of a long body is looked for in so many bytes.
+const TAIL: usize = 4 * 1024;
+
+/// So many characters of a page's title are shown.
+const LONGEST_TITLE: usize = 120;
 
 impl Verdict {
     /// Judges an answer to `request`.
@@ -72,7 +80,14 @@ impl Verdict {
             }
             Some(Found::Html(title)) => {
                 let message = match title {
-                    Some(title) => format!("an HTML page instead of data: {title}"),
+                    Some(mut title) => {
+                        // Before the cut: half a secret is not found.
+                        for secret in request.secrets() {
+                            blot(&mut title, &secret);
+                        }
+                        let title: String = title.chars().take(LONGEST_TITLE).collect();
+                        format!("an HTML page instead of data: {title}")
+                    }
                     None => "an HTML page instead of data".to_owned(),
                 };
                 ServiceError::new(status.as_u16(), i64::from(status.as_u16()), message, url)
@@ -97,13 +112,15 @@ impl Verdict {
         Self::from_error(request, error, headers)
     }
 
-    /// The verdict for an error that was found in the body later on, by a decoder.
+    /// The verdict for an error that was found in the body later on, by a decoder. Its error is the
+    /// one to show: the secrets of `request` are blotted out of it.
     #[must_use]
     pub fn from_error(request: &Request, error: ServiceError, headers: &HeaderMap) -> Self {
         Self {
             outcome: judge(&error, headers, request.rows().is_some_and(|rows| rows > 1)),
             error: Some(error),
         }
+        .blotted(request)
     }
 
     /// What to do.
@@ -118,10 +135,17 @@ impl Verdict {
         self.error.as_ref()
     }
 
-    pub(crate) fn without(self, secret: &str) -> Self {
+    /// The same verdict with an error that holds no secret of `request`.
+    pub(crate) fn blotted(self, request: &Request) -> Self {
+        let clean = |error| {
+            let secrets = request.secrets();
+            secrets
+                .iter()
+                .fold(error, |error: ServiceError, secret| error.without(secret))
+        };
         Self {
             outcome: self.outcome,
-            error: self.error.map(|error| error.without(secret)),
+            error: self.error.map(clean),
         }
     }
 
@@ -178,7 +202,7 @@ fn find_error(
         } else if head_names_error(text) {
             Envelope::read(text).or_else(|| Some(Envelope::default()))
         } else {
-            None
+            error_at_the_end(text)
         };
         return match envelope {
             Some(envelope) => Some(Found::Envelope(envelope)),
@@ -207,13 +231,47 @@ fn trim_start(body: &[u8]) -> &[u8] {
     body.get(start..).unwrap_or_default()
 }
 
-/// Whether the first member of the object in `text` is called `error`.
+/// Whether the first member of the object in `text` is called `error` and says something.
 fn head_names_error(text: &[u8]) -> bool {
     let inner = text.strip_prefix(b"{").map(trim_start).unwrap_or_default();
-    inner.starts_with(b"\"error\"")
+    let value = inner
+        .strip_prefix(b"\"error\"")
+        .map(trim_start)
+        .and_then(|rest| rest.strip_prefix(b":"))
+        .map(trim_start)
+        .unwrap_or_default();
+    match value {
+        [b'"', b'"', ..] => false,
+        [first, ..] => matches!(first, b'{' | b'"' | b'-' | b'0'..=b'9'),
+        [] => false,
+    }
 }
 
-/// The title of an HTML page, at most 120 characters of it.
+/// The error object that is the last member of the long object in `text`, if it is one.
+///
+/// Only the object's own last member can match: behind it there is one brace, the document's, and
+/// before its name a comma, which no end of a string is (`"error"` within one has backslashes).
+fn error_at_the_end(text: &[u8]) -> Option<Envelope> {
+    let inner = text.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end();
+    if inner.last() != Some(&b'}') {
+        return None;
+    }
+    let tail = inner.get(inner.len().saturating_sub(TAIL)..)?;
+    let name = b"\"error\"";
+    let starts = (0..tail.len())
+        .rev()
+        .filter(|at| tail.get(*at..).is_some_and(|rest| rest.starts_with(name)));
+    starts
+        .filter_map(|at| {
+            let before = tail.get(..at)?.trim_ascii_end();
+            let value = tail.get(at + name.len()..)?.trim_ascii_start();
+            let value = value.strip_prefix(b":")?.trim_ascii_start();
+            (before.last() == Some(&b',') && value.first() == Some(&b'{')).then_some(value)
+        })
+        .find_map(Envelope::read_member)
+}
+
+/// The title of an HTML page.
 fn title(html: &[u8]) -> Option<String> {
     let head = html.get(..html.len().min(16 * 1024))?;
     let head = String::from_utf8_lossy(head);
@@ -226,7 +284,7 @@ fn title(html: &[u8]) -> Option<String> {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
-    (!title.is_empty()).then(|| title.chars().take(120).collect())
+    (!title.is_empty()).then_some(title)
 }
 
 /// The rules: codes and texts as observed on ArcGIS Online, Enterprise and Koop.
@@ -248,46 +306,61 @@ fn judge(error: &ServiceError, headers: &HeaderMap, many_rows: bool) -> Outcome 
     if error.mentions("too many requests") || error.mentions("quota exceeded") {
         return Outcome::Busy { after };
     }
-    match error.code() {
-        401 | 403 | 404 | 405 | 410 | 501 => {
-            if error.mentions("not started") {
-                return Outcome::Transient;
-            }
-            Outcome::Terminal
-        }
+    let code = error.telling_code();
+    if code == 400 && names_a_parameter(error) {
+        return Outcome::Terminal;
+    }
+    if code == 503 && after.is_some() {
+        return Outcome::Busy { after };
+    }
+    // Said under codes of every kind, a database's own among them.
+    if error.mentions("error performing query operation") || error.mentions("wait time") {
+        return size;
+    }
+    // Services are stopped and started, and while they are moved nobody knows them.
+    if error.mentions("not started") || (!matches!(code, 401 | 403) && names_lost_service(error)) {
+        return Outcome::Transient;
+    }
+    match code {
+        400 => judge_400(error, many_rows),
         413 => size_or_terminal(many_rows),
         408 => Outcome::Transient,
-        400 => judge_400(error, many_rows),
-        503 if after.is_some() => Outcome::Busy { after },
-        502 | 503 => Outcome::Transient,
         500 | 504 => size,
-        code if (520..=530).contains(&code) => Outcome::Transient,
+        501 => Outcome::Terminal,
+        502..=599 => Outcome::Transient,
         // An HTML page or an empty answer under 200: a proxy or a login page in between, or a server that broke off.
         200 if error.mentions("an empty answer") => size,
-        200 => Outcome::Terminal,
-        _ if error.mentions("wait time") => size,
         _ => Outcome::Terminal,
     }
 }
 
+/// "Service Roads/FeatureServer not found"
+fn names_lost_service(error: &ServiceError) -> bool {
+    std::iter::once(error.message())
+        .chain(error.details().iter().map(String::as_str))
+        .any(|text| {
+            let lower = text.to_ascii_lowercase();
+            lower
+                .split_once("service")
+                .is_some_and(|(_, rest)| rest.contains("not found"))
+        })
+}
+
+/// Said of a bad parameter, with the parameter's name: no other attempt can help.
+fn names_a_parameter(error: &ServiceError) -> bool {
+    [
+        "invalid query parameters",
+        "invalid or missing input parameters",
+        "pagination is not supported",
+        "not supported by this service",
+        "invalid field",
+        "'where' clause is invalid",
+    ]
+    .iter()
+    .any(|text| error.mentions(text))
+}
+
 fn judge_400(error: &ServiceError, many_rows: bool) -> Outcome {
-    // Said of a bad parameter, with the parameter's name: no other attempt can help.
-    if error.mentions("invalid query parameters")
-        || error.mentions("invalid or missing input parameters")
-        || error.mentions("pagination is not supported")
-        || error.mentions("not supported by this service")
-        || error.mentions("invalid field")
-        || error.mentions("'where' clause is invalid")
-    {
-        return Outcome::Terminal;
-    }
-    if error.mentions("error performing query operation") {
-        return if many_rows {
-            Outcome::TooBig
-        } else {
-            Outcome::Transient
-        };
-    }
     // ArcGIS Online says this now and then of services that are there (portolan #811).
     if error.mentions("invalid url") {
         return Outcome::Transient;
@@ -535,5 +608,165 @@ mod tests {
             Outcome::TokenRefused(Refusal::Invalid)
         );
         assert_eq!(binary(b""), Outcome::TooBig);
+    }
+
+    #[test]
+    fn an_odd_code_leaves_the_word_to_the_status() {
+        let odd = r#"{"error":{"code":-2147467259,"message":"Something"}}"#;
+        let error = |code: i64, message: &str| {
+            format!(r#"{{"error":{{"code":{code},"message":"{message}","details":[]}}}}"#)
+        };
+        assert_eq!(outcome(200, odd), Outcome::Terminal);
+        assert_eq!(outcome(400, odd), Outcome::Terminal);
+        assert_eq!(outcome(503, odd), Outcome::Transient);
+        assert_eq!(outcome(500, odd), Outcome::TooBig);
+        assert_eq!(outcome(500, &error(0, "x")), Outcome::TooBig);
+        assert_eq!(outcome(500, &error(403, "x")), Outcome::Terminal);
+        let busy = verdict(&page(), 503, &[("retry-after", "3")], odd).outcome();
+        assert!(matches!(busy, Outcome::Busy { after: Some(_) }));
+        for code in [0, 400, 404, 500, 1000, -2147467259] {
+            for said in [
+                "Error performing query operation.",
+                "Wait time has been exceeded",
+            ] {
+                assert_eq!(
+                    outcome(200, &error(code, said)),
+                    Outcome::TooBig,
+                    "{code} {said}"
+                );
+            }
+        }
+        for said in ["Service x/FeatureServer not found", "Service x not started"] {
+            for code in [404, 500] {
+                assert_eq!(
+                    outcome(200, &error(code, said)),
+                    Outcome::Transient,
+                    "{code} {said}"
+                );
+                assert_eq!(
+                    outcome(404, &error(code, said)),
+                    Outcome::Transient,
+                    "{code} {said}"
+                );
+            }
+        }
+        assert_eq!(
+            outcome(200, &error(404, "Layer not found")),
+            Outcome::Terminal
+        );
+        let forbidden = Request::read("https://h/x".parse().unwrap());
+        let answer = crate::Response::judge(
+            &forbidden,
+            StatusCode::FORBIDDEN,
+            HeaderMap::new(),
+            odd.into(),
+        );
+        assert!(matches!(answer.into_ok(), Err(crate::Error::Forbidden(_))));
+    }
+
+    fn rows(bytes: usize) -> String {
+        let row = r#"{"attributes":{"error":"\"error\":{\"code\":498}","x":1}}"#;
+        vec![row; bytes / row.len() + 1].join(",")
+    }
+
+    #[test]
+    fn an_error_after_many_rows_is_seen() {
+        let ends = |end: &str| format!(r#"{{"features":[{}]{end}"#, rows(WHOLE));
+        for (end, expected) in [
+            (
+                r#","error":{"code":498,"message":"Invalid token.","details":[]}}"#,
+                Outcome::TokenRefused(Refusal::Invalid),
+            ),
+            (
+                ", \"error\" : {\"code\": 429, \"message\": \"Too many requests\", \"details\": [\"a } b\"]}\n}\r\n",
+                Outcome::Busy { after: None },
+            ),
+            (
+                r#","error":{"code":500,"message":"x","error":{"code":1,"message":"y"}}}"#,
+                Outcome::TooBig,
+            ),
+        ] {
+            assert_eq!(outcome(200, &ends(end)), expected, "{end}");
+            let pbf = page().with_accept(Accept::Pbf);
+            assert_eq!(
+                verdict(&pbf, 200, &[], &ends(end)).outcome(),
+                expected,
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_in_a_row_is_data() {
+        for end in [
+            "}",
+            "}}",
+            r#","error":null}"#,
+            r#","error":{}}"#,
+            r#","error":{"x":1}}"#,
+            r#","crs":{"error":{"code":498,"message":"x"}}}"#,
+            r#","note":"\"error\":{\"code\":498}"}"#,
+            r#","x\"error":{"code":498,"message":"x"}}"#,
+            r#","note":",\"error\":{","b":{"code":498,"message":"x"}}"#,
+            r#","error":{"code":498,"message":"x"},"b":{"code":498,"message":"x"}}"#,
+        ] {
+            let body = format!(r#"{{"features":[{}]{end}"#, rows(WHOLE));
+            assert_eq!(outcome(200, &body), Outcome::Ok, "{end}");
+        }
+        let in_the_last = format!(
+            r#"{{"features":[{},{{"attributes":{{"a":1,"error":{{"code":498,"message":"x"}}}}}}]}}"#,
+            rows(WHOLE)
+        );
+        assert_eq!(outcome(200, &in_the_last), Outcome::Ok);
+    }
+
+    #[test]
+    fn nothing_called_error_is_no_error() {
+        for head in [
+            r#""error":null"#,
+            r#" "error" : [] "#,
+            r#""error":false"#,
+            r#""error":"""#,
+        ] {
+            let body = format!(r#"{{{head},"features":[{}]}}"#, rows(WHOLE));
+            assert_eq!(outcome(200, &body), Outcome::Ok, "{head}");
+        }
+        let cut = format!(
+            r#"{{"error" : {{"code":500,"message":"{}"#,
+            "y".repeat(WHOLE)
+        );
+        assert_eq!(outcome(200, &cut), Outcome::Terminal);
+    }
+
+    #[test]
+    fn no_secret_of_the_request_comes_back_in_its_error() {
+        let own = Request::read("https://h/x?token=MY%2FT0KEN".parse().unwrap())
+            .with_secret_param("key", "K3Y3Y3Y".into())
+            .with_header(
+                http::header::AUTHORIZATION,
+                "Basic dTpwYXNz".parse().unwrap(),
+            )
+            .with_token(
+                crate::Token::new("T0KENT0KEN"),
+                crate::TokenPlacement::EsriHeader,
+            );
+        let echo = "no MY/T0KEN, MY%2FT0KEN, K3Y3Y3Y, dTpwYXNz, T0KENT0KEN";
+        let envelope =
+            format!(r#"{{"error":{{"code":400,"message":"{echo}","details":["{echo}"]}}}}"#);
+        let late = format!(r#"{{"features":[{}],{}"#, rows(WHOLE), &envelope[1..]);
+        let html = format!("<html><title>{}{echo}</title>", "x".repeat(111));
+        let found_later = ServiceError::new(200, 400, echo, "u").with_details([echo]);
+        for verdict in [
+            verdict(&own, 200, &[], &envelope),
+            verdict(&own, 200, &[], &late),
+            verdict(&own, 403, &[], &html),
+            Verdict::from_error(&own, found_later, &HeaderMap::new()),
+        ] {
+            assert_ne!(verdict.outcome(), Outcome::Ok);
+            let shown = format!("{verdict:?}");
+            for secret in ["MY", "K3Y", "dTpw", "T0K"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::trust::TrustPolicy;
 
 /// Why a token should be replaced.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Refresh<'a> {
     /// A server refused this token. If it has been replaced already, the newer one is the answer:
     /// a hundred refusals of one token cost one mint.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, REFERER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION, REFERER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -60,6 +60,14 @@ enum Value {
 }
 
 impl Value {
+    fn of(name: &str, text: String) -> Self {
+        if is_secret_parameter(name) {
+            Self::Secret(text.into())
+        } else {
+            Self::Plain(text)
+        }
+    }
+
     fn expose(&self) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -79,7 +87,7 @@ pub enum Access {
 }
 
 /// How the parameters travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Body {
     /// In the query of a GET where they are short and hold no secret, else as a form in a POST.
@@ -125,11 +133,7 @@ impl Request {
         let params = url
             .query_pairs()
             .map(|(name, value)| {
-                let value = if is_secret_parameter(&name) {
-                    Value::Secret(value.into_owned().into())
-                } else {
-                    Value::Plain(value.into_owned())
-                };
+                let value = Value::of(&name, value.into_owned());
                 (Cow::Owned(name.into_owned()), value)
             })
             .collect();
@@ -158,14 +162,17 @@ impl Request {
         }
     }
 
-    /// Sets a parameter; an earlier one of the same name, whatever its case, gives way.
+    /// Sets a parameter; an earlier one of the same name, whatever its case, gives way. One that
+    /// [`is_secret_parameter`] is as if set by [`Request::with_secret_param`].
     #[must_use]
     pub fn with_param(
         mut self,
         name: impl Into<Cow<'static, str>>,
         value: impl Into<String>,
     ) -> Self {
-        self.set(name.into(), Value::Plain(value.into()));
+        let name = name.into();
+        let value = Value::of(&name, value.into());
+        self.set(name, value);
         self
     }
 
@@ -277,10 +284,8 @@ impl Request {
     /// All parameters in their order, those that are secret without their value: for logs.
     pub fn shown_params(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.params.iter().map(|(name, value)| match value {
-            Value::Plain(text) if !is_secret_parameter(name) => {
-                (name.as_ref(), Some(text.as_str()))
-            }
-            _ => (name.as_ref(), None),
+            Value::Plain(text) => (name.as_ref(), Some(text.as_str())),
+            Value::Secret(_) => (name.as_ref(), None),
         })
     }
 
@@ -340,6 +345,34 @@ impl Request {
                 .iter()
                 .any(|(_, value)| matches!(value, Value::Secret(_)))
             || self.has_own_authentication()
+    }
+
+    /// Everything in the request that nobody may see, longest first: what the servers that echo
+    /// requests must not bring into an error.
+    pub(crate) fn secrets(&self) -> Vec<Cow<'_, str>> {
+        let params = self.params.iter().filter_map(|(_, value)| match value {
+            Value::Secret(secret) => Some(Cow::Borrowed(secret.expose_secret())),
+            Value::Plain(_) => None,
+        });
+        let token = self.token().map(|token| Cow::Borrowed(token.expose()));
+        let headers = self.headers.iter().filter_map(|(name, value)| {
+            let known = [
+                AUTHORIZATION,
+                ESRI_AUTHORIZATION,
+                COOKIE,
+                PROXY_AUTHORIZATION,
+            ];
+            if !value.is_sensitive() && !known.contains(name) {
+                return None;
+            }
+            let text = String::from_utf8_lossy(value.as_bytes());
+            // Behind the scheme, if there is one.
+            let secret = text.split_once(' ').map_or(&*text, |(_, secret)| secret);
+            Some(Cow::Owned(secret.trim().to_owned()))
+        });
+        let mut secrets: Vec<_> = params.chain(token).chain(headers).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
     }
 
     /// The address for logs and errors, secrets hidden.
@@ -499,6 +532,8 @@ mod tests {
         let hidden = ["token", "api_key", "note"].map(|name| (name, None));
         assert_eq!(shown.first(), Some(&("a", Some("1"))));
         assert_eq!(shown.get(1..), Some(&hidden[..]));
+        assert!(!format!("{request:?}").contains("CANARY"));
+        assert_eq!(request.to_http().unwrap().uri().query(), None);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use http::{HeaderMap, StatusCode};
 use crate::error::Error;
 use crate::outcome::{Outcome, Verdict};
 use crate::request::Request;
-use crate::token::Token;
 
 /// An answer with its body in memory. Any status is an answer; a [`Verdict`] says what it means.
 ///
@@ -45,9 +44,10 @@ impl Response {
         self
     }
 
-    /// The same answer, with the token that was sent blotted out of the error, for servers that echo it.
-    pub(crate) fn blotted(mut self, token: &Token) -> Self {
-        self.verdict = self.verdict.without(token.expose());
+    /// The same answer, with the secrets of `request` blotted out of the error, for servers that echo
+    /// them: the request that was judged may have been another, as after a redirect.
+    pub(crate) fn blotted(mut self, request: &Request) -> Self {
+        self.verdict = self.verdict.blotted(request);
         self
     }
 
@@ -101,7 +101,9 @@ impl Response {
     pub fn into_ok(self) -> Result<Bytes, Error> {
         match self.verdict.into_error() {
             None => Ok(self.body),
-            Some(error) if matches!(error.code(), 401 | 403) => Err(Error::Forbidden(error.into())),
+            Some(error) if matches!(error.telling_code(), 401 | 403) => {
+                Err(Error::Forbidden(error.into()))
+            }
             Some(error) => Err(Error::Service(error.into())),
         }
     }

@@ -13,7 +13,6 @@ use crate::outcome::{Outcome, Refusal};
 use crate::provider::{Refresh, TokenProvider};
 use crate::request::{Request, TokenPlacement};
 use crate::response::Response;
-use crate::token::Token;
 use crate::transport::Transport;
 
 /// A [`Transport`] around a transport that attaches the token of a [`TokenProvider`].
@@ -112,28 +111,23 @@ impl TokenSession {
         let mut may_refresh = true;
         let mut may_move = is_header(placement);
         loop {
-            let response = self
-                .transport
-                .send(request.clone().with_token(token.clone(), placement))
-                .await?;
+            let sent = request.clone().with_token(token.clone(), placement);
+            let response = self.transport.send(sent.clone()).await?.blotted(&sent);
             attempts += response.attempts();
             let refusal = match response.outcome() {
                 Outcome::TokenRefused(refusal) => refusal,
-                Outcome::Ok => return Ok(response.with_attempts(attempts)),
-                _ => return Ok(response.with_attempts(attempts).blotted(&token)),
+                _ => return Ok(response.with_attempts(attempts)),
             };
             if refusal == Refusal::Required && may_move {
                 // 499 although a token was sent: an old server that knows the form only.
                 may_move = false;
                 placement = TokenPlacement::FormBody;
-                let moved = self
-                    .transport
-                    .send(request.clone().with_token(token.clone(), placement))
-                    .await?;
+                let sent = request.clone().with_token(token.clone(), placement);
+                let moved = self.transport.send(sent.clone()).await?.blotted(&sent);
                 attempts += moved.attempts();
                 if !matches!(moved.outcome(), Outcome::TokenRefused(_)) {
                     self.remember(root, placement);
-                    return Ok(moved.with_attempts(attempts).blotted(&token));
+                    return Ok(moved.with_attempts(attempts));
                 }
                 if moved.outcome() == Outcome::TokenRefused(Refusal::Invalid) {
                     // It was read there, and is not valid.
@@ -142,21 +136,17 @@ impl TokenSession {
                     placement = self.placement;
                 }
             }
-            let refused = |token: &Token| {
+            let refused = || {
                 let service = response.verdict().error().cloned();
-                unauthorized(
-                    &request,
-                    UnauthorizedReason::Refused,
-                    service.map(|e| e.without(token.expose())),
-                )
+                unauthorized(&request, UnauthorizedReason::Refused, service)
             };
             if !may_refresh {
-                return Err(refused(&token)?);
+                return Err(refused()?);
             }
             may_refresh = false;
             match provider.refresh(Refresh::Rejected(&token)).await? {
                 Some(fresh) if !fresh.is_same(&token) => token = fresh,
-                _ => return Err(refused(&token)?),
+                _ => return Err(refused()?),
             }
         }
     }
@@ -167,6 +157,7 @@ impl Transport for TokenSession {
         async move {
             if request.has_own_authentication() || request.token().is_some() {
                 let response = self.transport.send(request.clone()).await?;
+                let response = response.blotted(&request);
                 if matches!(response.outcome(), Outcome::TokenRefused(_)) {
                     let service = response.verdict().error().cloned();
                     return Err(unauthorized(
@@ -183,6 +174,7 @@ impl Transport for TokenSession {
                 }
                 Some(provider) => {
                     let response = self.transport.send(request.clone()).await?;
+                    let response = response.blotted(&request);
                     if matches!(response.outcome(), Outcome::TokenRefused(_)) {
                         let reason = UnauthorizedReason::BoundElsewhere {
                             bound_to: provider.trust().origin().to_string(),
@@ -207,6 +199,7 @@ fn is_header(placement: TokenPlacement) -> bool {
 }
 
 fn anonymous(request: &Request, response: Response) -> Result<Response, Error> {
+    let response = response.blotted(request);
     if matches!(response.outcome(), Outcome::TokenRefused(_)) {
         let service = response.verdict().error().cloned();
         return Err(unauthorized(

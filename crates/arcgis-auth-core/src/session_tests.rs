@@ -4,6 +4,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::*;
 use crate::provider::StaticToken;
+use crate::token::Token;
 use crate::trust::TrustPolicy;
 
 /// Answers from a script, and keeps what was asked as (method, authorisation header, form).
@@ -190,4 +191,31 @@ async fn an_error_that_echoes_the_token_is_cleaned() {
     assert!(!format!("{response:?}").contains("t1"));
     let error = response.into_ok().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("t1"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_error_that_echoes_a_callers_own_token_is_cleaned() {
+    let echo = |code: i64| {
+        format!(r#"{{"error":{{"code":{code},"message":"no MYTOKEN","details":["MYTOKEN?"]}}}}"#)
+    };
+    let pasted = "https://h/x?token=MYTOKEN".parse().unwrap();
+    let in_header = request().with_header(
+        http::header::AUTHORIZATION,
+        "Bearer MYTOKEN".parse().unwrap(),
+    );
+    for own in [
+        Request::read(pasted),
+        request().with_param("Token", "MYTOKEN"),
+        in_header,
+    ] {
+        for code in [400, 498, 499, 500] {
+            let (session, _) = session(&[(200, &echo(code))]);
+            let error = match session.send(own.clone()).await {
+                Ok(response) => response.into_ok().unwrap_err(),
+                Err(error) => error,
+            };
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("MYTOKEN"), "{shown}");
+        }
+    }
 }
