@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use arcgis_rest::export::Compression;
+use arcgis_rest::export::{Compression, SpatialReferenceCodes, resolve_crs};
 use arcgis_rest::layer::{Bbox, FormatChoice, Query};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
@@ -33,7 +33,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  anything not named here
-  2  usage: an option, an address or a field that does not fit
+  2  usage: an option, an address, a field or a condition that does not fit
   3  authentication or permission
   4  the service or the network
   5  rows lost or doubled
@@ -83,11 +83,11 @@ pub(crate) enum Command {
 /// What all commands know.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct OutputArgs {
-    /// Print the result as JSON on standard output
+    /// Print the result, or the error, as JSON on standard output
     #[arg(long, global = true, help_heading = "Messages")]
     pub(crate) json: bool,
 
-    /// Say more on standard error; twice for every request and decision
+    /// Say more on standard error: decisions, retries and sign-in; twice for every request
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
 
@@ -135,11 +135,16 @@ pub(crate) struct ExportArgs {
 }
 
 /// Which rows.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rows and columns")]
 pub(crate) struct FilterArgs {
     /// Only rows for which this SQL condition holds
-    #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true)]
+    #[arg(
+        long = "where",
+        value_name = "SQL",
+        allow_hyphen_values = true,
+        value_parser = parse_condition
+    )]
     pub(crate) where_clause: Option<String>,
 
     /// Only rows that touch this rectangle, in degrees (WGS 84)
@@ -157,15 +162,15 @@ pub(crate) struct FilterArgs {
 }
 
 /// Which columns, and how their geometry is made.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rows and columns")]
 pub(crate) struct ColumnArgs {
     /// Only these fields, in this order, with commas between them
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
     pub(crate) fields: Vec<String>,
 
     /// All fields but these, with commas between them
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
     pub(crate) exclude_fields: Vec<String>,
 
     /// Attributes only
@@ -173,7 +178,12 @@ pub(crate) struct ColumnArgs {
     pub(crate) no_geometry: bool,
 
     /// At most this many rows, the first in the order of the object id
-    #[arg(long, allow_negative_numbers = true, value_name = "ROWS")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "ROWS",
+        value_parser = parse_positive::<NonZeroU64>
+    )]
     pub(crate) limit: Option<NonZeroU64>,
 
     /// Coordinates in this reference system, made by the server; native is the layer's own
@@ -181,7 +191,12 @@ pub(crate) struct ColumnArgs {
     pub(crate) out_sr: OutSr,
 
     /// Let the server simplify geometry by up to this distance, in units of the output's CRS
-    #[arg(long, allow_negative_numbers = true, value_name = "DISTANCE")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "DISTANCE",
+        value_parser = parse_distance
+    )]
     pub(crate) max_allowable_offset: Option<f64>,
 }
 
@@ -190,11 +205,16 @@ pub(crate) struct ColumnArgs {
 #[command(next_help_heading = "Fetching")]
 pub(crate) struct FetchArgs {
     /// Rows per request [default: the most that the server allows]
-    #[arg(long, allow_negative_numbers = true, value_name = "ROWS")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "ROWS",
+        value_parser = parse_positive::<NonZeroU32>
+    )]
     pub(crate) page_size: Option<NonZeroU32>,
 
     /// The format to ask for: auto takes PBF where the layer has it and JSON where PBF does not hold up
-    #[arg(long, value_name = "auto|json|pbf", default_value = "auto")]
+    #[arg(long, value_name = "auto|json|pbf", default_value = "auto", value_parser = parse_format)]
     pub(crate) format: FormatChoice,
 
     /// Requests under way at once, at most
@@ -202,7 +222,8 @@ pub(crate) struct FetchArgs {
         long,
         allow_negative_numbers = true,
         value_name = "REQUESTS",
-        default_value = "4"
+        default_value = "4",
+        value_parser = parse_positive::<NonZeroUsize>
     )]
     pub(crate) concurrency: NonZeroUsize,
 }
@@ -220,7 +241,8 @@ pub(crate) struct FileArgs {
         long,
         allow_negative_numbers = true,
         value_name = "ROWS",
-        default_value = "100000"
+        default_value = "100000",
+        value_parser = parse_positive::<NonZeroUsize>
     )]
     pub(crate) row_group_rows: NonZeroUsize,
 
@@ -232,7 +254,7 @@ pub(crate) struct FileArgs {
     #[arg(long)]
     pub(crate) lenient: bool,
 
-    /// Write the report of what was done as JSON to this file too
+    /// Write the report of what was done, or of why it failed, as JSON to this file too
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
 }
@@ -250,7 +272,8 @@ pub(crate) struct ConnectionArgs {
         long,
         allow_negative_numbers = true,
         value_name = "TIMES",
-        default_value = "4"
+        default_value = "4",
+        value_parser = parse_times
     )]
     pub(crate) retries: u32,
 
@@ -262,7 +285,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// The proxy, such as http://host:3128 [default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY]
+    /// The proxy, such as http://host:3128 [default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, which do
+    /// not count for addresses on this machine]
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
@@ -326,7 +350,7 @@ pub(crate) struct CountArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// The saved answer of a layer's query operation with f=json or f=pbf
+    /// The saved answer of a layer's query operation with f=json or f=pbf; - for standard input
     #[arg(value_name = "RESPONSE")]
     pub(crate) response: PathBuf,
 
@@ -375,10 +399,74 @@ impl FromStr for OutSr {
             return Ok(Self::Native);
         }
         match text.parse() {
-            Ok(wkid) if wkid > 0 => Ok(Self::Wkid(wkid)),
+            Ok(wkid) if wkid > 0 => {
+                // What the file could not name would be coordinates that nobody can place.
+                resolve_crs(&SpatialReferenceCodes {
+                    wkid: Some(i64::from(wkid)),
+                    ..SpatialReferenceCodes::default()
+                })
+                .map_err(|unknown| unknown.to_string())?;
+                Ok(Self::Wkid(wkid))
+            }
             _ => Err("a well-known id such as 4326 or 3857 is needed, or native".to_owned()),
         }
     }
+}
+
+fn parse_format(text: &str) -> Result<FormatChoice, String> {
+    text.parse()
+        .map_err(|_| "it is none of auto, json and pbf".to_owned())
+}
+
+/// A number from 1 on.
+fn parse_positive<T: FromStr>(text: &str) -> Result<T, String> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().map_err(|_| {
+        match (
+            is_number,
+            text.starts_with('-') || digits.bytes().all(|byte| byte == b'0'),
+        ) {
+            (false, _) => "a whole number is needed".to_owned(),
+            (true, true) => "it must be at least 1".to_owned(),
+            (true, false) => "it is too large".to_owned(),
+        }
+    })
+}
+
+/// A number from 0 on.
+fn parse_times(text: &str) -> Result<u32, String> {
+    let text = text.trim();
+    text.parse().map_err(|_| {
+        if text.starts_with('-') {
+            "it must be at least 0; 0 is for never".to_owned()
+        } else {
+            "a whole number is needed".to_owned()
+        }
+    })
+}
+
+fn parse_distance(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(distance) if distance.is_finite() && distance > 0.0 => Ok(distance),
+        Ok(_) => Err("it must be above 0".to_owned()),
+        Err(_) => Err("a number is needed".to_owned()),
+    }
+}
+
+fn parse_condition(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty; leave the option out for all rows".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn parse_names(text: &str) -> Result<String, String> {
+    if text.split(',').all(|name| name.trim().is_empty()) {
+        return Err("it names no field; leave the option out for all fields".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn parse_time(text: &str) -> Result<Duration, String> {
@@ -447,10 +535,30 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_refused_in_words() {
+        let said = |text: &str| parse_positive::<NonZeroU32>(text).unwrap_err();
+        assert_eq!(parse_positive("7"), Ok(7_u64));
+        assert_eq!(said("0"), "it must be at least 1");
+        assert_eq!(said("-5"), "it must be at least 1");
+        assert_eq!(said("99999999999"), "it is too large");
+        assert_eq!(said("many"), "a whole number is needed");
+        assert_eq!(said(""), "a whole number is needed");
+        assert_eq!(parse_times("0"), Ok(0));
+        assert!(parse_times("-1").unwrap_err().contains("at least 0"));
+        assert!(parse_distance("nan").is_err() && parse_distance("0").is_err());
+        assert!(parse_names(" , ").is_err() && parse_condition(" ").is_err());
+    }
+
+    #[test]
     fn reference_systems_are_codes_or_native() {
         assert_eq!("native".parse(), Ok(OutSr::Native));
         assert_eq!("3857".parse(), Ok(OutSr::Wkid(3857)));
         assert!("EPSG:3857".parse::<OutSr>().is_err());
         assert!("0".parse::<OutSr>().is_err());
+        // No reference system, and one of heights.
+        for code in ["999999", "5703"] {
+            let error = code.parse::<OutSr>().unwrap_err();
+            assert!(error.contains(code), "{error}");
+        }
     }
 }

@@ -5,6 +5,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arcgis_rest::{auth, export, layer};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::spelling;
+
+/// Ids that are listed in JSON; more are counted only.
+const MOST_IDS: usize = 10_000;
 
 /// The exit codes, as the help lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,34 +74,191 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Prints `error: …` and perhaps `hint: …`, and gives the exit code. A reader that went away is no error.
-pub(crate) fn conclude(result: anyhow::Result<()>) -> Exit {
+/// Prints `error: …` and perhaps `hint: …`, with `--json` the same on standard output, and gives the
+/// exit code. A reader that went away is no error.
+pub(crate) fn conclude(result: anyhow::Result<()>, json: bool) -> Exit {
     let Err(error) = result else {
         return Exit::Done;
     };
     if is_broken_pipe(&error) {
         return Exit::Done;
     }
-    let (exit, hint) = judge(&error);
+    let ending = Ending::of(&error);
+    if json {
+        ending.print_json();
+    }
     let mut stderr = anstream::stderr().lock();
     let red = anstyle::AnsiColor::Red.on_default().bold();
     let cyan = anstyle::AnsiColor::Cyan.on_default();
     // Nobody is left to tell that standard error is closed.
-    let _ = writeln!(
-        stderr,
-        "{red}error{red:#}: {}",
-        one_line(&error.to_string())
-    );
-    if let Some(hint) = hint {
-        let _ = writeln!(stderr, "{cyan}hint{cyan:#}: {}", one_line(&hint));
+    let _ = writeln!(stderr, "{red}error{red:#}: {}", ending.message);
+    if let Some(hint) = &ending.hint {
+        let _ = writeln!(stderr, "{cyan}hint{cyan:#}: {hint}");
     }
-    exit
+    ending.code
+}
+
+/// How a run failed, for people and for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ending {
+    #[serde(rename = "exit", serialize_with = "number")]
+    code: Exit,
+    kind: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(flatten)]
+    rows: serde_json::Map<String, Value>,
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(*exit as u8)
+}
+
+impl Ending {
+    /// What an error means.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let (code, hint) = judge(error);
+        let mut message = spelling::message(error);
+        if is_of_standard_output(error) {
+            message = format!("standard output could not be written: {message}");
+        }
+        Self {
+            rows: rows(error),
+            ..Self::new(code, &message, hint.as_deref())
+        }
+    }
+
+    fn new(code: Exit, message: &str, hint: Option<&str>) -> Self {
+        Self {
+            code,
+            kind: match code {
+                Exit::Done => "done",
+                Exit::Other => "other",
+                Exit::Usage => "usage",
+                Exit::Access => "access",
+                Exit::Service => "service",
+                Exit::Rows => "rows",
+                Exit::Output => "output",
+            },
+            message: one_line(message),
+            hint: hint.map(one_line),
+            rows: serde_json::Map::new(),
+        }
+    }
+
+    /// What is wrong with the arguments themselves.
+    pub(crate) fn of_arguments(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        Self::new(Exit::Usage, message, None)
+    }
+
+    /// Prints it on standard output, where the result would have stood.
+    pub(crate) fn print_json(&self) {
+        let mut out = io::stdout().lock();
+        // Standard error says the same.
+        let _ = writeln!(out, "{:#}", json!({ "error": self })).and_then(|()| out.flush());
+    }
+}
+
+/// The rows that an error is about.
+fn rows(error: &anyhow::Error) -> serde_json::Map<String, Value> {
+    let mut rows = serde_json::Map::new();
+    let mut list = |name: &str, ids: &layer::IdSet| {
+        if !ids.is_empty() {
+            let listed: Vec<i64> = ids.iter().take(MOST_IDS).collect();
+            rows.insert(name.to_owned(), json!(listed));
+            rows.insert(format!("{name}_count"), json!(ids.len()));
+        }
+    };
+    match in_library(error) {
+        Some(Library::Layer(layer::Error::Incomplete(incomplete))) => {
+            list("missing", &incomplete.missing);
+            list("doubled", &incomplete.doubled);
+            rows.insert("expected_rows".to_owned(), json!(incomplete.expected));
+            rows.insert("received_rows".to_owned(), json!(incomplete.received));
+        }
+        Some(Library::Export(export::Error::Doubled(ids))) => list("doubled", ids),
+        Some(Library::Export(export::Error::Drift(drift))) => {
+            list("inserted", &drift.inserted);
+            list("deleted", &drift.deleted);
+        }
+        _ => {}
+    }
+    rows
+}
+
+/// An error of the libraries, freed of those that only pass it on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Library<'a> {
+    Export(&'a export::Error),
+    Layer(&'a layer::Error),
+    Query(&'a layer::QueryError),
+    Auth(&'a auth::Error),
+}
+
+/// The error of a library behind an error, if there is one.
+pub(crate) fn in_library(error: &anyhow::Error) -> Option<Library<'_>> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<export::Error>() {
+            return Some(match error {
+                export::Error::Layer(error) => freed(error),
+                other => Library::Export(other),
+            });
+        }
+        if let Some(error) = cause.downcast_ref::<layer::Error>() {
+            return Some(freed(error));
+        }
+        if let Some(error) = cause.downcast_ref::<layer::QueryError>() {
+            return Some(Library::Query(error));
+        }
+        cause.downcast_ref::<auth::Error>().map(Library::Auth)
+    })
+}
+
+fn freed(error: &layer::Error) -> Library<'_> {
+    match error {
+        layer::Error::Service(error) => Library::Auth(error),
+        layer::Error::Query(error) => Library::Query(error),
+        other => Library::Layer(other),
+    }
+}
+
+/// What the service answered, if that is the error.
+pub(crate) fn service_error(error: &anyhow::Error) -> Option<&auth::ServiceError> {
+    match in_library(error)? {
+        Library::Auth(auth::Error::Service(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Prints `note: …`.
+pub(crate) fn note(text: &str) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default();
+    // Nobody is left to tell that standard error is closed.
+    let _ = writeln!(
+        anstream::stderr().lock(),
+        "{yellow}note{yellow:#}: {}",
+        one_line(text)
+    );
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Whether an I/O error came up bare, which only writing to standard output lets happen.
+fn is_of_standard_output(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .next()
+        .is_some_and(|cause| cause.is::<io::Error>())
 }
 
 /// Text of a service, without what could end the line or steer the terminal.
@@ -110,33 +274,38 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// The exit code and the hint of the innermost error that is known.
+/// The exit code and the hint of the first error that is known.
 fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
-    for cause in error.chain() {
-        if let Some(failure) = cause.downcast_ref::<Failure>() {
-            return (failure.exit, failure.hint.clone());
-        }
-        if let Some(error) = cause.downcast_ref::<export::Error>() {
-            return of_export(error);
-        }
-        if let Some(error) = cause.downcast_ref::<layer::Error>() {
-            return of_layer(error);
-        }
-        if let Some(error) = cause.downcast_ref::<auth::Error>() {
-            return of_auth(error);
-        }
+    let failure = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Failure>());
+    if let Some(failure) = failure {
+        return (failure.exit, failure.hint.clone());
     }
-    (Exit::Other, None)
+    match in_library(error) {
+        Some(Library::Export(error)) => of_export(error),
+        Some(Library::Layer(error)) => of_layer(error),
+        Some(Library::Query(error)) => of_query(error),
+        Some(Library::Auth(error)) => of_auth(error),
+        None if is_of_standard_output(error) => (Exit::Output, None),
+        None => (Exit::Other, None),
+    }
 }
 
 fn of_export(error: &export::Error) -> (Exit, Option<String>) {
     match error {
-        export::Error::Layer(error) => of_layer(error),
         export::Error::Exists { .. } => (
             Exit::Output,
             hint("--overwrite replaces it once the new file is whole"),
         ),
-        export::Error::Unwritable { .. } | export::Error::Write(_) => (Exit::Output, None),
+        export::Error::Unwritable { .. } | export::Error::Write(_) | export::Error::Spool(_) => {
+            (Exit::Output, None)
+        }
+        export::Error::OtherAnswer(_) => (
+            Exit::Usage,
+            hint("rows come with …/query?where=1=1&outFields=*&f=json"),
+        ),
+        export::Error::Doubled(_) => (Exit::Rows, None),
         export::Error::Drift(_) => (
             Exit::Rows,
             hint(
@@ -144,23 +313,35 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
             ),
         ),
         // The answer is a file that the user gave.
-        export::Error::Answer(error) => (Exit::Usage, of_decoding(error)),
+        export::Error::Answer(error) => (
+            Exit::Usage,
+            match error {
+                layer::DecodeError::Sink { .. } => of_decoding(error),
+                layer::DecodeError::Geometry { .. } => {
+                    hint("save the answer again, with returnGeometry=false in the query")
+                }
+                _ => None,
+            },
+        ),
         _ => (Exit::Other, None),
     }
 }
 
+fn of_query(error: &layer::QueryError) -> (Exit, Option<String>) {
+    let hint = match error {
+        layer::QueryError::UnknownField { .. } => hint("arcgis info <layer> lists the fields"),
+        _ => None,
+    };
+    (Exit::Usage, hint)
+}
+
 fn of_layer(error: &layer::Error) -> (Exit, Option<String>) {
     match error {
-        layer::Error::Service(error) => of_auth(error),
         layer::Error::Address { .. } => (
             Exit::Usage,
             hint("arcgis info <url> lists the layers of a service and the services of a folder"),
         ),
         layer::Error::NotQueryable { .. } => (Exit::Usage, None),
-        layer::Error::Query(layer::QueryError::UnknownField { .. }) => {
-            (Exit::Usage, hint("arcgis info <layer> lists the fields"))
-        }
-        layer::Error::Query(_) => (Exit::Usage, None),
         layer::Error::Answer { source, .. } => (Exit::Service, of_decoding(source)),
         layer::Error::Incomplete(_) => (
             Exit::Rows,
@@ -186,6 +367,25 @@ fn of_decoding(error: &layer::DecodeError) -> Option<String> {
     }
 }
 
+/// What to do about what a service answers.
+fn of_answer(error: &auth::ServiceError) -> Option<String> {
+    if error.status() == 407 {
+        return hint(
+            "the proxy wants a user name and password: set HTTPS_PROXY or HTTP_PROXY to http://user:password@host:port",
+        );
+    }
+    if error.mentions("an HTML page instead of data") && matches!(error.status(), 200..300) {
+        return hint(
+            "a page for people came, such as a sign-in page: sign in with --user, --password-stdin and --portal, or give a \
+             token with --token-file; if the address opens without, a firewall may be in the way",
+        );
+    }
+    if error.mentions("outsr") || error.mentions("spatial reference") {
+        return hint("leave --out-sr out to get the layer's own coordinates");
+    }
+    None
+}
+
 fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
     use auth::{TransportErrorKind as Kind, UnauthorizedReason as Reason};
     match error {
@@ -199,6 +399,9 @@ fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
                 Kind::Timeout => {
                     hint("--timeout gives more time, --page-size makes answers smaller")
                 }
+                Kind::Connect if error.to_string().contains("by way of the proxy") => hint(
+                    "check the proxy (--proxy, HTTPS_PROXY, HTTP_PROXY) and the host's name; NO_PROXY lists hosts without one",
+                ),
                 Kind::Connect => hint("check the host's name and whether a --proxy is needed"),
                 Kind::TooLarge => hint("--page-size makes answers smaller"),
                 _ => None,
@@ -253,17 +456,7 @@ fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
             Exit::Access,
             hint("if that place is right, name it with --portal"),
         ),
-        // The address stands at the end of the text.
-        auth::Error::Service(error)
-            if error.code() == 400 && error.to_string().contains("/query") =>
-        {
-            (
-                Exit::Service,
-                hint(
-                    "a --where or --param that the service does not understand is the usual cause",
-                ),
-            )
-        }
+        auth::Error::Service(error) => (Exit::Service, of_answer(error)),
         _ => (Exit::Service, None),
     }
 }
@@ -307,6 +500,11 @@ mod tests {
         assert_eq!(
             code(auth::Error::mint(origin, io::Error::other("no token in it")).into()),
             Exit::Access
+        );
+        assert_eq!(code(io::Error::other("disk full").into()), Exit::Output);
+        assert_eq!(
+            code(anyhow::Error::from(io::Error::other("x")).context("while starting")),
+            Exit::Other
         );
         let exists = export::Error::Exists { path: "x".into() };
         assert_eq!(code(exists.into()), Exit::Output);

@@ -38,6 +38,12 @@ pub(crate) fn count(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
 }
 
+/// A number of things, such as `1 row` and `7,322 rows`.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", count(number))
+}
+
 /// A number of bytes in kB, MB and so on.
 pub(crate) fn bytes(number: u64) -> String {
     indicatif::DecimalBytes(number).to_string()
@@ -70,6 +76,8 @@ mod tests {
     #[test]
     fn numbers_are_short_and_exact() {
         assert_eq!(count(7_322), "7,322");
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(0, "page"), "0 pages");
         assert_eq!(time(Duration::from_millis(1_839)), "1.84 s");
         assert_eq!(time(Duration::from_secs(125)), "2 min 5 s");
         assert_eq!(time(Duration::from_secs(3_725)), "1 h 2 min");

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use arcgis_rest::export::{ResolvedCrs, SpatialReferenceCodes, resolve_crs};
 use arcgis_rest::layer::{
-    AdvancedQueryCapabilities, Domain, Extent, LayerAddress, LayerInfo, LayerKind, SpatialReference,
+    self, AdvancedQueryCapabilities, Domain, Extent, LayerAddress, LayerInfo, LayerKind,
+    SpatialReference,
 };
 use serde_json::{Value, json};
 
@@ -48,6 +49,10 @@ pub(crate) fn write(
         (None, None) => facts.add("Geometry", "none"),
     }
     facts.add_some("Rows", rows.map(count));
+    facts.add_some(
+        "Export",
+        obstacle(info).map(|why| format!("not possible: {why}")),
+    );
     facts.add_some("Extent", info.extent.as_ref().map(extent_text));
     facts.add(
         "Rows per answer",
@@ -149,6 +154,7 @@ pub(crate) fn json(address: &LayerAddress, info: &LayerInfo, rows: Option<u64>) 
         })),
         "count": rows,
         "queryable": info.check_queryable().is_ok(),
+        "notQueryableBecause": obstacle(info),
         "maxRecordCount": info.max_record_count,
         "queryFormats": info.query_formats,
         "capabilities": info.capabilities,
@@ -167,6 +173,15 @@ pub(crate) fn json(address: &LayerAddress, info: &LayerInfo, rows: Option<u64>) 
         "subLayers": sub_layers,
         "fields": fields,
     })
+}
+
+/// Why the layer has no rows to give.
+fn obstacle(info: &LayerInfo) -> Option<String> {
+    match info.check_queryable() {
+        Ok(()) => None,
+        Err(layer::Error::NotQueryable { problem, .. }) => Some(problem),
+        Err(other) => Some(other.to_string()),
+    }
 }
 
 fn kind(kind: &LayerKind) -> &str {

@@ -13,11 +13,13 @@ mod interrupt;
 mod layer_card;
 mod log;
 mod output;
+mod pasted;
 mod progress;
 mod query;
+mod refusal;
+mod spelling;
 mod summary;
 mod target;
-mod wire_log;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use std::time::Duration;
 use anyhow::Context;
 use args::{Cli, Command};
 use clap::Parser;
-use exit::{Exit, Failure};
+use exit::{Ending, Exit, Failure};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -37,12 +39,17 @@ fn main() -> ExitCode {
             } else {
                 Exit::Done
             };
+            // Where the arguments cannot be read, whether JSON is wanted is read off them as they are.
+            if exit == Exit::Usage && std::env::args_os().any(|arg| arg == "--json") {
+                Ending::of_arguments(&error).print_json();
+            }
             let _ = error.print();
             return exit.into();
         }
     };
     log::start(cli.output);
-    exit::conclude(run(cli)).into()
+    let json = cli.output.json;
+    exit::conclude(run(cli), json).into()
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {

@@ -10,9 +10,11 @@ use anyhow::Result;
 use arcgis_rest::export::{self, Committed, Destination, LocalFile, Output, Report};
 use arcgis_rest::http::Stats;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::args::FileArgs;
-use crate::exit::Failure;
+use crate::exit::{Ending, Exit, Failure};
+use crate::spelling;
 
 /// Names that promise another format than the one that is written.
 const OTHER_FORMATS: [&str; 12] = [
@@ -40,8 +42,8 @@ impl std::fmt::Debug for PendingReport {
 }
 
 impl Outputs {
-    /// Makes sure that both files can be written. Nothing is left behind if not.
-    pub(crate) fn check(out: &Path, args: &FileArgs) -> Result<Self> {
+    /// Makes sure that the names are ones to write to. Nothing is looked at yet.
+    pub(crate) fn check_names(out: &Path, args: &FileArgs) -> Result<()> {
         let extension = out
             .extension()
             .and_then(OsStr::to_str)
@@ -65,6 +67,18 @@ impl Outputs {
                 Failure::usage("--report: the report and the rows cannot share a file").into(),
             );
         }
+        if args.report.as_deref() == Some(Path::new("-")) {
+            return Err(Failure::usage(
+                "--report: it names a file, and - is none; --json prints the report on standard output",
+            )
+            .with_hint("./- is a file of that name")
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Makes sure that both files can be written. Nothing is left behind if not.
+    pub(crate) fn check(out: &Path, args: &FileArgs) -> Result<Self> {
         let file = LocalFile::new(out).with_overwrite(args.overwrite);
         // Opening makes a file of another name in the folder; dropping it takes it away again.
         drop(file.open()?);
@@ -79,11 +93,39 @@ impl Outputs {
         Ok(Self { file, report })
     }
 
-    /// Writes the report where it was asked for.
+    /// Writes the report where it was asked for. The rows are in their place by then, and an error says so.
     pub(crate) fn write_report(self, said: &Said<'_>) -> Result<()> {
-        let Some(PendingReport { file, mut output }) = self.report else {
+        let Some(report) = self.report else {
             return Ok(());
         };
+        report
+            .write(said)
+            .map_err(|error| in_place(&spelling::message(&error), &self.file.path().display()))
+    }
+
+    /// Writes why there is no output where the report was asked for. If that fails too, the error itself
+    /// is worth more.
+    pub(crate) fn write_failure(self, error: &anyhow::Error, source: &str, client: Option<Sent>) {
+        let Some(report) = self.report else {
+            return;
+        };
+        let ending = Ending::of(error);
+        let mut said = json!({ "source": source, "error": ending });
+        if let (Some(client), Some(members)) = (client, said.as_object_mut()) {
+            members.insert("client".to_owned(), json!(client));
+        }
+        if let Err(error) = report.write(&said) {
+            tracing::warn!(
+                error = spelling::message(&error),
+                "the report was not written"
+            );
+        }
+    }
+}
+
+impl PendingReport {
+    fn write(self, said: &impl Serialize) -> Result<()> {
+        let Self { file, mut output } = self;
         let unwritable = |source| export::Error::Unwritable {
             path: file.path().to_owned(),
             source,
@@ -92,6 +134,15 @@ impl Outputs {
         output.commit()?;
         Ok(())
     }
+}
+
+/// What came after the rows were written failed.
+fn in_place(problem: &str, output: &dyn std::fmt::Display) -> anyhow::Error {
+    Failure::new(
+        Exit::Output,
+        format!("{problem}; the rows are whole and in their place: {output}"),
+    )
+    .into()
 }
 
 /// What is said of an export or a conversion as JSON: the report, and what the client sent in all
@@ -109,7 +160,8 @@ pub(crate) struct Said<'a> {
 pub(crate) struct Sent {
     requests: u64,
     retries: u64,
-    bytes: u64,
+    /// Bytes of answers as they came over the wire; `bytes` of the fetch are those after decompression.
+    wire_bytes: u64,
     tokens: u64,
 }
 
@@ -118,7 +170,7 @@ impl From<Stats> for Sent {
         Self {
             requests: stats.requests,
             retries: stats.retries,
-            bytes: stats.bytes,
+            wire_bytes: stats.bytes,
             tokens: stats.mints,
         }
     }
@@ -127,9 +179,17 @@ impl From<Stats> for Sent {
 impl Said<'_> {
     /// Prints it on standard output.
     pub(crate) fn print(&self) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", serde_json::to_string_pretty(self)?)?;
-        Ok(out.flush()?)
+        let text = serde_json::to_string_pretty(self)?;
+        let mut out = io::stdout().lock();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            // A reader that went away wants nothing more.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(error.into()),
+            Err(error) => Err(in_place(
+                &format!("standard output could not be written: {error}"),
+                &self.report.output.as_deref().unwrap_or("the output"),
+            )),
+        }
     }
 }
 

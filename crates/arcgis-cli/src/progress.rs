@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arcgis_rest::export::ExportEvent;
+use arcgis_rest::layer::{PageFormat, Strategy};
 use indicatif::{FormattedDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::args::OutputArgs;
 use crate::exit::one_line;
-use crate::facts::{bytes, count};
+use crate::facts::{bytes, count, counted};
 
 /// Between two lines where there is no terminal.
 pub(crate) const BETWEEN_LINES: Duration = Duration::from_secs(3);
@@ -81,7 +82,7 @@ impl Progress {
                 ExportEvent::Planned { rows, .. } => {
                     bar.set_style(rows_bar());
                     bar.set_length(*rows);
-                    bar.set_message(bytes(0));
+                    bar.set_message("waiting for the first page");
                     bar.reset_elapsed();
                 }
                 ExportEvent::Page {
@@ -90,7 +91,7 @@ impl Progress {
                     let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
                     *received += size;
                     bar.inc(*rows);
-                    bar.set_message(bytes(*received));
+                    bar.set_message(format!("{} decoded", bytes(*received)));
                 }
                 ExportEvent::Verified(_) => {
                     bar.set_style(spinner());
@@ -111,12 +112,7 @@ impl Progress {
                     } => {
                         lines.planned = Some(*rows);
                         lines.started = Instant::now();
-                        say(&format!(
-                            "{} rows to fetch: {strategy}, {} pages of {} as {format}",
-                            count(*rows),
-                            count(*pages),
-                            count(u64::from(*page_size)),
-                        ));
+                        say(&planned(*rows, *pages, *page_size, *strategy, *format));
                     }
                     ExportEvent::Page {
                         rows, bytes: size, ..
@@ -162,7 +158,10 @@ impl Lines {
 
     fn text(&self, elapsed: Duration) -> String {
         let planned = self.planned.unwrap_or(self.rows);
-        let mut text = format!("{} of {} rows", count(self.rows), count(planned));
+        if self.rows == 0 && planned > 0 {
+            return format!("waiting for the first of {}", counted(planned, "row"));
+        }
+        let mut text = format!("{} of {}", count(self.rows), counted(planned, "row"));
         if let Some(percent) = (self.rows * 100).checked_div(planned) {
             // A row that came twice may make it more for a moment.
             let _ = write!(text, " ({} %)", percent.min(100));
@@ -178,9 +177,30 @@ impl Lines {
                 let _ = write!(text, ", {left} to go");
             }
         }
-        let _ = write!(text, ", {}", bytes(self.bytes));
+        if self.bytes > 0 {
+            let _ = write!(text, ", {} decoded", bytes(self.bytes));
+        }
         text
     }
+}
+
+/// What is about to be fetched.
+fn planned(
+    rows: u64,
+    pages: u64,
+    page_size: u32,
+    strategy: Strategy,
+    format: PageFormat,
+) -> String {
+    if rows == 0 {
+        return "no rows to fetch".to_owned();
+    }
+    let rows = counted(rows, "row");
+    let pages = match pages {
+        0 | 1 => "1 page".to_owned(),
+        many => format!("{} pages of {}", count(many), count(u64::from(page_size))),
+    };
+    format!("{rows} to fetch: {strategy}, {pages} as {format}")
 }
 
 fn say(line: &str) {
@@ -195,21 +215,24 @@ fn spinner() -> ProgressStyle {
 
 fn rows_bar() -> ProgressStyle {
     ProgressStyle::with_template(
-        "{spinner:.cyan} {prefix:.bold} {wide_bar:.cyan/dim} {human_pos}/{human_len} rows  {rate}  {msg}  ETA {left}",
+        "{spinner:.cyan} {prefix:.bold} {wide_bar:.cyan/dim} {human_pos}/{human_len} rows{rate}  {msg}{left}",
     )
     .unwrap_or_else(|_| ProgressStyle::default_bar())
     .progress_chars("━╸─")
     // Pages come in lumps: over the whole time the rate is steadier than the bar's own.
+    // Before the first page there is nothing to go by.
     .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-        // The bar is drawn without it if this fails, which it does not.
-        let _ = write!(out, "{} rows/s", count(rate(state.pos(), state.elapsed())));
+        if state.pos() > 0 {
+            // The bar is drawn without it if this fails, which it does not.
+            let _ = write!(out, "  {} rows/s", count(rate(state.pos(), state.elapsed())));
+        }
     })
     .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
         let left = state.len().unwrap_or(0).saturating_sub(state.pos());
-        let _ = match left.checked_div(rate(state.pos(), state.elapsed())) {
-            Some(seconds) => write!(out, "{}", FormattedDuration(Duration::from_secs(seconds))),
-            None => write!(out, "-"),
-        };
+        if let Some(seconds) = left.checked_div(rate(state.pos(), state.elapsed())) {
+            let left = FormattedDuration(Duration::from_secs(seconds));
+            let _ = write!(out, "  ETA {left}");
+        }
     })
 }
 
@@ -234,7 +257,7 @@ mod tests {
         };
         assert_eq!(
             lines.text(Duration::from_secs(5)),
-            "2,500 of 10,000 rows (25 %), 500 rows/s, 00:00:15 to go, 1.25 MB"
+            "2,500 of 10,000 rows (25 %), 500 rows/s, 00:00:15 to go, 1.25 MB decoded"
         );
         let empty = Lines {
             planned: Some(0),
@@ -242,7 +265,26 @@ mod tests {
             bytes: 0,
             ..lines
         };
-        assert_eq!(empty.text(Duration::ZERO), "0 of 0 rows, 0 B");
+        assert_eq!(empty.text(Duration::ZERO), "0 of 0 rows");
+        let waiting = Lines {
+            planned: Some(1),
+            ..empty
+        };
+        assert_eq!(
+            waiting.text(Duration::from_secs(3)),
+            "waiting for the first of 1 row"
+        );
+    }
+
+    #[test]
+    fn plans_are_said_in_plain_words() {
+        let said = |rows, pages| planned(rows, pages, 1_000, Strategy::Offset, PageFormat::Pbf);
+        assert_eq!(said(1, 1), "1 row to fetch: pages by offset, 1 page as PBF");
+        assert_eq!(
+            said(2_500, 3),
+            "2,500 rows to fetch: pages by offset, 3 pages of 1,000 as PBF"
+        );
+        assert_eq!(said(0, 0), "no rows to fetch");
     }
 
     #[test]

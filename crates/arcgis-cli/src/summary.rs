@@ -8,7 +8,7 @@ use arcgis_rest::http::Stats;
 
 use crate::args::FileArgs;
 use crate::exit::one_line;
-use crate::facts::{Facts, bytes, coordinate, count, time};
+use crate::facts::{Facts, bytes, coordinate, count, counted, time};
 use crate::progress::rate;
 
 /// Writes the summary of an export or a conversion to standard error.
@@ -90,10 +90,10 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
         facts.add("Proof", &proof.meaning);
         let mut drift = Vec::new();
         if proof.inserted_rows > 0 {
-            drift.push(format!("{} rows added", count(proof.inserted_rows)));
+            drift.push(format!("{} added", counted(proof.inserted_rows, "row")));
         }
         if proof.deleted_rows > 0 {
-            drift.push(format!("{} deleted", count(proof.deleted_rows)));
+            drift.push(format!("{} deleted", counted(proof.deleted_rows, "row")));
         }
         if proof.count_change != 0 {
             drift.push(format!("{:+} rows by count", proof.count_change));
@@ -113,11 +113,18 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
             .collect();
         facts.add("Nulls for misfits", listed.join(", "));
     }
+    if let Some(fetch) = &report.fetch {
+        let mut format = fetch.format.to_uppercase();
+        if fetch.fell_back > 0 {
+            let pages = counted(fetch.fell_back, "page");
+            format.push_str(&format!(", {pages} of it as JSON instead"));
+        }
+        facts.add("Format", format);
+    }
     if let Some(stats) = client {
         let tokens = match stats.mints {
             0 => String::new(),
-            1 => ", 1 token".to_owned(),
-            many => format!(", {} tokens", count(many)),
+            some => format!(", {}", counted(some, "token")),
         };
         let retries = match stats.retries {
             1 => "1 retry".to_owned(),
@@ -127,12 +134,15 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
             "Requests",
             format!("{}, {retries}{tokens}", count(stats.requests)),
         );
-        facts.add("Received", bytes(stats.bytes));
+        let mut received = bytes(stats.bytes);
+        if let Some(fetch) = &report.fetch {
+            received.push_str(&format!(" ({} of rows, decoded)", bytes(fetch.bytes)));
+        }
+        facts.add("Received", received);
     }
     if let Some(size) = report.file_bytes {
         let groups = match report.row_groups {
-            Some(1) => ", 1 row group".to_owned(),
-            Some(many) => format!(", {} row groups", count(many)),
+            Some(groups) => format!(", {}", counted(groups, "row group")),
             None => String::new(),
         };
         facts.add(

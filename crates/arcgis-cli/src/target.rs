@@ -6,11 +6,15 @@ use std::sync::Arc;
 use anyhow::Result;
 use arcgis_rest::auth::{Credentials, Transport, Url};
 use arcgis_rest::http::ArcGisClient;
-use arcgis_rest::layer::{LayerAddress, ResourceAddress, ServiceInfo};
+use arcgis_rest::layer::{
+    self, Layer, LayerAddress, LayerInfo, ResourceAddress, ServiceAddress, ServiceInfo,
+};
 
 use crate::args::{ConnectionArgs, CredentialArgs};
-use crate::exit::{Exit, Failure};
-use crate::wire_log::WireLog;
+use crate::exit::{Failure, service_error};
+
+/// More layers than these are counted, not listed.
+const MOST_LISTED: usize = 20;
 
 /// A checked address and the client for it. Nothing was sent.
 #[derive(Debug)]
@@ -58,33 +62,146 @@ impl Target {
         })
     }
 
-    /// The client as the layers see it.
-    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(WireLog(self.client.clone()))
+    /// Whether the address is one of a service that ends with this command.
+    pub(crate) fn is_demo(&self) -> bool {
+        #[cfg(feature = "demo")]
+        {
+            self._demo.is_some()
+        }
+        #[cfg(not(feature = "demo"))]
+        {
+            false
+        }
     }
 
-    /// The layer that is pointed at. For a whole service, an error that names its layers.
-    pub(crate) async fn layer(&self) -> Result<LayerAddress> {
+    /// The client as the layers see it.
+    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(self.client.clone())
+    }
+
+    /// Refuses an address that cannot lead to a layer. Nothing is sent.
+    pub(crate) fn check_layer(&self) -> Result<()> {
+        match &self.address {
+            ResourceAddress::Service(_) => Ok(()),
+            other => {
+                other.clone().into_layer()?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Opens the layer that is pointed at. For a whole service, and for a layer that it does not have,
+    /// an error that names its layers.
+    pub(crate) async fn open(&self) -> Result<Layer> {
         let error = match self.address.clone().into_layer() {
-            Ok(layer) => return Ok(layer),
+            Ok(address) => {
+                let info = self.layer_info(&address).await?;
+                return Ok(Layer::from_info(self.transport(), address, info)?);
+            }
             Err(error) => error,
         };
         let ResourceAddress::Service(service) = &self.address else {
             return Err(error.into());
         };
-        let info = ServiceInfo::fetch(&self.client, service).await?;
-        let layers = info.layers.iter().chain(&info.tables);
-        let listed: Vec<String> = layers
-            .map(|layer| format!("/{} {}", layer.id, layer.name))
-            .collect();
-        if listed.is_empty() {
-            return Err(Failure::new(Exit::Usage, error.to_string())
-                .with_hint("the service has no layers and no tables")
-                .into());
-        }
-        Err(Failure::new(Exit::Usage, error.to_string())
-            .with_hint(format!("it has {}", listed.join(", ")))
+        let info = self.service_info(service).await?;
+        Err(Failure::usage(error.to_string())
+            .with_hint(listed(&info, service))
             .into())
+    }
+
+    /// The metadata of a layer.
+    pub(crate) async fn layer_info(&self, address: &LayerAddress) -> Result<LayerInfo> {
+        let error = match LayerInfo::fetch(&self.client, address).await {
+            Ok(info) => return Ok(info),
+            Err(error) => anyhow::Error::from(error),
+        };
+        if !says_unknown(&error) {
+            return Err(error);
+        }
+        // Asked once, for the sake of a better answer.
+        let service = address.service();
+        match ServiceInfo::fetch(&self.client, service).await {
+            Ok(info) => {
+                let id = i64::from(address.id());
+                if info.layers_and_tables().any(|layer| layer.id == id) {
+                    return Err(error);
+                }
+                Err(
+                    Failure::usage(format!("{address}: the service has no layer {id}"))
+                        .with_hint(listed(&info, service))
+                        .into(),
+                )
+            }
+            Err(unknown) => Err(no_service(service, unknown).unwrap_or(error)),
+        }
+    }
+
+    /// The metadata of a service.
+    pub(crate) async fn service_info(&self, address: &ServiceAddress) -> Result<ServiceInfo> {
+        match ServiceInfo::fetch(&self.client, address).await {
+            Ok(info) => Ok(info),
+            Err(error) if says_unknown_service(&error) => {
+                let said = error.to_string();
+                Err(no_service(address, error).unwrap_or_else(|| anyhow::anyhow!(said)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether an answer says that there is nothing of that name, in one of the ways in which servers do.
+fn says_unknown(error: &anyhow::Error) -> bool {
+    service_error(error).is_some_and(|said| {
+        said.code() == 404
+            || said.status() == 404
+            || said.code() == 400
+            || (said.code() == 500 && (said.mentions("not found") || said.mentions("invalid")))
+    })
+}
+
+fn says_unknown_service(error: &layer::Error) -> bool {
+    match error {
+        layer::Error::Service(arcgis_rest::auth::Error::Service(said)) => {
+            said.code() == 404
+                || said.status() == 404
+                || (said.code() == 400 && said.mentions("invalid url"))
+        }
+        _ => false,
+    }
+}
+
+/// What to say of a service that the server does not know, if that is what `error` says.
+fn no_service(address: &ServiceAddress, error: layer::Error) -> Option<anyhow::Error> {
+    if !says_unknown_service(&error) {
+        return None;
+    }
+    let url = address.to_string();
+    let root = url
+        .find("/rest/services/")
+        .and_then(|at| url.get(..at + "/rest/services".len()));
+    let failure = Failure::usage(format!("the server knows no such service: {error}"));
+    Some(match root {
+        Some(root) => failure
+            .with_hint(format!("arcgis info {root} lists its services"))
+            .into(),
+        None => failure.into(),
+    })
+}
+
+/// The layers of a service, as a hint.
+fn listed(info: &ServiceInfo, service: &ServiceAddress) -> String {
+    let all: Vec<String> = info
+        .layers_and_tables()
+        .map(|layer| format!("/{} {}", layer.id, layer.name))
+        .collect();
+    match all.get(..MOST_LISTED) {
+        _ if all.is_empty() => "the service has no layers and no tables".to_owned(),
+        Some(first) if all.len() > MOST_LISTED => format!(
+            "it has {} and {} more: arcgis info {service} lists all",
+            first.join(", "),
+            all.len() - MOST_LISTED
+        ),
+        _ => format!("it has {}", all.join(", ")),
     }
 }
 

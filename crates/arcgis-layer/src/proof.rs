@@ -66,14 +66,16 @@ impl fmt::Display for Drift {
             return f.write_str("none");
         }
         if self.count_change != 0 {
-            return write!(f, "{:+} rows by count", self.count_change);
+            let rows = if self.count_change.abs() == 1 {
+                "row"
+            } else {
+                "rows"
+            };
+            return write!(f, "{:+} {rows} by count", self.count_change);
         }
-        write!(
-            f,
-            "{} rows added, {} deleted",
-            self.inserted.len(),
-            self.deleted.len()
-        )
+        let inserted = self.inserted.len();
+        let rows = if inserted == 1 { "row" } else { "rows" };
+        write!(f, "{inserted} {rows} added, {} deleted", self.deleted.len())
     }
 }
 

@@ -1,7 +1,10 @@
 //! `arcgis convert`: a saved answer into a file.
 
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
 use anyhow::{Context, Result};
-use arcgis_rest::export::{Conversion, WriterOptions};
+use arcgis_rest::export::{Conversion, Report, WriterOptions};
 
 use crate::args::{ConvertArgs, OutputArgs};
 use crate::exit::Failure;
@@ -9,26 +12,19 @@ use crate::output::{Guarded, Outputs, Said};
 use crate::summary;
 
 pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs) -> Result<()> {
-    let outputs = Outputs::check(&args.out, &args.file)?;
+    Outputs::check_names(&args.out, &args.file)?;
     let path = args.response.clone();
-    let writer = WriterOptions::default()
-        .with_compression(args.file.compression)
-        .with_row_group_rows(args.file.row_group_rows);
-    let lenient = args.file.lenient;
-    let (file, hold) = Guarded::new(outputs.file.clone());
-    let report = tokio::task::spawn_blocking(move || -> Result<_> {
-        let source = path.display().to_string();
-        let answer =
-            std::fs::read(&path).map_err(|error| Failure::usage(format!("{source}: {error}")))?;
-        Ok(Conversion::new(&answer)
-            .with_source(source)
-            .with_writer(writer)
-            .with_lenient(lenient)
-            .to(&file)?)
-    })
-    .await
-    .context("the conversion stopped before its work was done")??;
-    drop(hold);
+    let (source, answer) = tokio::task::spawn_blocking(move || read(&path))
+        .await
+        .context("the answer was not read")??;
+    let outputs = Outputs::check(&args.out, &args.file)?;
+    let report = match convert(args, &source, answer, &outputs).await {
+        Ok(report) => report,
+        Err(error) => {
+            outputs.write_failure(&error, &source, None);
+            return Err(error);
+        }
+    };
 
     let said = Said {
         report: &report,
@@ -42,4 +38,53 @@ pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs) -> Result<()> {
         said.print()?;
     }
     Ok(())
+}
+
+/// The answer, and what to call it.
+fn read(path: &Path) -> Result<(String, Vec<u8>)> {
+    if path == Path::new("-") {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            return Err(Failure::usage(
+                "- reads a pipe or a file, and standard input is a terminal",
+            )
+            .with_hint("curl '…/query?where=1=1&outFields=*&f=json' | arcgis convert - out.parquet")
+            .into());
+        }
+        let mut answer = Vec::new();
+        stdin
+            .lock()
+            .read_to_end(&mut answer)
+            .map_err(|error| Failure::usage(format!("standard input: {error}")))?;
+        return Ok(("standard input".to_owned(), answer));
+    }
+    let source = path.display().to_string();
+    let answer =
+        std::fs::read(path).map_err(|error| Failure::usage(format!("{source}: {error}")))?;
+    Ok((source, answer))
+}
+
+async fn convert(
+    args: &ConvertArgs,
+    source: &str,
+    answer: Vec<u8>,
+    outputs: &Outputs,
+) -> Result<Report> {
+    let writer = WriterOptions::default()
+        .with_compression(args.file.compression)
+        .with_row_group_rows(args.file.row_group_rows);
+    let lenient = args.file.lenient;
+    let (file, hold) = Guarded::new(outputs.file.clone());
+    let source = source.to_owned();
+    let report = tokio::task::spawn_blocking(move || -> Result<_> {
+        Ok(Conversion::new(&answer)
+            .with_source(source)
+            .with_writer(writer)
+            .with_lenient(lenient)
+            .to(&file)?)
+    })
+    .await
+    .context("the conversion stopped before its work was done")??;
+    drop(hold);
+    Ok(report)
 }

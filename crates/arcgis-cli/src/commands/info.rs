@@ -4,19 +4,27 @@ use std::io::Write;
 
 use anyhow::Result;
 use arcgis_rest::layer::{
-    Directory, DirectoryAddress, Layer, LayerAddress, LayerInfo, LayerReference, Query,
-    ResourceAddress, ServiceAddress, ServiceInfo,
+    Directory, DirectoryAddress, Layer, LayerAddress, LayerReference, Query, ResourceAddress,
+    ServiceAddress,
 };
 use serde_json::json;
 
 use crate::args::{InfoArgs, OutputArgs};
-use crate::exit::one_line;
+use crate::exit::{note, one_line};
 use crate::facts::count;
 use crate::layer_card;
+use crate::pasted::Pasted;
 use crate::target::Target;
 
 pub(crate) async fn run(args: &InfoArgs, output: OutputArgs) -> Result<()> {
+    Pasted::of(&args.url).tell_unused(output.quiet);
     let target = Target::new(&args.url, &args.connection, &args.credentials, None).await?;
+    if target.is_demo() && !output.quiet {
+        note(
+            "this demo service ends with this command: other commands know it as demo:places, demo:rivers and \
+             demo:countries, and arcgis serve keeps one running",
+        );
+    }
     match &target.address {
         ResourceAddress::Layer(address) => layer(&target, address, output).await,
         ResourceAddress::Service(address) => service(&target, address, output).await,
@@ -28,7 +36,7 @@ pub(crate) async fn run(args: &InfoArgs, output: OutputArgs) -> Result<()> {
 }
 
 async fn layer(target: &Target, address: &LayerAddress, output: OutputArgs) -> Result<()> {
-    let info = LayerInfo::fetch(&target.client, address).await?;
+    let info = target.layer_info(address).await?;
     // A group or a raster has no rows to count, and is shown without.
     let rows = match Layer::from_info(target.transport(), address.clone(), info.clone()) {
         Ok(layer) => {
@@ -47,7 +55,7 @@ async fn layer(target: &Target, address: &LayerAddress, output: OutputArgs) -> R
 }
 
 async fn service(target: &Target, address: &ServiceAddress, output: OutputArgs) -> Result<()> {
-    let info = ServiceInfo::fetch(&target.client, address).await?;
+    let info = target.service_info(address).await?;
     let mut out = anstream::stdout().lock();
     if output.json {
         let listed = |layers: &[LayerReference]| -> Vec<_> {

@@ -54,10 +54,25 @@ fn a_service_is_answered_with_its_layers() {
                 "/3 hidden",
             ],
         );
-    // A layer number that leads to nothing is the server's to refuse.
+    // A layer number that leads to nothing gets the same list.
     let missing = format!("{}/77", service.service_url("mixed"));
-    desk.run(&["export", &missing, "out.parquet"])
-        .fails(4, &["/77"]);
+    for args in [
+        vec!["export", &missing, "out.parquet"],
+        vec!["count", &missing],
+        vec!["info", &missing],
+    ] {
+        desk.run(&args)
+            .fails(2, &["/77: the service has no layer 77", "/1 towns"]);
+    }
+    // So does a service that is not there, with where to look.
+    let nowhere = format!("{}/nowhere/FeatureServer", service.services_url());
+    let root = format!("arcgis info {} lists", service.services_url());
+    for address in [nowhere.clone(), format!("{nowhere}/0")] {
+        desk.run(&["export", &address, "out.parquet"])
+            .fails(2, &["knows no such service", &root]);
+        desk.run(&["info", &address])
+            .fails(2, &["knows no such service", &root]);
+    }
     assert!(desk.names().is_empty());
 }
 
@@ -94,11 +109,20 @@ fn queries_that_do_not_fit_the_layer() {
             "no field NOME (did you mean NAME?)",
         ),
         (&["--where", "NAME = 'x"], "where"),
-        (&["--param", "outFields=*"], "use the option fields"),
+        (&["--param", "outFields=*"], "use --fields"),
         (&["--param", "resultOffset=5"], "resultOffset cannot be set"),
-        (&["--max-allowable-offset", "-1"], "above 0"),
-        (&["--no-geometry", "--out-sr", "3857"], "out_sr"),
-        (&["--no-geometry", "--fields", ""], "nothing is left"),
+        (
+            &["--param", "outSR=4326"],
+            "--param: outSR cannot be set: use --out-sr",
+        ),
+        (
+            &["--no-geometry", "--out-sr", "3857"],
+            "--out-sr: no geometry is asked for",
+        ),
+        (
+            &["--no-geometry", "--exclude-fields", "OBJECTID,NAME,POP"],
+            "nothing is left",
+        ),
     ];
     for (options, said) in cases {
         let args = [&["export", &url, "out.parquet"], options].concat();
@@ -113,17 +137,31 @@ fn options_that_cannot_be_read_send_nothing() {
     let service = start(Testkit::builder().layer(towns()));
     let desk = Desk::new();
     let url = service.layer_url("towns");
-    let cases: [(&[&str], &str); 22] = [
+    let cases: [(&[&str], &str); 33] = [
         (&["--bbox", "1,2,3"], "--bbox"),
         (&["--bbox", "-10,x,5,50"], "--bbox"),
         (&["--bbox", "10,0,-10,5"], "--bbox"),
         (&["--bbox", "0,0,500000,5200000"], "--bbox"),
-        (&["--limit", "0"], "--limit"),
-        (&["--page-size", "0"], "--page-size"),
-        (&["--concurrency", "0"], "--concurrency"),
-        (&["--row-group-rows", "0"], "--row-group-rows"),
+        (&["--bbox", ""], "--bbox"),
+        (&["--limit", "0"], "--limit <ROWS>': it must be at least 1"),
+        (&["--limit", "-5"], "it must be at least 1"),
+        (&["--limit", "ten"], "a whole number is needed"),
+        (&["--page-size", "0"], "it must be at least 1"),
+        (&["--concurrency", "0"], "it must be at least 1"),
+        (&["--row-group-rows", "0"], "it must be at least 1"),
         (&["--timeout", "0"], "--timeout"),
-        (&["--retries", "-1"], "--retries"),
+        (&["--retries", "-1"], "it must be at least 0"),
+        (&["--max-allowable-offset", "-1"], "above 0"),
+        (&["--format", "csv"], "none of auto, json and pbf"),
+        (&["--where", ""], "--where <SQL>': it is empty"),
+        (&["--where", "  "], "it is empty"),
+        (&["--fields", ""], "it names no field"),
+        (&["--exclude-fields", " , "], "it names no field"),
+        (
+            &["--out-sr", "999999"],
+            "999999 is no horizontal reference system",
+        ),
+        (&["--report", "-"], "--json prints the report"),
         (&["--compression", "zip"], "zstd:22"),
         (&["--out-sr", "here"], "well-known id"),
         (&["--param", "loose"], "--param"),
@@ -160,6 +198,24 @@ fn outputs_that_cannot_be_written_send_nothing() {
     std::fs::create_dir(desk.path("folder.parquet")).unwrap();
     desk.run(&["export", &url, "there.parquet"])
         .fails(6, &["there.parquet exists", "--overwrite"]);
+    // What is wrong with address and options is said first: it is wrong for any file.
+    for (args, said) in [
+        (vec!["export", "nothing", "there.parquet"], "no URL"),
+        (
+            vec!["export", &url, "there.parquet", "--proxy", "not a proxy"],
+            "--proxy: ",
+        ),
+        (
+            vec!["export", &url, "there.parquet", "--report", "-"],
+            "--report",
+        ),
+        (
+            vec!["convert", "missing.json", "there.parquet"],
+            "missing.json",
+        ),
+    ] {
+        desk.run(&args).fails(2, &[said]);
+    }
     desk.run(&["export", &url, "missing/out.parquet"])
         .fails(6, &["no folder missing"]);
     desk.run(&["export", &url, "folder.parquet", "--overwrite"])
@@ -219,7 +275,16 @@ fn a_failure_on_the_way_leaves_what_was_there() {
         "report.json",
     ])
     .fails(4, &["Unable to complete operation"]);
-    assert_eq!(desk.names(), ["there.parquet"]);
+    // The report says why.
+    assert_eq!(desk.names(), ["report.json", "there.parquet"]);
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(desk.path("report.json")).unwrap()).unwrap();
+    assert_eq!(report["source"], service.layer_url("towns"));
+    assert_eq!(report["error"]["exit"], 4);
+    assert_eq!(report["error"]["kind"], "service");
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(message.contains("Unable to complete operation"), "{report}");
+    assert!(report["client"]["requests"].as_u64().unwrap() >= 3);
     assert_eq!(
         std::fs::read_to_string(desk.path("there.parquet")).unwrap(),
         "earlier"
@@ -240,9 +305,122 @@ fn lost_rows_are_named() {
     let lose = Fault::on_query(1, FaultKind::LoseRow(0)).always();
     let service = start(Testkit::builder().layer(towns()).fault(lose));
     let desk = Desk::new();
-    desk.run(&["export", &service.layer_url("towns"), "out.parquet"])
+    let url = service.layer_url("towns");
+    desk.run(&["export", &url, "out.parquet"])
         .fails(5, &["missing", "object id"]);
     assert!(desk.names().is_empty());
+    let ran = desk.run(&["export", &url, "out.parquet", "--json"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let error = &ran.json()["error"];
+    assert_eq!(
+        (&error["exit"], &error["kind"]),
+        (&5.into(), &"rows".into())
+    );
+    let missing = error["missing"].as_array().unwrap();
+    assert!(!missing.is_empty());
+    assert_eq!(error["missing_count"], missing.len());
+    assert_eq!(error["expected_rows"], 250);
+    assert!(ran.stderr.contains(error["message"].as_str().unwrap()));
+}
+
+#[test]
+fn errors_are_json_on_standard_output_where_json_is_wanted() {
+    let desk = Desk::new();
+    let error = |args: &[&str]| {
+        let ran = desk.run(args);
+        assert!(ran.stderr.contains("error: "), "{ran:?}");
+        let error = ran.json()["error"].clone();
+        assert_eq!(error["exit"], ran.code);
+        error
+    };
+    let of_address = error(&["count", "nothing", "--json"]);
+    assert_eq!(of_address["kind"], "usage");
+    assert!(of_address["hint"].is_string(), "{of_address}");
+    let of_option = error(&["export", "x", "y.parquet", "--json", "--limit", "0"]);
+    let message = of_option["message"].as_str().unwrap();
+    assert!(message.ends_with("it must be at least 1"), "{message}");
+    desk.write("there.parquet", "");
+    let address = "https://host.invalid/arcgis/rest/services/x/FeatureServer/0";
+    let of_output = error(&["export", address, "there.parquet", "--json"]);
+    assert_eq!(of_output["kind"], "output");
+}
+
+#[test]
+fn refused_queries_name_the_options_that_they_come_from() {
+    let refuse = |kind: RequestKind| {
+        let refusal = FaultKind::ErrorBody {
+            code: 400,
+            message: "Cannot perform query. Invalid query parameters.".into(),
+            details: vec![],
+        };
+        let fault = Fault::on(kind, 1, refusal).always();
+        start(Testkit::builder().layer(towns()).fault(fault))
+    };
+    let desk = Desk::new();
+    let export = |service: &Testkit, options: &[&str]| {
+        let url = service.layer_url("towns");
+        desk.run(&[&["export", &url, "out.parquet"], options].concat())
+    };
+    let filter = refuse(RequestKind::Count);
+    export(&filter, &["--where", "POP > 'x'"]).fails(2, &["Invalid query", "--where is to check"]);
+    export(&filter, &["--param", "gdbVersion=v"]).fails(2, &["--param is to check"]);
+    export(&filter, &[]).fails(4, &["Invalid query"]);
+    let page = refuse(RequestKind::Features);
+    let options = ["--out-sr", "3857", "--where", "POP > 5"];
+    let ran = export(&page, &options).fails(4, &["try without --out-sr"]);
+    assert!(!ran.stderr.contains("--where"), "{ran:?}");
+    assert!(desk.names().is_empty());
+}
+
+#[test]
+fn answers_that_are_no_data_say_what_may_be_wrong() {
+    let desk = Desk::new();
+    let html = Fault::on_any(1, FaultKind::Html).always();
+    let service = start(Testkit::builder().layer(towns()).fault(html));
+    desk.run(&["count", &service.layer_url("towns"), "--retries", "0"])
+        .fails(4, &["HTML page", "sign in with --user"]);
+    let down = Fault::on_any(1, FaultKind::Status(503)).always();
+    let service = start(Testkit::builder().layer(towns()).fault(down));
+    desk.run(&["count", &service.layer_url("towns"), "--retries", "1"])
+        .fails(4, &["503", "(2 attempts)"]);
+}
+
+#[test]
+fn a_proxy_that_fails_is_named_without_its_password() {
+    let desk = Desk::new();
+    let url = "http://gis.invalid/arcgis/rest/services/x/FeatureServer/0";
+    let proxy = "http://me:CANARY@127.0.0.1:1";
+    for ran in [
+        desk.run(&["count", url, "--retries", "0", "--proxy", proxy]),
+        desk.run_in(&[("http_proxy", proxy)], &["count", url, "--retries", "0"]),
+    ] {
+        let ran = ran.fails(4, &["by way of the proxy http://127.0.0.1:1", "NO_PROXY"]);
+        assert!(!ran.stderr.contains("CANARY"), "{ran:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_that_fails_does_not_hide_that_the_file_is_there() {
+    use std::process::Stdio;
+
+    let service = start(Testkit::builder().layer(towns()));
+    let desk = Desk::new();
+    let url = service.layer_url("towns");
+    let full = || Stdio::from(std::fs::File::create("/dev/full").unwrap());
+    let run = |args: &[&str]| {
+        let output = desk.command(args).stdout(full()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), stderr)
+    };
+    let (code, stderr) = run(&["export", &url, "out.parquet", "--json"]);
+    assert_eq!(code, Some(6), "{stderr}");
+    let said = "the rows are whole and in their place: out.parquet";
+    assert!(stderr.contains(said), "{stderr}");
+    assert_eq!(rows_in(&desk.path("out.parquet")), 250);
+    let (code, stderr) = run(&["count", &url]);
+    assert_eq!(code, Some(6), "{stderr}");
+    assert!(stderr.contains("standard output could not"), "{stderr}");
 }
 
 #[test]
@@ -268,7 +446,7 @@ fn drift_is_reported_and_fails_on_demand() {
         "strict.parquet",
         "--fail-on-drift",
     ])
-    .fails(5, &["changed during the export", "1 rows added"]);
+    .fails(5, &["changed during the export", "1 row added"]);
     assert!(desk.names().is_empty());
 
     let service = start(Testkit::builder().layer(towns()).fault(insert()));
@@ -280,7 +458,7 @@ fn drift_is_reported_and_fails_on_demand() {
             "--json",
         ])
         .ok();
-    assert!(ran.stderr.contains("1 rows added"), "{ran:?}");
+    assert!(ran.stderr.contains("1 row added"), "{ran:?}");
     assert_eq!(ran.json()["proof"]["inserted_rows"], 1);
     assert_eq!(rows_in(&desk.path("out.parquet")), 250);
 }

@@ -38,6 +38,21 @@ fn a_saved_answer_becomes_a_file() {
 }
 
 #[test]
+fn an_answer_may_come_over_standard_input() {
+    let desk = Desk::new();
+    let answer = ANSWER.replace("MISFIT", "8");
+    let ran = desk
+        .run_with_stdin(&answer, &["convert", "-", "out.parquet", "--json"])
+        .ok();
+    assert_eq!(ran.json()["rows"], 2);
+    assert_eq!(ran.json()["source"], "standard input");
+    assert_eq!(rows_in(&desk.path("out.parquet")), 2);
+    desk.run_with_stdin("", &["convert", "-", "none.parquet"])
+        .fails(2, &["saved answer"]);
+    assert_eq!(desk.names(), ["out.parquet"]);
+}
+
+#[test]
 fn a_value_that_does_not_fit_is_an_error_or_counted() {
     let desk = Desk::new();
     desk.write("answer.json", &ANSWER.replace("MISFIT", "70000"));
@@ -67,6 +82,27 @@ fn what_is_no_answer_is_refused() {
         "error.json",
         r#"{"error":{"code":499,"message":"Token Required","details":[]}}"#,
     );
+    for (name, answer, said) in [
+        (
+            "ids.json",
+            r#"{"objectIdFieldName":"OBJECTID","objectIds":[1,2]}"#,
+            "object ids",
+        ),
+        ("count.json", r#"{"count":5}"#, "count"),
+        (
+            "extent.json",
+            r#"{"extent":{"xmin":0,"ymin":0,"xmax":1,"ymax":1}}"#,
+            "extent",
+        ),
+    ] {
+        desk.write(name, answer);
+        let ran = desk
+            .run(&["convert", name, "out.parquet"])
+            .fails(2, &[said, "outFields=*"]);
+        assert!(!ran.stderr.contains("--no-geometry"), "{ran:?}");
+        assert!(!ran.stderr.contains("()"), "{ran:?}");
+        std::fs::remove_file(desk.path(name)).unwrap();
+    }
     desk.write("there.parquet", "earlier");
     desk.run(&["convert", "missing.json", "out.parquet"])
         .fails(2, &["missing.json"]);
@@ -74,8 +110,15 @@ fn what_is_no_answer_is_refused() {
         .fails(2, &["saved answer"]);
     desk.run(&["convert", "cut.json", "out.parquet"])
         .fails(2, &["saved answer"]);
-    desk.run(&["convert", "error.json", "out.parquet"])
+    let ran = desk
+        .run(&["convert", "error.json", "out.parquet"])
         .fails(2, &["Token Required"]);
+    assert!(!ran.stderr.contains("()"), "{ran:?}");
+    desk.run(&["convert", "error.json", "out.parquet", "--report", "r.json"])
+        .fails(2, &["Token Required"]);
+    let report = std::fs::read_to_string(desk.path("r.json")).unwrap();
+    assert!(report.contains("Token Required"), "{report}");
+    std::fs::remove_file(desk.path("r.json")).unwrap();
     desk.run(&["convert", "cut.json", "there.parquet"])
         .fails(6, &["exists", "--overwrite"]);
     assert_eq!(

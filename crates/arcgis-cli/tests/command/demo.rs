@@ -21,6 +21,8 @@ fn the_places_arrive_every_one() {
         "CRS       EPSG:4326  WGS 84",
         "Extent    -179.589979, -90, 179.383304, 82.483323",
         "Proof     every object id, once",
+        "Format    PBF",
+        " of rows, decoded)",
         "0 retries, 1 token",
         "File      ",
         "Time      ",
@@ -72,6 +74,9 @@ fn other_commands_know_the_demo_too() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["count", "demo:places"]).ok().stdout, "7322\n");
     let ran = desk.run(&["info", "demo:", "--json"]).ok();
+    let said = "this demo service ends with this command";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+    assert_eq!(desk.run(&["info", "demo:places", "-q"]).ok().stderr, "");
     assert_eq!(ran.json()["layers"][2]["name"], "countries");
     desk.run(&["count", "demo:places", "--user", "me", "--password-stdin"])
         .fails(2, &["signs in by itself"]);

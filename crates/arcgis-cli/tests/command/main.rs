@@ -15,6 +15,7 @@ mod help;
 mod inspection;
 mod interruption;
 mod options;
+mod pasted;
 mod run;
 mod secrets;
 mod sign_in;

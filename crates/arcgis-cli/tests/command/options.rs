@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use arcgis_testkit::{
-    Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer, RequestKind, Row, Testkit,
+    Ability, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer, RequestKind, Row,
+    Testkit,
 };
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::reader::FileReader;
@@ -163,6 +164,42 @@ fn simplification_and_further_parameters_are_passed_on() {
             assert_eq!(request.parameters().get("historicMoment"), Some("-1=2"));
         }
     }
+}
+
+#[test]
+fn the_format_is_that_which_was_asked_for() {
+    for (options, format) in [
+        (&[][..], "pbf"),
+        (&["--format", "auto"], "pbf"),
+        (&["--format", "pbf"], "pbf"),
+        (&["--format", "json"], "json"),
+    ] {
+        let (service, desk, ran) = export(options);
+        all_asked(&service, "f", format);
+        let said = format!("Format    {}", format.to_uppercase());
+        assert!(ran.stderr.contains(&said), "{ran:?}");
+        assert_eq!(rows_in(&desk.path("out.parquet")), 250);
+    }
+    // A page in PBF that cannot be read is asked for as JSON, and that is said.
+    let broken = Fault::on(RequestKind::Features, 1, FaultKind::CutShort)
+        .when(|request| request.parameters().get("f") == Some("pbf"));
+    let service = start(Testkit::builder().layer(towns()).fault(broken));
+    let desk = Desk::new();
+    let url = service.layer_url("towns");
+    let ran = desk.run(&["export", &url, "out.parquet"]).ok();
+    let said = "Format    PBF, 1 page of it as JSON instead";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+    // Without a choice there is none.
+    let layer = towns().without(Ability::Pbf);
+    let service = start(Testkit::builder().layer(layer));
+    desk.run(&[
+        "export",
+        &service.layer_url("towns"),
+        "x.parquet",
+        "--format",
+        "pbf",
+    ])
+    .fails(2, &["--format: the layer does not offer PBF"]);
 }
 
 #[test]
@@ -414,11 +451,14 @@ fn a_proxy_is_used_from_option_and_environment() {
     let first_line =
         "GET http://gis.invalid/arcgis/rest/services/x/FeatureServer/0?f=json HTTP/1.1";
     let (address, thread) = proxy();
-    desk.run(&["count", url, "--proxy", &address])
+    desk.run(&["count", url, "--retries", "0", "--proxy", &address])
         .fails(4, &["said the proxy"]);
     assert_eq!(thread.join().unwrap(), first_line);
     let (address, thread) = proxy();
-    desk.run_in(&[("http_proxy", &address)], &["count", url])
-        .fails(4, &["said the proxy"]);
+    desk.run_in(
+        &[("http_proxy", &address)],
+        &["count", url, "--retries", "0"],
+    )
+    .fails(4, &["said the proxy"]);
     assert_eq!(thread.join().unwrap(), first_line);
 }

@@ -48,7 +48,20 @@ fn a_success_shows_no_secret() {
     silent(&desk, &ran);
     let portal = service.root_url();
     let user = ["--user", "me", "--password-stdin", "--portal", &portal];
-    silent(&desk, &desk.run_with_stdin(CANARY, &with(&url, &user)).ok());
+    let ran = desk.run_with_stdin(CANARY, &with(&url, &user)).ok();
+    // Each request is told of, those of signing in too.
+    for said in [
+        "/rest/info",
+        "generateToken",
+        "username=me",
+        "password=***",
+        "token endpoint found",
+        "token minted",
+        "orderByFields=",
+    ] {
+        assert!(ran.stderr.contains(said), "{said:?} is not in {ran:?}");
+    }
+    silent(&desk, &ran);
     let pasted = format!("{url}?f=json&token={CANARY}");
     silent(&desk, &desk.run(&with(&pasted, &[])).ok());
     let header = format!("X-Gateway: {CANARY}");

@@ -159,6 +159,16 @@ fn a_dotenv_file_in_the_working_folder_counts() {
     desk.write(".env", "{ of another program }");
     desk.run(&["count", &url])
         .fails(3, &["no credential was given"]);
+    // A line of another program's stops nothing, even beside our own.
+    let portal_line =
+        format!("{{ not a variable }}\nARCGIS_TOKEN=KEY-TOKEN-7\nARCGIS_PORTAL={portal}\n");
+    desk.write(".env", &portal_line);
+    assert_eq!(desk.run(&["count", &url]).ok().stdout, "250\n");
+    desk.write(".env", "A=b\nARCGIS_TOKEN=CANARY two\n");
+    let ran = desk
+        .run(&["count", &url])
+        .fails(2, &["line 2: ARCGIS_TOKEN"]);
+    assert!(!ran.stderr.contains("CANARY"), "{ran:?}");
     desk.write(".env", "ARCGIS_USER=half\n");
     desk.run(&["count", &url])
         .fails(2, &["ARCGIS_PASSWORD is not"]);
