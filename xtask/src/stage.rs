@@ -14,7 +14,7 @@ use crate::{dependencies, documentation, interop, lints, msrv, package, standalo
 struct Stage {
     name: &'static str,
     about: &'static str,
-    /// What it may take from cold on two cores, in seconds. All of `test` with `docs` has 45 minutes.
+    /// What it may take from cold on two cores, in seconds. All of `test` with `docs` has 60 minutes.
     budget: u64,
     /// Whether `cargo xtask test` runs it.
     in_test: bool,

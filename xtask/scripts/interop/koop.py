@@ -116,6 +116,12 @@ def made():
         ]
     )
     yield "heights", collection([feature({"name": f"n{n}"}, point(n, n, 100.5 + n)) for n in range(3)])
+    yield "line_heights", collection(
+        [
+            feature({"name": "all"}, {"type": "LineString", "coordinates": [[0, 0, 5], [1, 1, 6], [2, 0, 7]]}),
+            feature({"name": "not all"}, {"type": "LineString", "coordinates": [[0, 0, 0], [1, 1, 6], [3, 0, 7]]}),
+        ]
+    )
     yield "values", collection(
         [
             feature(

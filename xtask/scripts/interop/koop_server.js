@@ -20,8 +20,6 @@ const logger = { debug: () => {}, silly: () => {}, verbose: () => {}, info: log,
 const Koop = installed('@koopjs/koop-core');
 const provider = installed('@koopjs/provider-file-geojson');
 
-// Koop says `https` in rest/info whatever it serves; this is its own way to make it tell the truth.
-process.env.GEOSERVICES_HTTP = 'true';
 const koop = new Koop({ logger, authInfo: { isTokenBasedSecurity: Boolean(users) } });
 if (users) {
   const auth = installed('@koopjs/auth-direct-file')('a secret of this run only', users);

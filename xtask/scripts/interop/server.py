@@ -17,7 +17,7 @@ def _end_with_parent():
 
 @contextlib.contextmanager
 def running(command, **options):
-    """Starts a program and gives the JSON of its first line; ends it when the block ends."""
+    """Starts a program and gives its first line of JSON; ends it when the block ends."""
     process = subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.PIPE,
@@ -28,6 +28,8 @@ def running(command, **options):
     )
     try:
         line = process.stdout.readline()
+        while line and not line.startswith("{"):
+            line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"{command[0]} ended before it listened ({process.wait()})")
         yield json.loads(line)
