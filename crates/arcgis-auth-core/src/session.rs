@@ -76,6 +76,13 @@ impl TokenSession {
         self
     }
 
+    /// The same session with the tokens of `provider`: what it finds out about servers is shared.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Arc<dyn TokenProvider>) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
     /// The provider, unless the session is anonymous.
     #[must_use]
     pub fn provider(&self) -> Option<&Arc<dyn TokenProvider>> {

@@ -28,7 +28,7 @@ use crate::throttle::Throttle;
 ///
 /// The stack, from the outside: [`Retry`] ▸ [`Throttle`] ▸ [`TokenSession`] ▸ [`ExtraHeaders`] ▸
 /// [`Redirect`] ▸ the transport. Tokens are made over a stack of their own, [`Retry`] ▸
-/// [`ExtraHeaders`] ▸ [`Redirect`] ▸ the same transport.
+/// [`ExtraHeaders`] ▸ [`Redirect`] ▸ the same transport, and while they are made no permit is held.
 pub struct ArcGisClientBuilder {
     credentials: Option<Credentials>,
     provider: Option<Arc<dyn TokenProvider>>,
@@ -220,8 +220,7 @@ impl ArcGisClientBuilder {
             None => TokenSession::anonymous(with_headers),
         };
         let session = session.with_placement(self.placement);
-        let throttle =
-            Throttle::new(Arc::new(session), self.concurrency).with_clock(Arc::clone(&clock));
+        let throttle = Throttle::around(session, self.concurrency).with_clock(Arc::clone(&clock));
         let stack = Arc::new(retrying(Arc::new(throttle)));
         Ok(ArcGisClient::new(stack, provider, counters))
     }

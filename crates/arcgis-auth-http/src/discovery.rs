@@ -7,6 +7,8 @@ use arcgis_auth_core::{
 };
 use serde_json::Value;
 
+use crate::twin::secure_twin;
+
 /// Where ArcGIS Online makes tokens, whichever of its hosts was named.
 const ARCGIS_ONLINE: &str = "https://www.arcgis.com/sharing/rest/generateToken";
 
@@ -102,24 +104,6 @@ pub(crate) fn trust_of(portal: &Portal) -> TrustPolicy {
         Some(twin) => trust.with_origin(twin),
         None => trust,
     }
-}
-
-/// The same address by `https`, for one of plain `http` in the network. Ports come in pairs: 80 and
-/// 443, ArcGIS Server's 6080 and 6443, Portal's 7080 and 7443.
-fn secure_twin(mut url: Url) -> Option<Url> {
-    let origin = Origin::of(&url).ok()?;
-    if origin.is_confidential() {
-        return None;
-    }
-    let port = match origin.port() {
-        80 => None,
-        6080 => Some(6443),
-        7080 => Some(7443),
-        _ => return None,
-    };
-    url.set_scheme("https").ok()?;
-    url.set_port(port).ok()?;
-    Some(url)
 }
 
 fn made_safe(found: Url, named: &Origin) -> Url {

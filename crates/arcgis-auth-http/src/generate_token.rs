@@ -26,8 +26,8 @@ const SKEW: Duration = Duration::from_secs(30);
 /// and remembered; user name and password travel in the form of a POST, never in a URL, and only
 /// to an endpoint that belongs to the portal.
 ///
-/// Wrong user names and passwords are [`Error::InvalidCredentials`]; every other failure is
-/// [`Error::Mint`] with its cause.
+/// Wrong user names and passwords are [`Error::InvalidCredentials`]: HTTP 401, and errors of the
+/// service itself that speak of them. Every other failure is [`Error::Mint`] with its cause.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -168,7 +168,7 @@ impl GenerateToken {
         };
         if let Some(error) = response.verdict().error() {
             let error = error.clone().without(self.user.password().expose_secret());
-            if is_about_the_user(&error) {
+            if is_about_the_user(&error, is_object(&response)) {
                 let reason = error
                     .details()
                     .first()
@@ -236,20 +236,60 @@ fn on_our_clock(expires: SystemTime, theirs: Option<SystemTime>, ours: SystemTim
 }
 
 /// Whether an error of `generateToken` says that user name or password are wrong, rather than the
-/// form or the server.
-fn is_about_the_user(error: &ServiceError) -> bool {
+/// form, the server, or what stands before it: wrong credentials are remembered and not sent again,
+/// everything else may pass.
+fn is_about_the_user(error: &ServiceError, from_the_service: bool) -> bool {
     if error.mentions("invalid username or password") {
         return true;
     }
-    if ["expiration", "referer", "client", "ssl", "https"]
-        .iter()
-        .any(|other| error.mentions(other))
-    {
-        return false;
+    if error.status() == 401 {
+        return true;
     }
-    matches!(error.status(), 400 | 401 | 403)
-        || (error.code() == 400 && error.mentions("unable to generate token"))
-        || matches!(error.code(), 401 | 403)
+    let codes = [error.code(), i64::from(error.status())];
+    from_the_service
+        && codes.iter().any(|code| matches!(code, 400 | 401 | 403))
+        && speaks_of_credentials(error)
+}
+
+fn speaks_of_credentials(error: &ServiceError) -> bool {
+    let about = [
+        "username",
+        "user name",
+        "userid",
+        "user id",
+        "password",
+        "credential",
+        "login",
+        "log in",
+        "sign in",
+    ];
+    let verdicts = [
+        "invalid",
+        "incorrect",
+        "wrong",
+        "not valid",
+        "not found",
+        "not match",
+        "does not exist",
+        "unknown",
+        "failed",
+    ];
+    // One sentence has to say both: the form has parts of such names too.
+    std::iter::once(error.message())
+        .chain(error.details().iter().map(String::as_str))
+        .flat_map(|text| text.split(['.', ';']))
+        .map(str::to_ascii_lowercase)
+        .filter(|text| !text.contains("attempts") && !text.contains("must be specified"))
+        .any(|text| {
+            about.iter().any(|word| text.contains(word))
+                && verdicts.iter().any(|word| text.contains(word))
+        })
+}
+
+/// Whether an answer is a JSON object: what a gateway says in HTML is not the portal's word.
+fn is_object(response: &Response) -> bool {
+    let (_, _, body) = response.clone().into_raw();
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 impl TokenSource for GenerateToken {

@@ -13,6 +13,8 @@ mod redirect;
 mod retry;
 mod stats;
 mod throttle;
+mod turn;
+mod twin;
 
 #[cfg(feature = "hyper")]
 mod body;

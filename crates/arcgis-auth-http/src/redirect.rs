@@ -5,10 +5,12 @@ use std::sync::Arc;
 use arcgis_auth_core::http::header::LOCATION;
 use arcgis_auth_core::http::{Method, StatusCode};
 use arcgis_auth_core::{
-    Access, Body, Error, Origin, Request, Response, Transport, TransportError, TransportErrorKind,
-    Url, is_secret_parameter,
+    Access, Body, Error, Origin, Outcome, Request, Response, Transport, TransportError,
+    TransportErrorKind, Url, is_secret_parameter,
 };
 use futures_util::future::{BoxFuture, FutureExt};
+
+use crate::twin::is_secure_twin;
 
 /// How many redirects are followed for one request.
 const MOST: usize = 10;
@@ -16,8 +18,12 @@ const MOST: usize = 10;
 /// A [`Transport`] around a transport that follows up to 10 redirects.
 ///
 /// - From `https` to `http`: never.
+/// - From `http` to `https` of the same host, on the ports that belong together (80 and 443, 6080 and
+///   6443, 7080 and 7443): as within one origin. What was given for the weaker may go to the stronger.
+///   To other ports a request with a secret is not sent: the `https` address has to be given.
 /// - To another origin: without the token and without any header that was set on the request. A
-///   request whose form holds a secret is not sent there at all.
+///   request whose form holds a secret is not sent there at all, and where the other origin wants a
+///   token, that is what the error says.
 /// - A GET stays a GET of the new address. A form stays a form on 307 and 308, and on 301 and 302 to
 ///   the same path (the server moved to another scheme or host); else it becomes a GET of the new
 ///   address, as on the way to a login page.
@@ -38,6 +44,12 @@ enum Refused {
     Downgrade(Origin),
     #[error("it leads to {0}, where the secret in this request does not belong")]
     Secret(Origin),
+    #[error("it leads to {0}, and the credential was given for plain http: give the https address")]
+    Upgrade(Origin),
+    #[error(
+        "it leads to {0}, which wants a token, and the one at hand does not belong there: give the address there and a credential for it"
+    )]
+    TokenStays(Origin),
     #[error("it leads to {0}, and a request that may change something is not sent twice")]
     Write(Origin),
     #[error("it leads to what is neither http nor https")]
@@ -55,12 +67,25 @@ impl Redirect {
 impl Transport for Redirect {
     fn send(&self, mut request: Request) -> BoxFuture<'_, Result<Response, Error>> {
         async move {
+            let first = request.clone();
+            let mut left_secret_for = None;
             for _ in 0..=MOST {
                 let response = self.inner.send(request.clone()).await?;
                 let Some(location) = location(&request, &response) else {
-                    return Ok(response);
+                    return match left_secret_for {
+                        Some(there) if matches!(response.outcome(), Outcome::TokenRefused(_)) => {
+                            Err(refused(&first, Refused::TokenStays(there)))
+                        }
+                        _ => Ok(response),
+                    };
                 };
-                request = follow(request, response.status(), location)?;
+                let next = follow(request.clone(), response.status(), location)?;
+                let there = Origin::of(next.url())?;
+                let elsewhere = !is_one_server(&Origin::of(request.url())?, &there);
+                if elsewhere && first.carries_secret() {
+                    left_secret_for = Some(there);
+                }
+                request = next;
             }
             Err(refused(&request, Refused::TooMany))
         }
@@ -94,7 +119,11 @@ fn follow(request: Request, status: StatusCode, location: Url) -> Result<Request
     if from.is_https() && !to.is_https() {
         return Err(refused(&request, Refused::Downgrade(to)));
     }
-    let same_origin = from == to;
+    let same_origin = is_one_server(&from, &to);
+    let upgrade = from.host() == to.host() && !from.is_https() && to.is_https();
+    if upgrade && !same_origin && request.carries_secret() {
+        return Err(refused(&request, Refused::Upgrade(to)));
+    }
     let same_method = matches!(status.as_u16(), 307 | 308);
     if request.access() != Access::Read && !(same_origin && same_method) {
         return Err(refused(&request, Refused::Write(to)));
@@ -125,6 +154,11 @@ fn follow(request: Request, status: StatusCode, location: Url) -> Result<Request
         return Err(refused(&request, Refused::Secret(to)));
     }
     Ok(next.with_url(location))
+}
+
+/// Whether what was given for `from` may go to `to`.
+fn is_one_server(from: &Origin, to: &Origin) -> bool {
+    from == to || is_secure_twin(from, to)
 }
 
 fn same_path(one: &Url, other: &Url) -> bool {

@@ -203,3 +203,74 @@ async fn a_redirect_to_nowhere_is_the_answer() {
         assert_eq!(result.unwrap().status(), 302);
     }
 }
+
+fn secret_ways(from: &str) -> Vec<Request> {
+    let request = || Request::read(url(from)).with_body(Body::Form);
+    vec![
+        request().with_token(Token::new("S3CRET"), TokenPlacement::EsriHeader),
+        request().with_token(Token::new("S3CRET"), TokenPlacement::FormBody),
+        request().with_secret_param("token", "S3CRET".to_owned().into()),
+        request().with_header(
+            HeaderName::from_static("authorization"),
+            HeaderValue::from_static("Bearer S3CRET"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_server_that_turns_to_https_keeps_the_credential() {
+    for (from, to) in [
+        ("http://h/rest/services/x", "https://h/rest/services/x"),
+        (
+            "http://h:6080/rest/services/x",
+            "https://h:6443/rest/services/x",
+        ),
+    ] {
+        for request in secret_ways(from) {
+            let (result, transport) = run(leads(301, to), request).await;
+            assert!(result.unwrap().into_ok().is_ok());
+            let there = &transport.seen.lock().unwrap()[1];
+            assert_eq!(there.uri().to_string(), to);
+            let shown = format!("{:?} {:?}", there.headers().values(), there.body());
+            // A header that is marked as sensitive does not show.
+            let sent = shown.contains("S3CRET") || shown.contains("Sensitive");
+            assert!(sent, "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_turns_to_https_elsewhere_is_named() {
+    for to in ["https://h:8443/rest/services/x", "https://h:6443/"] {
+        for request in secret_ways("http://h/rest/services/x") {
+            let (result, transport) = run(leads(302, to), request).await;
+            let why = why(result);
+            let origin = to.split("/rest").next().unwrap().trim_end_matches('/');
+            assert!(why.contains(&format!("it leads to {origin}, ")), "{why}");
+            assert!(why.contains("give the https address"), "{why}");
+            assert_eq!(transport.sent(), 1);
+        }
+        let open = Request::read(url("http://h/rest/services/x"));
+        let (result, _) = run(leads(302, to), open).await;
+        assert!(result.is_ok(), "there is no secret to lose");
+    }
+}
+
+#[tokio::test]
+async fn another_origin_that_wants_a_token_has_not_refused_ours() {
+    let answers = || {
+        vec![
+            with(302, "location", "https://other/rest/services/x"),
+            json(r#"{"error":{"code":499,"message":"Token Required"}}"#),
+        ]
+    };
+    let ours = read().with_token(Token::new("S3CRET"), TokenPlacement::EsriHeader);
+    let (result, _) = run(answers(), ours).await;
+    let why = why(result);
+    assert!(why.contains("https://other, which wants a token"), "{why}");
+    let (result, _) = run(answers(), read()).await;
+    assert!(matches!(
+        result.unwrap().outcome(),
+        Outcome::TokenRefused(_)
+    ));
+}

@@ -97,8 +97,8 @@ fn jitter(bound: Duration) -> Duration {
 /// - Sent again: answers that are [`Outcome::Busy`] (after the wait that the server names) or
 ///   [`Outcome::Transient`], and requests that could not be completed for a passing reason
 ///   ([`TransportError::is_transient`](arcgis_auth_core::TransportError::is_transient)).
-/// - A page (a request for more than one row) that is [`Outcome::TooBig`] or times out is sent again
-///   once at most: whoever asked can ask for less.
+/// - A page (a request for more than one row) that is [`Outcome::TooBig`], times out or breaks off is
+///   sent again once at most: whoever asked can ask for less.
 /// - A request that may change something is sent again only where no connection was made.
 /// - Refused tokens, certificates and everything [`Outcome::Terminal`] are not sent again.
 ///
@@ -192,7 +192,11 @@ fn judge(result: &Result<Response, Error>, access: Access) -> (bool, bool, Optio
         },
         Err(Error::Transport(error)) => {
             let unsent = error.kind() == TransportErrorKind::Connect;
-            let about_size = error.kind() == TransportErrorKind::Timeout;
+            // A server that dies of a page closes the connection.
+            let about_size = matches!(
+                error.kind(),
+                TransportErrorKind::Timeout | TransportErrorKind::Interrupted
+            );
             (error.is_transient() && (read || unsent), about_size, None)
         }
         // A failed mint was retried where it happened.

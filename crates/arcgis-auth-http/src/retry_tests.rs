@@ -126,17 +126,18 @@ async fn t71_an_error_inside_a_200_counts() {
 async fn a_page_that_is_too_much_is_resent_once() {
     let (result, sent, _) = run(vec![status(500)], page(), policy()).await;
     assert_eq!((sent, result.unwrap().outcome()), (2, Outcome::TooBig));
-    let late = Answer::Fails(TransportErrorKind::Timeout);
-    let (result, sent, _) = run(vec![late.clone()], page(), policy()).await;
-    assert!(matches!(result, Err(Error::Transport(_))));
-    assert_eq!(sent, 2);
+    for kind in [TransportErrorKind::Timeout, TransportErrorKind::Interrupted] {
+        let (result, sent, _) = run(vec![Answer::Fails(kind)], page(), policy()).await;
+        assert!(matches!(result, Err(Error::Transport(error)) if error.kind() == kind));
+        assert_eq!(sent, 2, "{kind:?}");
+        // For one row the size is not to blame.
+        let (_, sent, _) = run(vec![Answer::Fails(kind)], read(), policy()).await;
+        assert_eq!(sent, 5, "{kind:?}");
+    }
     // A failure that has nothing to do with the size does not use up the resend.
     let answers = vec![status(502), status(500), status(502), json(OK)];
     let (result, sent, _) = run(answers, page(), policy()).await;
     assert_eq!((sent, result.unwrap().outcome()), (4, Outcome::Ok));
-    // For one row the size is not to blame.
-    let (_, sent, _) = run(vec![late], read(), policy()).await;
-    assert_eq!(sent, 5);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arcgis_auth_core::ManualClock;
+use arcgis_auth_core::{ManualClock, Origin, Refresh, Token, TrustPolicy};
 use futures_util::future::join_all;
 
 use super::*;
@@ -105,4 +105,141 @@ async fn a_dropped_request_gives_its_permit_back() {
     assert_eq!(server.permits.available_permits(), 0);
     drop(started);
     assert_eq!(server.permits.available_permits(), 1);
+}
+
+/// Tokens `t1`, `t2`, … of which each waits for a permit; the first at the first use.
+#[derive(Debug)]
+struct Slow {
+    trust: TrustPolicy,
+    gate: Semaphore,
+    current: Mutex<usize>,
+}
+
+impl Slow {
+    fn new() -> Arc<Self> {
+        let trust = TrustPolicy::bound_to(Origin::of(&url("https://h")).unwrap());
+        Arc::new(Self {
+            trust,
+            gate: Semaphore::new(0),
+            current: Mutex::default(),
+        })
+    }
+
+    fn current(&self) -> Option<Token> {
+        let current = *self.current.lock().unwrap();
+        (current > 0).then(|| Token::new(format!("t{current}")))
+    }
+}
+
+impl TokenProvider for Slow {
+    fn trust(&self) -> &TrustPolicy {
+        &self.trust
+    }
+
+    fn token(&self) -> BoxFuture<'_, Result<Option<Token>, Error>> {
+        async {
+            match self.current() {
+                Some(token) => Ok(Some(token)),
+                None => self.refresh(Refresh::Forced).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn refresh<'a>(&'a self, _: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
+        async {
+            self.gate.acquire().await.unwrap().forget();
+            *self.current.lock().unwrap() += 1;
+            Ok(self.current())
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_the_making_holds_no_one_back() {
+    let invalid = json(r#"{"error":{"code":498,"message":"Invalid token."}}"#);
+    let transport = Scripted::new([json("{}"), invalid, json("{}")]);
+    let provider = Slow::new();
+    let client = crate::ArcGisClient::builder()
+        .transport(transport.clone())
+        .token_provider(provider.clone())
+        .concurrency(1)
+        .build()
+        .unwrap();
+    let own = || at("h").with_secret_param("token", "mine".to_owned().into());
+
+    let mut minting = client.send(at("h"));
+    assert!((&mut minting).now_or_never().is_none());
+    assert_eq!(transport.sent(), 0, "no token, no request");
+    assert!(client.send(own()).now_or_never().unwrap().is_ok());
+    assert_eq!(transport.sent(), 1, "but one that has its own goes on");
+
+    provider.gate.add_permits(1);
+    assert!(
+        (&mut minting).now_or_never().is_none(),
+        "refused, and waiting for another"
+    );
+    assert_eq!(transport.sent(), 2);
+    assert!(client.send(own()).now_or_never().unwrap().is_ok());
+    assert_eq!(transport.sent(), 3);
+
+    provider.gate.add_permits(1);
+    assert_eq!(minting.await.unwrap().attempts(), 2);
+    let token = |request| transport.header(request, "x-esri-authorization");
+    assert_eq!(token(1).as_deref(), Some("Bearer t1"));
+    assert_eq!(token(3).as_deref(), Some("Bearer t2"));
+}
+
+#[tokio::test]
+async fn a_token_that_ends_in_the_queue_is_not_sent() {
+    let clock = ManualClock::new();
+    let transport = Scripted::new([with(429, "retry-after", "30"), json("{}")]);
+    let provider = Slow::new();
+    let session = TokenSession::new(transport.clone(), provider.clone());
+    let throttle = Throttle::around(session, 1).with_clock(Arc::new(clock.clone()));
+    let mut minting = throttle.send(at("h"));
+    assert!((&mut minting).now_or_never().is_none());
+    let own = at("h").with_secret_param("token", "mine".to_owned().into());
+    throttle.send(own).await.unwrap();
+    // The token is made while the server asks for a pause, and replaced before it is over.
+    provider.gate.add_permits(1);
+    assert!((&mut minting).now_or_never().is_none());
+    assert_eq!(transport.sent(), 1);
+    *provider.current.lock().unwrap() = 7;
+    clock.advance(Duration::from_secs(30));
+    minting.await.unwrap();
+    assert_eq!(
+        transport.header(1, "x-esri-authorization").as_deref(),
+        Some("Bearer t7")
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_never_answers_at_once_is_waited_for() {
+    #[derive(Debug)]
+    struct Sidecar(TrustPolicy);
+    impl TokenProvider for Sidecar {
+        fn trust(&self) -> &TrustPolicy {
+            &self.0
+        }
+        fn token(&self) -> BoxFuture<'_, Result<Option<Token>, Error>> {
+            async {
+                tokio::task::yield_now().await;
+                Ok(Some(Token::new("read")))
+            }
+            .boxed()
+        }
+        fn refresh<'a>(&'a self, _: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
+            self.token()
+        }
+    }
+    let provider = Arc::new(Sidecar(Slow::new().trust.clone()));
+    let transport = Scripted::new([json("{}")]);
+    let session = TokenSession::new(transport.clone(), provider);
+    let throttle = Throttle::around(session, 2);
+    join_all((0..8).map(|_| throttle.send(at("h")))).await;
+    assert_eq!(transport.sent(), 8);
+    let server = throttle.server("https://h/arcgis".into());
+    assert_eq!(server.permits.available_permits(), 2);
 }

@@ -137,12 +137,18 @@ async fn t9_the_referer_of_the_token_goes_with_every_request() {
 #[tokio::test]
 async fn t8_wrong_credentials_are_told_apart_and_sent_once() {
     let agol = r#"{"error":{"code":400,"message":"Unable to generate token.","details":["Invalid username or password."],"messageCode":"GWM_0003"}}"#;
+    let denied =
+        r#"{"status":"error","messages":["Incorrect credentials were given."],"code":403}"#;
     for reply in [
         json(agol),
-        ResponseTemplate::new(400),
         ResponseTemplate::new(401).set_body_string("denied"),
-        ResponseTemplate::new(403),
         ResponseTemplate::new(400).set_body_raw(agol, "application/json"),
+        ResponseTemplate::new(401).set_body_raw(agol, "application/json"),
+        ResponseTemplate::new(403).set_body_raw(agol, "application/json"),
+        json(
+            r#"{"error":{"code":401,"message":"Unable to generate token.","details":["The user id or password is incorrect."]}}"#,
+        ),
+        ResponseTemplate::new(403).set_body_raw(denied, "application/json"),
     ] {
         let server = server().await;
         mints(&server, reply).await;
@@ -192,6 +198,41 @@ async fn t8_every_other_failure_of_a_mint_says_what_it_was() {
                 r#"{"error":{"code":400,"message":"Unable to generate token.","details":["'referer' must be specified hunter2&=ü"]}}"#,
             ),
             "referer",
+        ),
+        (ResponseTemplate::new(400), "Bad Request"),
+        (
+            ResponseTemplate::new(403).set_body_raw(
+                "<html><title>Request blocked: invalid login</title></html>",
+                "text/html",
+            ),
+            "Request blocked",
+        ),
+        (
+            ResponseTemplate::new(400)
+                .set_body_raw("<html><title>Attention</title></html>", "text/html"),
+            "Attention",
+        ),
+        (
+            json(r#"{"error":{"code":400,"message":"Invalid URL","details":["Invalid URL"]}}"#),
+            "Invalid URL",
+        ),
+        (
+            json(
+                r#"{"error":{"code":403,"message":"Rate policy: sign in is limited","details":[]}}"#,
+            ),
+            "Rate policy",
+        ),
+        (
+            json(
+                r#"{"error":{"code":400,"message":"Unable to generate token.","details":["Too many invalid sign in attempts. Try later."]}}"#,
+            ),
+            "attempts",
+        ),
+        (
+            json(
+                r#"{"error":{"code":403,"message":"Access to admin resources are not allowed."}}"#,
+            ),
+            "admin",
         ),
     ];
     for (reply, says) in cases {
