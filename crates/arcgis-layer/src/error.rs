@@ -1,6 +1,7 @@
 //! What can go wrong with a layer, by what the caller can do next.
 
 use crate::decode::DecodeError;
+use crate::spatial_reference::SpatialReference;
 
 /// The error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +43,14 @@ pub enum Error {
         source: DecodeError,
     },
 
-    /// The server gave coordinates in another reference than it was asked for.
-    #[error("coordinates were asked for in {asked} and came in {got}")]
+    /// The server gave coordinates in another reference than it was asked for, or did not say in which.
+    #[error("coordinates were asked for in {asked} and came in {}", reference(.got))]
     SpatialReference {
         /// What was asked for.
-        asked: Box<crate::spatial_reference::SpatialReference>,
-        /// What the answer says.
-        got: Box<crate::spatial_reference::SpatialReference>,
+        asked: Box<SpatialReference>,
+        /// What the answer says; `None` if it says nothing, where coordinates in the layer's own reference would
+        /// not do.
+        got: Option<Box<SpatialReference>>,
     },
 
     /// Rows are missing or came twice, and no strategy brought them right.
@@ -91,6 +93,13 @@ pub enum QueryError {
         /// Why not.
         problem: String,
     },
+}
+
+fn reference(got: &Option<Box<SpatialReference>>) -> String {
+    got.as_ref().map_or_else(
+        || "one that the answer does not name".to_owned(),
+        |got| got.to_string(),
+    )
 }
 
 fn hint(suggestion: &Option<String>) -> String {

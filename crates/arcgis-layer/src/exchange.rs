@@ -1,10 +1,8 @@
 //! One page asked for: the request, the answer, its decoding, and what to do when it does not hold up.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use arcgis_auth_core::http::HeaderMap;
-use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, TransportErrorKind, Verdict};
+use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport};
 
 use crate::decode::{DecodeContext, DecodeError, decode_json, decode_pbf};
 use crate::error::Error;
@@ -12,31 +10,21 @@ use crate::fetch::{Asked, Fetcher, add};
 use crate::format::{FormatChoice, PageFormat};
 use crate::gather::Answer;
 use crate::geometry::Bbox;
+use crate::second_chance::{Remedy, SECOND_CHANCES, is_about_size};
 use crate::sink::{PageFacts, PageSink};
-
-/// How often an answer that cannot be decoded, or that turned into an error half-way, is asked for again.
-const SECOND_CHANCES: u32 = 2;
-
-/// The longest wait that an error late in a page can ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-/// What an answer that cannot be used calls for.
-enum Remedy {
-    /// The same again, after a while.
-    Again(Duration),
-    /// The same again; and if that does not help, less of it.
-    AgainOrLess,
-    /// Nothing helps.
-    None,
-}
+use crate::spatial_reference::SpatialReference;
 
 impl<S: PageSink> Fetcher<S> {
     /// Sends a request for a page and decodes the answer. A broken answer is asked for again, and one
     /// in PBF that does not hold up is asked for as JSON.
+    ///
+    /// `broken` is shared by the requests of one slot: once asking again for many rows did not help, fewer
+    /// are asked for at once.
     pub(crate) async fn ask(
         self: &Arc<Self>,
         request: Request,
         rows: u64,
+        broken: &mut bool,
     ) -> Result<Asked<S::Page>, Error> {
         let request = request.with_rows(u32::try_from(rows).unwrap_or(u32::MAX));
         let may_fall_back = self.plan.options.format == FormatChoice::Auto;
@@ -51,7 +39,7 @@ impl<S: PageSink> Fetcher<S> {
             let sent = in_format(&request, format);
             let response = match self.layer.transport().send(sent.clone()).await {
                 Ok(response) => response,
-                Err(error) => return self.unanswered(error, rows),
+                Err(error) => return self.unanswered(&sent, error, rows),
             };
             let attempts = u64::from(response.attempts());
             add(&self.counters.requests, attempts);
@@ -63,7 +51,10 @@ impl<S: PageSink> Fetcher<S> {
                 Err(error) if outcome == Outcome::TooBig && rows > 1 => {
                     return Ok(Asked::TooBig(error.into()));
                 }
-                Err(arcgis_auth_core::Error::Service(_)) if falls_back => {
+                // Perhaps it is the format that the server refuses. What passes has nothing to do with it.
+                Err(arcgis_auth_core::Error::Service(_))
+                    if falls_back && outcome == Outcome::Terminal =>
+                {
                     format = self.fall_back();
                     continue;
                 }
@@ -71,7 +62,13 @@ impl<S: PageSink> Fetcher<S> {
             };
             let error = match self.decode(body, format, rows).await? {
                 Ok(answer) => {
-                    self.check_reference(&answer.facts)?;
+                    if let Err(error) = self.check_reference(&answer.facts) {
+                        if falls_back {
+                            format = self.fall_back();
+                            continue;
+                        }
+                        return Err(error);
+                    }
                     let bbox = answer.facts.bbox;
                     if format == PageFormat::Json {
                         if doubted.is_some_and(|doubted| is_near(&doubted, &bbox)) {
@@ -96,11 +93,16 @@ impl<S: PageSink> Fetcher<S> {
                 }
                 Err(error) => error,
             };
-            if falls_back && !matches!(error, DecodeError::Cancelled) {
+            let remedy = Remedy::of(&sent, &error);
+            let passes = match &error {
+                DecodeError::Cancelled => true,
+                DecodeError::Service(_) => remedy != Remedy::None,
+                _ => false,
+            };
+            if falls_back && !passes {
                 format = self.fall_back();
                 continue;
             }
-            let remedy = remedy(&sent, &error, rows);
             let error = match error {
                 DecodeError::Service(service) => Error::Service(arcgis_auth_core::Error::Service(
                     Arc::new(service.with_url(sent.redacted_url())),
@@ -109,12 +111,13 @@ impl<S: PageSink> Fetcher<S> {
             };
             match remedy {
                 Remedy::None => return Err(error),
-                Remedy::Again(_) if chances == 0 => return Err(error),
-                Remedy::AgainOrLess if chances == 0 && rows > 1 => return Ok(Asked::TooBig(error)),
-                Remedy::AgainOrLess if chances == 0 => return Err(error),
-                Remedy::AgainOrLess => {}
-                Remedy::Again(wait) if wait.is_zero() => {}
-                Remedy::Again(wait) => tokio::time::sleep(wait).await,
+                Remedy::AgainOrLess if rows > 1 && (*broken || chances == 0) => {
+                    *broken = true;
+                    return Ok(Asked::TooBig(error));
+                }
+                _ if chances == 0 => return Err(error),
+                Remedy::Again(wait) if !wait.is_zero() => tokio::time::sleep(wait).await,
+                Remedy::Again(_) | Remedy::AgainOrLess => {}
             }
             chances -= 1;
             add(&self.counters.refetched, 1);
@@ -130,27 +133,20 @@ impl<S: PageSink> Fetcher<S> {
     /// No answer at all: with many rows, perhaps because of them.
     fn unanswered(
         &self,
+        sent: &Request,
         error: arcgis_auth_core::Error,
         rows: u64,
     ) -> Result<Asked<S::Page>, Error> {
-        let about_size = match &error {
-            arcgis_auth_core::Error::Transport(transport) => {
-                let attempts = u64::from(transport.attempts());
-                add(&self.counters.requests, attempts);
-                add(&self.counters.retries, attempts.saturating_sub(1));
-                matches!(
-                    transport.kind(),
-                    TransportErrorKind::Timeout
-                        | TransportErrorKind::Interrupted
-                        | TransportErrorKind::TooLarge
-                )
-            }
-            _ => false,
-        };
-        if about_size && rows > 1 {
-            return Ok(Asked::TooBig(error.into()));
+        if let arcgis_auth_core::Error::Transport(transport) = &error {
+            let attempts = u64::from(transport.attempts());
+            add(&self.counters.requests, attempts);
+            add(&self.counters.retries, attempts.saturating_sub(1));
         }
-        Err(error.into())
+        let error = Error::from(error);
+        if rows > 1 && is_about_size(sent, &error) {
+            return Ok(Asked::TooBig(error));
+        }
+        Err(error)
     }
 
     async fn decode(
@@ -184,19 +180,35 @@ impl<S: PageSink> Fetcher<S> {
         .await
     }
 
+    /// Whether the coordinates are certainly in another reference than asked for. An answer that does not say
+    /// in which will do only where the layer's own was asked for: else `outSR` may have been ignored.
     fn check_reference(&self, facts: &PageFacts) -> Result<(), Error> {
-        let geometry = self.layout.geometry.as_ref();
-        let asked = geometry.map(|geometry| &geometry.spatial_reference);
-        match (asked, &facts.spatial_reference) {
-            (Some(asked), Some(got)) if asked.contradicts(got) && !facts.bbox.is_empty() => {
-                Err(Error::SpatialReference {
-                    asked: Box::new(asked.clone()),
-                    got: Box::new(got.clone()),
-                })
-            }
-            _ => Ok(()),
+        let Some(geometry) = &self.layout.geometry else {
+            return Ok(());
+        };
+        if facts.bbox.is_empty() {
+            return Ok(());
         }
+        let asked = &geometry.spatial_reference;
+        let own = &self.layer.info().spatial_reference;
+        let other_than_own = !asked.is_empty() && !is_same(asked, own);
+        let wrong = match &facts.spatial_reference {
+            Some(got) => asked.contradicts(got) || (other_than_own && got == own),
+            None => other_than_own,
+        };
+        if !wrong {
+            return Ok(());
+        }
+        Err(Error::SpatialReference {
+            asked: Box::new(asked.clone()),
+            got: facts.spatial_reference.clone().map(Box::new),
+        })
     }
+}
+
+/// Whether both say the same, by code or to the letter.
+fn is_same(a: &SpatialReference, b: &SpatialReference) -> bool {
+    a == b || (a.code().is_some() && b.code().is_some() && !a.contradicts(b))
 }
 
 fn in_format(request: &Request, format: PageFormat) -> Request {
@@ -208,24 +220,6 @@ fn in_format(request: &Request, format: PageFormat) -> Request {
         .clone()
         .with_param("f", format.param())
         .with_accept(accept)
-}
-
-fn remedy(sent: &Request, error: &DecodeError, rows: u64) -> Remedy {
-    match error {
-        DecodeError::Malformed { .. } if rows > 1 => Remedy::AgainOrLess,
-        DecodeError::Malformed { .. } => Remedy::Again(Duration::ZERO),
-        DecodeError::Service(service) => {
-            match Verdict::from_error(sent, service.clone(), &HeaderMap::new()).outcome() {
-                Outcome::TooBig => Remedy::AgainOrLess,
-                Outcome::Busy { after } => {
-                    Remedy::Again(after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT))
-                }
-                Outcome::Transient | Outcome::TokenRefused(_) => Remedy::Again(Duration::ZERO),
-                _ => Remedy::None,
-            }
-        }
-        _ => Remedy::None,
-    }
 }
 
 /// Whether two rectangles are the same but for rounding to a grid.

@@ -15,6 +15,7 @@ use crate::format::Trust;
 use crate::gather::{Answer, Gathered, merge, repeated};
 use crate::layer::Layer;
 use crate::layout::Layout;
+use crate::pace::Pace;
 use crate::plan::{Plan, Strategy};
 use crate::sink::{PageFacts, PageSink};
 
@@ -45,6 +46,8 @@ pub(crate) struct Fetcher<S> {
     pub(crate) cancelled: AtomicBool,
     /// Set once offsets were seen not to give the rows that they should.
     pub(crate) distrust_offsets: AtomicBool,
+    /// How many rows the server can give at once.
+    pub(crate) pace: Pace,
     /// How PBF has done so far.
     pub(crate) trust: Trust,
     /// At most one decoding thread a core.
@@ -64,6 +67,30 @@ pub(crate) struct Slot<P> {
     pub(crate) bytes: u64,
 }
 
+/// Ids in one list: within what every database behind a server takes.
+const LISTED: usize = 250;
+
+/// Whether ids are asked for one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    NotYet,
+    Yes,
+    /// It was tried in vain.
+    No,
+}
+
+/// How many requests for so many rows may bring none of them: some for narrowing ranges down, and two for
+/// each list of rows that are gone.
+fn fruitless_most(rows: usize) -> usize {
+    let narrowing = usize::try_from(rows.max(1).ilog2()).unwrap_or(64);
+    16 + 2 * narrowing + 2 * rows.div_ceil(LISTED)
+}
+
+fn list_of(field: &str, ids: &[i64]) -> String {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    format!("{field} IN ({})", ids.join(","))
+}
+
 pub(crate) enum Asked<P> {
     Answer(Answer<P>),
     TooBig(Error),
@@ -78,6 +105,7 @@ impl<S: PageSink> Fetcher<S> {
             plan.ids.is_none() && (layout.object_id.is_none() || plan.ambiguous_ids);
         Self {
             layer,
+            pace: Pace::new(u64::from(plan.page_size)),
             plan,
             sink,
             layout,
@@ -111,16 +139,21 @@ impl<S: PageSink> Fetcher<S> {
         mut wanted: BTreeMap<i64, ()>,
     ) -> Result<Slot<S::Page>, Error> {
         let mut gathered = Gathered::new();
+        let mut broken = false;
         match self.plan.strategy {
             Strategy::Offset if !self.distrust_offsets.load(Ordering::Relaxed) => {
-                self.by_offset(places, &mut gathered, &mut wanted).await?;
+                self.by_offset(places, &mut gathered, &mut wanted, &mut broken)
+                    .await?;
             }
             Strategy::Single => {
                 let rows = places.end - places.start;
                 let request = self.plan.query.page_request(self.layer.address());
-                // Too much for the server: ranges of ids come in parts.
-                if let Asked::Answer(answer) = self.ask(request, rows).await? {
-                    gathered.take(answer, &mut wanted);
+                match self.ask(request, rows, &mut broken).await? {
+                    Asked::Answer(answer) => {
+                        gathered.take(answer, &mut wanted);
+                    }
+                    // Ranges of ids come in parts.
+                    Asked::TooBig(_) => self.pace.too_many(rows),
                 }
             }
             _ => {}
@@ -128,7 +161,7 @@ impl<S: PageSink> Fetcher<S> {
         if !wanted.is_empty() && self.plan.strategy != Strategy::IdRanges {
             add(&self.counters.corrected, 1);
         }
-        let missing = self.by_ids(&mut gathered, wanted).await?;
+        let missing = self.by_ids(&mut gathered, wanted, &mut broken).await?;
         self.finish(gathered, missing).await
     }
 
@@ -137,19 +170,14 @@ impl<S: PageSink> Fetcher<S> {
         places: Range<u64>,
         gathered: &mut Gathered<S::Page>,
         wanted: &mut BTreeMap<i64, ()>,
+        broken: &mut bool,
     ) -> Result<(), Error> {
         let Range { mut start, end } = places;
-        let mut size = end - start;
         while start < end && !wanted.is_empty() {
-            let rows = size.min(end - start);
-            let answer = match self.ask(self.offset_request(start, rows), rows).await? {
-                Asked::Answer(answer) => answer,
-                Asked::TooBig(error) if rows == 1 => return Err(error),
-                Asked::TooBig(_) => {
-                    add(&self.counters.halved, 1);
-                    size = rows.div_ceil(2);
-                    continue;
-                }
+            let rows = self.pace.rows().min(end - start);
+            let request = self.offset_request(start, rows);
+            let Some(answer) = self.paced(request, rows, broken).await? else {
+                continue;
             };
             let received = answer.facts.rows;
             let taken = gathered.take(answer, wanted);
@@ -166,48 +194,87 @@ impl<S: PageSink> Fetcher<S> {
         Ok(())
     }
 
-    /// Asks for what is left by ranges of ids, which neither order nor offset nor other people's edits can shift.
+    /// Asks for some rows; `None` if they were too many, and fewer should be asked for.
+    async fn paced(
+        self: &Arc<Self>,
+        request: Request,
+        rows: u64,
+        broken: &mut bool,
+    ) -> Result<Option<Answer<S::Page>>, Error> {
+        match self.ask(request, rows, broken).await? {
+            Asked::Answer(answer) => {
+                self.pace.went_well(rows);
+                Ok(Some(answer))
+            }
+            Asked::TooBig(error) if rows == 1 => Err(error),
+            Asked::TooBig(_) => {
+                add(&self.counters.halved, 1);
+                self.pace.too_many(rows);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks for what is left by ids, which neither order nor offset nor other people's edits can shift:
+    /// by ranges of them, or one by one where rows that are not wanted fill the ranges.
+    ///
+    /// Gives the ids that do not come. How many requests may bring nothing is bounded, so that a server that
+    /// answers with other rows, or with none, ends in missing rows and not in requests without end.
     async fn by_ids(
         self: &Arc<Self>,
         gathered: &mut Gathered<S::Page>,
         mut wanted: BTreeMap<i64, ()>,
+        broken: &mut bool,
     ) -> Result<Vec<i64>, Error> {
         let Some(column) = &self.layout.object_id else {
             return Ok(wanted.into_keys().collect());
         };
         let mut missing = Vec::new();
-        let mut most = usize::try_from(self.plan.page_size).unwrap_or(usize::MAX);
-        let mut size = most;
+        let mut narrowed = usize::MAX;
+        let mut listed = Listed::NotYet;
         let mut in_vain = 0;
+        let mut fruitless_left = fruitless_most(wanted.len());
         while let Some((&first, ())) = wanted.first_key_value() {
-            let chunk: Vec<i64> = wanted.keys().take(size).copied().collect();
+            if fruitless_left == 0 {
+                missing.extend(wanted.into_keys());
+                break;
+            }
+            let mut most = usize::try_from(self.pace.rows())
+                .unwrap_or(usize::MAX)
+                .min(narrowed);
+            if listed == Listed::Yes {
+                most = most.min(LISTED);
+            }
+            let chunk: Vec<i64> = wanted.keys().take(most).copied().collect();
             let last = chunk.last().copied().unwrap_or(first);
-            let within = crate::literal::object_id_range(&column.name, first, last);
+            let within = if listed == Listed::Yes {
+                list_of(&column.name, &chunk)
+            } else {
+                crate::literal::object_id_range(&column.name, first, last)
+            };
             let request = self
                 .plan
                 .query
                 .page_request_within(self.layer.address(), &within);
             let rows = chunk.len() as u64;
-            let answer = match self.ask(self.ordered(request), rows).await? {
-                Asked::Answer(answer) => answer,
-                Asked::TooBig(error) if rows == 1 => return Err(error),
-                Asked::TooBig(_) => {
-                    add(&self.counters.halved, 1);
-                    most = chunk.len().div_ceil(2);
-                    size = most;
-                    continue;
-                }
-            };
+            let answer = self.paced(self.ordered(request), rows, broken).await?;
+            let Some(answer) = answer else { continue };
             let received = answer.facts.rows;
             if gathered.take(answer, &mut wanted) > 0 {
                 in_vain = 0;
-                size = size.saturating_mul(2).min(most);
+                narrowed = narrowed.saturating_mul(2);
                 continue;
             }
+            fruitless_left -= 1;
             if received > 0 && chunk.len() > 1 {
-                // Other rows of the range fill the answer, where the order is not kept: a narrower one has
-                // fewer of them, and that of one id has none.
-                size = chunk.len().div_ceil(2);
+                if listed == Listed::NotYet {
+                    // Rows in between that nobody wants fill the answer, where the order is not kept.
+                    listed = Listed::Yes;
+                } else {
+                    // Such a list is not understood. A narrower range has fewer of them, and that of one id none.
+                    listed = Listed::No;
+                    narrowed = chunk.len().div_ceil(2);
+                }
                 continue;
             }
             in_vain += 1;
@@ -226,29 +293,31 @@ impl<S: PageSink> Fetcher<S> {
     /// A slot whose rows are not known beforehand: by offset, advancing by what is received.
     async fn counted_slot(self: &Arc<Self>, places: Range<u64>) -> Result<Slot<S::Page>, Error> {
         let mut gathered = Gathered::new();
+        let mut broken = false;
         let Range { mut start, end } = places;
-        let mut size = end - start;
         while start < end {
-            let rows = size.min(end - start);
-            let request = if self.plan.strategy == Strategy::Single {
-                self.ordered(self.plan.query.page_request(self.layer.address()))
+            let single = self.plan.strategy == Strategy::Single;
+            let (request, rows) = if single {
+                let request = self.plan.query.page_request(self.layer.address());
+                (self.ordered(request), end - start)
             } else {
-                self.offset_request(start, rows)
+                let rows = self.pace.rows().min(end - start);
+                (self.offset_request(start, rows), rows)
             };
-            let answer = match self.ask(request, rows).await? {
-                Asked::Answer(answer) => answer,
-                Asked::TooBig(error) if rows == 1 || self.plan.strategy == Strategy::Single => {
-                    return Err(error);
+            let answer = if single {
+                match self.ask(request, rows, &mut broken).await? {
+                    Asked::Answer(answer) => answer,
+                    Asked::TooBig(error) => return Err(error),
                 }
-                Asked::TooBig(_) => {
-                    add(&self.counters.halved, 1);
-                    size = rows.div_ceil(2);
-                    continue;
+            } else {
+                match self.paced(request, rows, &mut broken).await? {
+                    Some(answer) => answer,
+                    None => continue,
                 }
             };
             let most = usize::try_from(rows).unwrap_or(usize::MAX);
             let taken = gathered.take_all(answer, most);
-            if taken == 0 || self.plan.strategy == Strategy::Single {
+            if taken == 0 || single {
                 break;
             }
             start += taken as u64;

@@ -30,7 +30,7 @@ impl<P> Gathered<P> {
         }
     }
 
-    /// Keeps an answer and takes from it each row that is still wanted; how many that were.
+    /// Takes from an answer each row that is still wanted, and keeps it if it has one; how many that were.
     pub(crate) fn take(&mut self, answer: Answer<P>, wanted: &mut BTreeMap<i64, ()>) -> usize {
         let place = self.pages.len();
         let before = self.taken.len();
@@ -39,8 +39,11 @@ impl<P> Gathered<P> {
                 self.taken.insert(*id, (place, row));
             }
         }
-        self.keep(answer);
-        self.taken.len() - before
+        let taken = self.taken.len() - before;
+        if taken > 0 {
+            self.keep(answer);
+        }
+        taken
     }
 
     /// Keeps an answer and takes its first `most` rows, for layers whose ids are not known.
@@ -53,7 +56,9 @@ impl<P> Gathered<P> {
                 .zip(first..)
                 .map(|(row, number)| (number, (place, row))),
         );
-        self.keep(answer);
+        if rows > 0 {
+            self.keep(answer);
+        }
         rows
     }
 
@@ -82,18 +87,26 @@ pub(crate) fn repeated(all: &[PageFacts]) -> u64 {
     repeated
 }
 
-/// The facts of the rows that were taken.
+/// The facts of the rows that were taken. Where not all rows of an answer were, its rectangle may be too
+/// large, and of columns that some rows came without as many are counted as may be.
 pub(crate) fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) -> PageFacts {
     let mut merged = PageFacts {
         rows: taken.len(),
         ..PageFacts::default()
     };
-    for facts in all {
+    let mut rows_of = vec![0; all.len()];
+    for (page, _) in taken.values() {
+        if let Some(rows) = rows_of.get_mut(*page) {
+            *rows += 1;
+        }
+    }
+    for (facts, &taken) in all.iter().zip(&rows_of) {
+        if taken == 0 {
+            continue;
+        }
         merged.bbox.merge(&facts.bbox);
-        merged.without_geometry += facts.without_geometry;
-        merged.repaired += facts.repaired;
-        for (column, rows) in &facts.absent {
-            *merged.absent.entry(*column).or_default() += rows;
+        for (column, &rows) in &facts.absent {
+            *merged.absent.entry(*column).or_default() += rows.min(taken);
         }
         if merged.spatial_reference.is_none() {
             merged
@@ -101,11 +114,67 @@ pub(crate) fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) ->
                 .clone_from(&facts.spatial_reference);
         }
     }
-    for (page, row) in taken.values() {
+    for (place, (page, row)) in taken.values().enumerate() {
         if let Some(facts) = all.get(*page) {
+            if facts.rows_without_geometry.binary_search(row).is_ok() {
+                merged.rows_without_geometry.push(place);
+            }
+            if facts.repaired_rows.binary_search(row).is_ok() {
+                merged.repaired_rows.push(place);
+            }
             merged.ids.extend(facts.ids.get(*row));
             merged.fingerprints.extend(facts.fingerprints.get(*row));
         }
     }
+    merged.without_geometry = merged.rows_without_geometry.len();
+    merged.repaired = merged.repaired_rows.len();
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Bbox;
+
+    fn answer(ids: Vec<i64>, x: f64) -> Answer<()> {
+        Answer {
+            page: (),
+            facts: PageFacts {
+                rows: ids.len(),
+                bbox: Bbox {
+                    xmin: x,
+                    ymin: 0.0,
+                    xmax: x + 1.0,
+                    ymax: 1.0,
+                },
+                // The first is repaired, the last has no geometry, and none has column 3.
+                repaired: 1,
+                repaired_rows: vec![0],
+                without_geometry: 1,
+                rows_without_geometry: vec![ids.len() - 1],
+                absent: [(3, ids.len())].into(),
+                ids,
+                ..PageFacts::default()
+            },
+            bytes: 100,
+        }
+    }
+
+    #[test]
+    fn rows_that_nobody_took_are_not_counted() {
+        let mut wanted: BTreeMap<i64, ()> = (1..=4).map(|id| (id, ())).collect();
+        let mut gathered = Gathered::new();
+        assert_eq!(gathered.take(answer(vec![9, 2, 1], 0.0), &mut wanted), 2);
+        assert_eq!(gathered.take(answer(vec![7, 8], 50.0), &mut wanted), 0);
+        assert_eq!(gathered.take(answer(vec![3, 2, 4, 9], 1.0), &mut wanted), 2);
+        assert!(wanted.is_empty());
+        assert_eq!((gathered.pages.len(), gathered.bytes), (2, 200));
+        let merged = merge(&gathered.facts, &gathered.taken);
+        assert_eq!((merged.rows, &merged.ids[..]), (4, &[1, 2, 3, 4][..]));
+        // 3 of the second answer, and 1 of the first.
+        assert_eq!((merged.repaired, &merged.repaired_rows[..]), (1, &[2][..]));
+        assert_eq!(merged.without_geometry, 1);
+        assert_eq!(merged.absent, [(3, 4)].into());
+        assert_eq!((merged.bbox.xmin, merged.bbox.xmax), (0.0, 2.0));
+    }
 }

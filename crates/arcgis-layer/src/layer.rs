@@ -1,18 +1,18 @@
 //! A layer on a server, and what can be asked of it beside its rows.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arcgis_auth_core::{Bytes, Request, Transport};
+use arcgis_auth_core::{Request, Transport};
 use serde_json::Value;
 
 use crate::address::LayerAddress;
 use crate::decode::DecodeError;
 use crate::error::{Error, QueryError};
-use crate::ids::IdSet;
 use crate::metadata::document::{Document, Members, integer};
 use crate::metadata::{Extent, LayerInfo, LayerKind};
-use crate::object_ids::ObjectIds;
 use crate::query::ResolvedQuery;
+use crate::second_chance;
 use crate::service;
 use crate::spatial_reference::SpatialReference;
 use crate::statistics::{Statistic, StatisticType};
@@ -23,6 +23,7 @@ pub struct Layer {
     transport: Arc<dyn Transport>,
     address: LayerAddress,
     info: Arc<LayerInfo>,
+    ids_in_ranges: Arc<AtomicBool>,
 }
 
 impl LayerInfo {
@@ -31,7 +32,7 @@ impl LayerInfo {
     /// # Errors
     ///
     /// [`Error::Service`] if the server does not answer or answers with an error, [`Error::Address`] if
-    /// the answer is that of a service or folder, [`Error::Answer`] if it is no object.
+    /// the answer is that of a service or folder or of another layer, [`Error::Answer`] if it is no object.
     pub async fn fetch(transport: &dyn Transport, address: &LayerAddress) -> Result<Self, Error> {
         let (_, mut document) = service::fetch(transport, address.url()).await?;
         let top = document.members();
@@ -68,10 +69,17 @@ impl LayerInfo {
         }
         let top = document.members();
         match top.integer("id") {
-            Some(id) if id != i64::from(address.id()) => {
-                tracing::warn!(%address, answered = id, "the server answers for another layer number");
+            Some(id) if id == i64::from(address.id()) => {}
+            // Koop calls every layer 0, whatever number it was asked for.
+            Some(0) => {
+                tracing::warn!(%address, "the server answers for layer 0");
             }
-            Some(_) => {}
+            Some(id) => {
+                return Err(Error::Address {
+                    address: address.to_string(),
+                    problem: format!("the server answers for layer {id}"),
+                });
+            }
             None => info.id = i64::from(address.id()),
         }
         Ok(info)
@@ -134,9 +142,7 @@ async fn one_row(
     if info.advanced.pagination != Some(false) {
         request = request.with_param("resultRecordCount", "1");
     }
-    let url = request.redacted_url();
-    let body = transport.send(request).await?.into_ok()?;
-    Document::parse(&url, &body).map_err(|error| Error::of_answer(&url, error))
+    second_chance::document(transport, request).await
 }
 
 /// The reference that an answer declares; empty where it declares none either, or there is no answer.
@@ -184,6 +190,7 @@ impl Layer {
             transport,
             address,
             info: Arc::new(info),
+            ids_in_ranges: Arc::default(),
         })
     }
 
@@ -231,70 +238,6 @@ impl Layer {
             count.ok_or_else(|| missing(top, "count", "a number"))
         })
         .await
-    }
-
-    /// The object ids of all rows that the query selects, whatever its limit.
-    ///
-    /// Servers give all of them in one answer, as a rule. Where one says that there are more, or gives
-    /// fewer than it counts, the rest is asked for in ascending order until all are there or nothing new
-    /// comes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Layer::count`]; [`Error::Query`] for a layer without object ids.
-    pub async fn object_ids(&self, query: &ResolvedQuery) -> Result<IdSet, Error> {
-        let total = self.count(query).await?;
-        self.object_ids_of(query, total).await
-    }
-
-    /// As [`Layer::object_ids`], of a query that is known to select `total` rows.
-    pub(crate) async fn object_ids_of(
-        &self,
-        query: &ResolvedQuery,
-        total: u64,
-    ) -> Result<IdSet, Error> {
-        let Some(field) = query.object_id() else {
-            return Err(unsupported("object ids", "the layer has none"));
-        };
-        let ask = |request: Request| self.ids(request.with_param("returnIdsOnly", "true"));
-        let first = ask(query.filter_request(&self.address)).await?;
-        let (mut last, mut ids) = (first.last_if_ascending(), first.ids);
-        let mut more = first.exceeded || ids.len() < total;
-        while more {
-            let request = match last {
-                Some(last) => {
-                    query.filter_request_within(&self.address, &format!("{field} > {last}"))
-                }
-                None => query.filter_request(&self.address),
-            };
-            let request = if self.info.advanced.order_by == Some(false) {
-                request
-            } else {
-                request.with_param("orderByFields", format!("{field} ASC"))
-            };
-            let next = ask(request).await?;
-            let before = ids.len();
-            last = next.ids.max().max(last);
-            ids.extend(next.ids.iter());
-            more = ids.len() > before && (next.exceeded || ids.len() < total);
-        }
-        Ok(ids)
-    }
-
-    async fn ids(&self, request: Request) -> Result<ObjectIds, Error> {
-        /// From this size on, reading would hold up the other tasks of the thread.
-        const LARGE: usize = 1 << 20;
-        let (url, body) = self.send(request).await?;
-        let result = if body.len() < LARGE {
-            ObjectIds::read(&url, &body)
-        } else {
-            let at = url.clone();
-            match tokio::task::spawn_blocking(move || ObjectIds::read(&at, &body)).await {
-                Ok(result) => result,
-                Err(_) => Err(DecodeError::Cancelled),
-            }
-        };
-        result.map_err(|error| Error::of_answer(&url, error))
     }
 
     /// Where the selected rows are, in the reference system that the query asks for; `None` if there
@@ -416,22 +359,22 @@ impl Layer {
         Error::of_answer(self.address.query_url().as_str(), error)
     }
 
-    async fn send(&self, request: Request) -> Result<(String, Bytes), Error> {
-        let url = request.redacted_url();
-        let body = self.transport.send(request).await?.into_ok()?;
-        Ok((url, body))
-    }
-
     /// Asks for a small document and reads it.
     async fn ask<T>(
         &self,
         request: Request,
-        read: impl FnOnce(Members<'_>) -> Result<T, DecodeError>,
+        read: impl Fn(Members<'_>) -> Result<T, DecodeError>,
     ) -> Result<T, Error> {
-        let (url, body) = self.send(request).await?;
-        Document::parse(&url, &body)
-            .and_then(|document| read(document.members()))
-            .map_err(|error| Error::of_answer(&url, error))
+        second_chance::ask(&*self.transport, request, read).await
+    }
+
+    /// Whether the server has broken down over the list of all ids.
+    pub(crate) fn lists_ids_in_ranges(&self) -> bool {
+        self.ids_in_ranges.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn list_ids_in_ranges(&self) {
+        self.ids_in_ranges.store(true, Ordering::Relaxed);
     }
 }
 

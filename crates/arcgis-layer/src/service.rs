@@ -7,6 +7,7 @@ use crate::decode::DecodeError;
 use crate::error::Error;
 use crate::metadata::document::{Document, Members};
 use crate::metadata::{Extent, LayerReference, read};
+use crate::second_chance;
 use crate::spatial_reference::SpatialReference;
 
 /// Asks for the document at `url`.
@@ -16,11 +17,7 @@ pub(crate) async fn fetch(
 ) -> Result<(String, Document), Error> {
     let request = Request::read(url.clone()).with_param("f", "json");
     let url = request.redacted_url();
-    let body = transport.send(request).await?.into_ok()?;
-    match Document::parse(&url, &body) {
-        Ok(document) => Ok((url, document)),
-        Err(error) => Err(Error::of_answer(&url, error)),
-    }
+    Ok((url, second_chance::document(transport, request).await?))
 }
 
 /// The metadata of a service (`…/FeatureServer?f=json`): its layers and tables. Read with the same

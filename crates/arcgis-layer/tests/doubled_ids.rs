@@ -47,6 +47,14 @@ async fn serving(rows: &[(i64, f64)]) -> (MockServer, Layer) {
             .mount(&server)
             .await;
     }
+    // Behind the last row there is nothing: the proof of the end asks.
+    let mut body = json!({"spatialReference": {"wkid": 2056}, "fields": metadata["fields"]});
+    body["features"] = json!([]);
+    at(QUERY)
+        .and(query_param("resultOffset", rows.len().to_string()))
+        .respond_with(answer(&body))
+        .mount(&server)
+        .await;
     let layer = open(&server).await.unwrap();
     (server, layer)
 }

@@ -212,3 +212,37 @@ async fn an_extent_that_is_out_of_date_costs_a_page_not_the_format() {
         fetched.formats
     );
 }
+
+#[tokio::test]
+async fn what_passes_does_not_cost_the_format() {
+    // A quota that is used up again and again says nothing about PBF.
+    let quota = FaultKind::QuotaBody { retry_after: 0 };
+    let (_service, fetched) =
+        fetch(layer(), Some(Fault::on_query(2, quota)), FormatChoice::Auto).await;
+    // The client of these tests does not try again.
+    assert!(matches!(fetched.err().unwrap(), Error::Service(_)));
+    let late = FaultKind::LateError {
+        code: 500,
+        message: "Error performing query operation".into(),
+    };
+    let fault = Fault::on_query(1, late).times(2);
+    let (service, fetched) = fetch(layer(), Some(fault), FormatChoice::Auto).await;
+    let fetched = fetched.unwrap();
+    assert_eq!(service.faults_fired(), [2]);
+    assert_all(&fetched);
+    assert_eq!(fetched.stats.fell_back, 0, "{:?}", fetched.stats);
+    assert!(fetched.formats.iter().all(|format| format == "pbf"));
+    // A plain refusal may be about the format.
+    let refusal = FaultKind::ErrorBody {
+        code: 400,
+        message: "Unable to complete operation.".into(),
+        details: vec![],
+    };
+    let fault = Fault::on_query(1, refusal)
+        .always()
+        .when(|request| request.parameters().get("f") == Some("pbf"));
+    let (_service, fetched) = fetch(layer(), Some(fault), FormatChoice::Auto).await;
+    let fetched = fetched.unwrap();
+    assert_all(&fetched);
+    assert!(fetched.stats.fell_back >= 3);
+}

@@ -256,3 +256,26 @@ async fn a_reference_that_only_answers_name_is_found() {
     let layer = Layer::open(Arc::new(client), address).await.unwrap();
     assert_eq!(layer.info().spatial_reference.code(), Some(3857));
 }
+
+#[tokio::test]
+async fn an_answer_for_another_layer_is_refused_unless_every_layer_is_0() {
+    for (answered, right) in [(0, true), (3, true), (7, false)] {
+        let mut document = metadata();
+        document["id"] = json!(answered);
+        let server = MockServer::start().await;
+        let place = PATH.replace("/0", "/3");
+        at(&place)
+            .respond_with(answer(&document))
+            .mount(&server)
+            .await;
+        let address: LayerAddress = format!("{}{place}", server.uri()).parse().unwrap();
+        match Layer::open(client(), address).await {
+            Ok(_) => assert!(right, "{answered}"),
+            Err(error) => {
+                assert!(!right, "{answered}: {error}");
+                assert!(matches!(error, Error::Address { .. }));
+                assert!(error.to_string().contains("answers for layer 7"), "{error}");
+            }
+        }
+    }
+}

@@ -352,3 +352,41 @@ async fn a_long_condition_travels_in_a_form() {
         .collect();
     assert_eq!(sent.get("where"), Some(&condition));
 }
+
+#[tokio::test]
+async fn a_page_whose_text_is_no_text_is_asked_for_once() {
+    let server = server(&metadata()).await;
+    for (parameter, body) in [
+        ("returnCountOnly", json!({"count": 2})),
+        ("returnIdsOnly", json!({"objectIds": [1, 2]})),
+    ] {
+        at(QUERY)
+            .and(query_param(parameter, "true"))
+            .respond_with(answer(&body))
+            .mount(&server)
+            .await;
+    }
+    let page = b"{\"features\":[{\"attributes\":{\"OBJECTID\":1,\"DEPTH\":\"\xe9t\"}}]}";
+    at(QUERY)
+        .respond_with(ResponseTemplate::new(200).set_body_raw(page.to_vec(), "application/json"))
+        .mount(&server)
+        .await;
+    let layer = open(&server).await.unwrap();
+    let query = Query::new().resolve(layer.info()).unwrap();
+    let options = arcgis_layer::FetchOptions::default();
+    let plan = layer.plan(&query, &options).await.unwrap();
+    let sink = arcgis_layer::FeatureCollector::new(std::sync::Arc::clone(query.layout()));
+    let mut pages = layer.pages(plan, sink);
+    let error = pages.next().await.unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            Error::Answer {
+                source: arcgis_layer::DecodeError::Encoding { .. },
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(pages.stats().requests, 1);
+}
