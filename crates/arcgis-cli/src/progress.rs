@@ -123,7 +123,7 @@ impl Progress {
                             lines.say();
                         }
                     }
-                    ExportEvent::Verified(_) => lines.say(),
+                    ExportEvent::Verified(_) if lines.rows > 0 => lines.say(),
                     _ => {}
                 }
             }

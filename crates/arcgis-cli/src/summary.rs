@@ -135,7 +135,7 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
             format!("{}, {retries}{tokens}", count(stats.requests)),
         );
         let mut received = bytes(stats.bytes);
-        if let Some(fetch) = &report.fetch {
+        if let Some(fetch) = report.fetch.as_ref().filter(|fetch| fetch.bytes > 0) {
             received.push_str(&format!(" ({} of rows, decoded)", bytes(fetch.bytes)));
         }
         facts.add("Received", received);

@@ -58,6 +58,21 @@ fn a_condition_goes_with_count_ids_and_pages() {
 }
 
 #[test]
+fn one_row_and_none_are_said_as_such() {
+    let (_, desk, ran) = export(&["--where", "POP = 2000"]);
+    assert_eq!(rows_in(&desk.path("out.parquet")), 1);
+    for said in ["1 row to fetch", "1 of 1 row (100 %)", "1 page as PBF"] {
+        assert!(ran.stderr.contains(said), "{said:?} is not in {ran:?}");
+    }
+    let (_, desk, ran) = export(&["--where", "POP < 0"]);
+    assert_eq!(rows_in(&desk.path("out.parquet")), 0);
+    for said in ["no rows to fetch", "Proof     no rows, counted"] {
+        assert!(ran.stderr.contains(said), "{said:?} is not in {ran:?}");
+    }
+    assert!(!ran.stderr.contains("rows/s"), "{ran:?}");
+}
+
+#[test]
 fn a_rectangle_is_one_in_wgs_84() {
     let (service, desk, _) = export(&["--bbox", "-1,46,1.05,48"]);
     all_asked(&service, "inSR", "4326");
