@@ -85,6 +85,12 @@ pub enum Note {
     },
 }
 
+/// `1 row`, `2 rows`.
+fn of(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,35 +107,43 @@ impl fmt::Display for Note {
             ),
             Self::Misfits { column, count } => write!(
                 f,
-                "column {column}: {count} values did not fit and became null"
+                "column {column}: {} did not fit and became null",
+                of(*count, "value")
             ),
             Self::DroppedM { rows } => write!(
                 f,
-                "m was left out in {rows} rows: GeoParquet 1.1 has no place for it"
+                "m was left out in {}: GeoParquet 1.1 has no place for it",
+                of(*rows, "row")
             ),
             Self::LeftOut { rows } => write!(
                 f,
-                "positions that are no numbers, rings without area or paths of one position were left out in {rows} rows"
+                "positions that are no numbers, rings without area or paths of one position were left out in {}",
+                of(*rows, "row")
             ),
             Self::OtherGeometry { expected, rows } => write!(
                 f,
-                "{rows} rows have a geometry that is no {expected}, which is what the layer says it has"
+                "a geometry that is no {expected}, which is what the layer says it has, is in {}",
+                of(*rows, "row")
             ),
             Self::NoGeometry { rows } => write!(
                 f,
-                "geometry was asked for, and none of the {rows} rows has any"
+                "geometry was asked for, and none came in {}",
+                of(*rows, "row")
             ),
             Self::AbsentValues { column, rows } => write!(
                 f,
-                "column {column} is null in {rows} rows that came without it"
+                "column {column} is null in {} that came without it",
+                of(*rows, "row")
             ),
             Self::Corrected { pages } => write!(
                 f,
-                "{pages} answers did not hold the rows that were asked for; they were fetched again by object id"
+                "{} did not hold the rows that were asked for, which were fetched again by object id",
+                of(*pages, "answer")
             ),
             Self::FellBack { pages } => write!(
                 f,
-                "{pages} answers in PBF did not hold up; they were asked for again as JSON"
+                "{} in PBF did not hold up and came again as JSON",
+                of(*pages, "answer")
             ),
             Self::UndeclaredAttributes { names } => {
                 const SHOWN: usize = 10;
@@ -146,7 +160,8 @@ impl fmt::Display for Note {
             }
             Self::Partial { rows } => write!(
                 f,
-                "the saved answer holds only the first {rows} rows of its query: the server had more"
+                "the saved answer holds only the first {} of its query: the server had more",
+                of(*rows, "row")
             ),
         }
     }
@@ -205,5 +220,27 @@ impl Serialize for Note {
             Self::UndeclaredAttributes { names } => map.serialize_entry("names", names)?,
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let dropped = |rows| Note::DroppedM { rows }.to_string();
+        assert!(dropped(1).starts_with("m was left out in 1 row: "));
+        assert!(dropped(2).starts_with("m was left out in 2 rows: "));
+    }
+
+    #[test]
+    fn long_lists_of_names_are_cut() {
+        let names: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
+        let told = Note::UndeclaredAttributes { names }.to_string();
+        assert!(
+            told.ends_with(": a0, a1, a2, a3, a4, a5, a6, a7, a8, a9 and 2 more"),
+            "{told}"
+        );
     }
 }
