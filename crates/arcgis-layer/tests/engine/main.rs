@@ -5,11 +5,13 @@
 mod json {
     const FORMAT: arcgis_layer::FormatChoice = arcgis_layer::FormatChoice::Json;
     include!("cases.rs");
+    include!("patience_cases.rs");
     include!("proof_cases.rs");
 }
 
 mod pbf {
     const FORMAT: arcgis_layer::FormatChoice = arcgis_layer::FormatChoice::Auto;
     include!("cases.rs");
+    include!("patience_cases.rs");
     include!("proof_cases.rs");
 }
