@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport};
+use arcgis_auth_core::http::HeaderMap;
+use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, Verdict};
 
 use crate::decode::{DecodeContext, DecodeError, decode_json, decode_pbf};
 use crate::error::Error;
@@ -76,6 +77,11 @@ impl<S: PageSink> Fetcher<S> {
                         }
                         return Ok(Asked::Answer(answer));
                     }
+                    if falls_back && answer.facts.foreign {
+                        self.trust.is_foreign();
+                        format = self.fall_back();
+                        continue;
+                    }
                     if self
                         .trust
                         .is_plausible(&bbox, self.layer.info(), &self.layout)
@@ -104,9 +110,13 @@ impl<S: PageSink> Fetcher<S> {
                 continue;
             }
             let error = match error {
-                DecodeError::Service(service) => Error::Service(arcgis_auth_core::Error::Service(
-                    Arc::new(service.with_url(sent.redacted_url())),
-                )),
+                DecodeError::Service(service) => {
+                    // By way of a verdict, which knows what of the request must not be shown.
+                    let service = service.with_url(sent.redacted_url());
+                    let verdict = Verdict::from_error(&sent, service.clone(), &HeaderMap::new());
+                    let service = verdict.into_error().unwrap_or(service);
+                    Error::Service(arcgis_auth_core::Error::Service(Arc::new(service)))
+                }
                 other => self.unusable(other),
             };
             match remedy {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::address::ServiceKind;
 use crate::error::{Error, QueryError};
@@ -124,18 +124,27 @@ fn obstacle(info: &LayerInfo, service: ServiceKind, layout: &Layout) -> Option<&
 pub(crate) struct Trust {
     held_up: AtomicU32,
     failed: AtomicU32,
+    foreign: AtomicBool,
     stale_extent: AtomicU32,
 }
 
 impl Trust {
     /// Whether it is worth asking for more of it: not after three failures that outnumber what held up.
     pub(crate) fn is_left(&self) -> bool {
+        if self.foreign.load(Ordering::Relaxed) {
+            return false;
+        }
         let failed = self.failed.load(Ordering::Relaxed);
         failed < 3 || failed < self.held_up.load(Ordering::Relaxed)
     }
 
     pub(crate) fn held_up(&self) {
         self.held_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// PBF of a foreign encoder: no more of it.
+    pub(crate) fn is_foreign(&self) {
+        self.foreign.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn failed(&self) {

@@ -139,6 +139,9 @@ pub struct PageFacts {
     pub repaired: usize,
     /// The reference in which the page says its coordinates are.
     pub spatial_reference: Option<SpatialReference>,
+    /// The page is PBF of another encoder than ArcGIS's, by its transform. Koop's writes wrong numbers
+    /// where a column holds more than its first row told, and nothing in the page shows it.
+    pub foreign: bool,
     /// Columns, by their place in the layout, that rows came without, and in how many rows: null was
     /// passed for them. Of rows that came in several answers, at most so many.
     pub absent: BTreeMap<usize, usize>,
@@ -159,6 +162,7 @@ impl Default for PageFacts {
             without_geometry: 0,
             repaired: 0,
             spatial_reference: None,
+            foreign: false,
             absent: BTreeMap::new(),
             rows_without_geometry: Vec::new(),
             repaired_rows: Vec::new(),

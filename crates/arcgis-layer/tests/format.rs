@@ -246,3 +246,28 @@ async fn what_passes_does_not_cost_the_format() {
     assert_all(&fetched);
     assert!(fetched.stats.fell_back >= 3);
 }
+
+#[tokio::test]
+async fn pbf_of_a_foreign_encoder_is_left_alone() {
+    // No features, and a transform with a scale of 2 that begins at zero, as Koop's does.
+    let foreign = FaultKind::Respond {
+        status: 200,
+        content_type: "application/x-protobuf",
+        body: "\x12\x18\x0a\x16\x62\x14\x12\x12\x09\0\0\0\0\0\0\0\x40\x11\0\0\0\0\0\0\0\x40"
+            .to_owned(),
+    };
+    let foreign = Fault::on_query(1, foreign)
+        .always()
+        .when(|request| request.parameters().get("f") == Some("pbf"));
+    let (_service, fetched) = fetch(layer(), Some(foreign), FormatChoice::Auto).await;
+    let fetched = fetched.unwrap();
+    assert_all(&fetched);
+    // Only the pages that were under way at once had been asked for as PBF.
+    assert!(
+        (1..=4).contains(&fetched.stats.fell_back),
+        "{:?}",
+        fetched.stats
+    );
+    let json = fetched.formats.iter().filter(|format| *format == "json");
+    assert_eq!(json.count(), 5);
+}

@@ -148,9 +148,6 @@ def made():
     yield "empty", collection([])
 
 
-# Koop's PBF cuts whole numbers off at 32 bits, object ids too; its JSON has them whole.
-BEYOND_ITS_PBF = {"large_ids"}
-
 # What a file cannot hold as it is served, and the words that the refusal has to say.
 REFUSED = {
     # The first row makes the column whole numbers of 32 bits, for Koop; a later row has a fraction.
@@ -263,15 +260,14 @@ def main():
     with start(run, data) as koop:
         for name, geojson in layers.items():
             path = out / f"{name}.parquet"
-            options = ["--format", "json"] if name in BEYOND_ITS_PBF else []
-            done = run.export(f"{koop['root']}/rest/services/{name}/FeatureServer/0", path, *options)
+            done = run.export(f"{koop['root']}/rest/services/{name}/FeatureServer/0", path)
             if tally.equal("koop", f"{name}: exit code", done.returncode, 0):
                 compare(tally, name, geojson, path)
             else:
                 tally.complain("koop", name, done.stderr)
         for name, (_, words) in REFUSED.items():
             path = out / f"{name}.parquet"
-            done = run.export(f"{koop['root']}/rest/services/{name}/FeatureServer/0", path, "--format", "json")
+            done = run.export(f"{koop['root']}/rest/services/{name}/FeatureServer/0", path)
             tally.equal("koop-refused", f"{name}: exit code", done.returncode, 4)
             tally.equal("koop-refused", f"{name}: words", [word for word in words if word not in done.stderr], [])
             tally.holds("koop-refused", f"{name}: no file", not path.exists())

@@ -73,6 +73,7 @@ fn every_page_decodes_by_its_own_header() {
         assert!(!rows.is_empty());
         assert!(facts.absent.is_empty(), "{path}");
         assert_eq!(facts.repaired, 0, "{path}");
+        assert!(!facts.foreign, "{path}");
         if layout.geometry.is_some() {
             // Eight of the capture with domains have none.
             let without = if path.contains("Domain") { 8 } else { 0 };

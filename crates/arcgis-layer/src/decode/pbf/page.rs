@@ -118,6 +118,10 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             self.facts.rows += 1;
         }
         self.facts.exceeded = self.features.exceeded;
+        self.facts.foreign = self
+            .features
+            .transform
+            .is_some_and(|transform| transform.begins_at_zero());
         self.facts.spatial_reference = self.features.spatial_reference.take();
         if self.facts.rows > 0 {
             let rows = self.facts.rows;

@@ -71,6 +71,12 @@ impl Transform {
         Ok(Self { x, y, z, m })
     }
 
+    /// Whether steps are counted from the zero of x and y. ArcGIS counts from the far corner of the
+    /// reference's or the layer's extent.
+    pub(super) fn begins_at_zero(&self) -> bool {
+        !self.x.begins_elsewhere() && !self.y.begins_elsewhere()
+    }
+
     /// What is wrong with the axes that are needed.
     pub(super) fn problem(&self, z: bool, m: bool) -> Option<&'static str> {
         if !(self.x.is_usable() && self.y.is_usable()) {
