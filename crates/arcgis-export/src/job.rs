@@ -111,7 +111,7 @@ impl LayerExport {
         self
     }
 
-    /// Puts another [`Spool`](crate::Spool) between accepted pages and the output than
+    /// Puts another [`Spool`] between accepted pages and the output than
     /// [`DirectSpool`](crate::DirectSpool): one that keeps rows, or gives them back in another order.
     pub fn with_spool(mut self, factory: impl SpoolFactory) -> Self {
         self.spools = Spools::of(factory);
