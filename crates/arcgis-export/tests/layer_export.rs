@@ -436,7 +436,7 @@ async fn drift_is_reported_or_fails_the_export() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn misfits_stop_an_export_unless_it_is_lenient() {
+async fn t33_misfits_stop_an_export_unless_it_is_lenient() {
     let measures = Served::table("measures")
         .with_field(Field::new("N", FieldType::SmallInteger))
         .with_rows((0..10).map(|n| Row::new().with("N", if n == 7 { 40_000 } else { n })));

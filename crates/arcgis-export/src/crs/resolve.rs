@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn table_tells_whose_code_it_is() {
+    fn t31_table_tells_whose_code_it_is() {
         for (number, id) in [
             (4326, "EPSG:4326"),
             (2881, "EPSG:2881"),
@@ -346,7 +346,7 @@ mod tests {
 
     // Esri's own pairs of wkid and latestWkid.
     #[test]
-    fn replaced_numbers_mean_their_replacement() {
+    fn t31_replaced_numbers_mean_their_replacement() {
         for (number, id) in [
             (102_100, "EPSG:3857"),
             (102_113, "EPSG:3857"),
