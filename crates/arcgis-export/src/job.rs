@@ -36,7 +36,9 @@ const WAITING_PAGES: usize = 2;
 ///
 /// Every row comes once, or the export fails and leaves nothing; the [`Report`] says how that is known.
 /// It runs on a tokio runtime. Dropping the future stops requests and threads and removes what was
-/// written so far.
+/// written so far. While a file is written, one of the runtime's threads for blocking work is taken, and
+/// pages are decoded on others: a runtime needs at least one more of them than it runs exports at once
+/// (tokio has 512 by default).
 ///
 /// ```no_run
 /// # async fn example(layer: arcgis_layer::Layer) -> Result<(), arcgis_export::Error> {
