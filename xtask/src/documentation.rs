@@ -5,15 +5,21 @@ use anyhow::Result;
 use crate::repository::Repository;
 use crate::stage::Verdict;
 
+const PUBLIC: [&str; 4] = ["doc", "--workspace", "--no-deps", "--all-features"];
+const STRICT: [(&str, &str); 1] = [("RUSTDOCFLAGS", "-D warnings")];
+
 /// Documents the workspace twice: once as readers see it, where a public page must not link to a
 /// private item, and once with the private items, whose links must lead somewhere too.
 pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
-    let public = ["doc", "--workspace", "--no-deps", "--all-features"];
-    let mut private = public.to_vec();
+    let mut private = PUBLIC.to_vec();
     private.push("--document-private-items");
-    let strict = [("RUSTDOCFLAGS", "-D warnings")];
-    repository.run_with(&private, &strict)?;
+    repository.run_with(&private, &STRICT)?;
     // The second one stays in the folder `doc`: it is the one to read.
-    repository.run_with(&public, &strict)?;
+    public(repository)?;
     Ok(Verdict::Passed)
+}
+
+/// Documents what readers see, into the folder `doc` of the target folder.
+pub(crate) fn public(repository: &Repository) -> Result<()> {
+    repository.run_with(&PUBLIC, &STRICT)
 }

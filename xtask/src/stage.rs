@@ -8,13 +8,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::repository::Repository;
 use crate::suites::Counts;
 use crate::{crs_table, demo_data};
-use crate::{dependencies, documentation, interop, lints, msrv, package, standalone, suites, tidy};
+use crate::{
+    dependencies, documentation, interop, lints, msrv, package, site, standalone, suites, tidy,
+};
 
 /// One check, alone or as a part of `cargo xtask test`.
 struct Stage {
     name: &'static str,
     about: &'static str,
-    /// What it may take from cold on two cores, in seconds. All of `test` with `docs` has 60 minutes.
+    /// What it may take from cold on two cores, in seconds. All of `test` with `docs` and `site` has 60 minutes.
     budget: u64,
     /// Whether `cargo xtask test` runs it.
     in_test: bool,
@@ -33,7 +35,7 @@ pub(crate) enum Verdict {
 }
 
 // What only reads comes first; what can share the builds of another stage comes after it.
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage {
         name: "tidy",
         about: "the rules of this repository",
@@ -110,6 +112,13 @@ const STAGES: [Stage; 12] = [
         budget: 4 * 60,
         in_test: false,
         run: documentation::run,
+    },
+    Stage {
+        name: "site",
+        about: "the pages of docs/ and the API as one site, every link checked; installs mdBook",
+        budget: 5 * 60,
+        in_test: false,
+        run: site::run,
     },
     Stage {
         name: "generated",
