@@ -17,7 +17,13 @@ fn capture(name: &str) -> Option<Vec<u8>> {
         println!("skipped: ARCGIS_CAPTURES names no folder with captured answers");
         return None;
     };
-    Some(std::fs::read(PathBuf::from(folder).join("json").join(name)).unwrap())
+    let folder = PathBuf::from(folder);
+    let format = if name.ends_with(".pbf") {
+        "pbf"
+    } else {
+        "json"
+    };
+    Some(std::fs::read(folder.join(format).join(name)).unwrap())
 }
 
 /// Text of a value, whatever its type, as JSON has it.
@@ -260,4 +266,38 @@ fn what_is_odd_about_rows_is_noted() {
         "features":[{"attributes":{"A":1}},{"attributes":{"A":2},"geometry":null}]}"#;
     let table = Conversion::new(none).into_table().unwrap();
     assert_eq!(table.report.notes, [Note::NoGeometry { rows: 2 }]);
+}
+
+#[test]
+fn an_answer_in_pbf_makes_the_table_of_its_twin_in_json() {
+    for (json, pbf) in [
+        ("arcGISPointResponse.json", "PBFPointResponse.pbf"),
+        ("arcGISLineResponse.json", "PBFLineResponse.pbf"),
+        ("arcGISPolygonResponse.json", "PBFPolygonResponse.pbf"),
+    ] {
+        let (Some(from_json), Some(from_pbf)) = (capture(json), capture(pbf)) else {
+            return;
+        };
+        let [left, right] =
+            [from_json, from_pbf].map(|answer| Conversion::new(&answer).into_table().unwrap());
+        assert_eq!(
+            left.crs.as_ref().map(|crs| crs.id()),
+            right.crs.as_ref().map(|crs| crs.id())
+        );
+        assert_eq!(left.batch.num_rows(), right.batch.num_rows(), "{pbf}");
+        let (schema, mut compared) = (left.batch.schema(), 0);
+        for field in schema.fields() {
+            // Coordinates in PBF are rounded to the server's grid of 0.1 mm.
+            if field.name() == "geometry" {
+                continue;
+            }
+            let columns = [&left, &right].map(|table| table.batch.column_by_name(field.name()));
+            let [Some(left), Some(right)] = columns else {
+                panic!("{pbf}: {}", field.name());
+            };
+            assert_eq!(left, right, "{pbf}: {}", field.name());
+            compared += left.len();
+        }
+        assert!(compared > 5, "{pbf}: {compared} values");
+    }
 }
