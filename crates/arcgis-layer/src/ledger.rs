@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arcgis_auth_core::Transport;
-
 use crate::decode::{DecodeContext, decode_json};
 use crate::error::Error;
 use crate::feature::FeatureCollector;
@@ -12,6 +10,7 @@ use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::plan::{Plan, Strategy};
 use crate::proof::{Completion, Drift, Incomplete, Proof};
+use crate::second_chance::{Chances, send};
 use crate::sink::PageSink;
 
 /// Keeps the books of one fetch.
@@ -74,7 +73,7 @@ impl Ledger {
         // A few rows may go while others come; when most of the listed ones are not to be had and the
         // layer is not smaller, the ids themselves have changed.
         if self.missing.len() > plan.rows / 2 && now.len() >= plan.rows && plan.rows > 1 {
-            let detail = "most of the ids that were listed are not there any more: the server seems to make new ids for each answer";
+            let detail = "most of the ids that were listed are not there any more: the layer was loaded anew meanwhile, or its server makes new ids for each answer";
             return Err(self.incomplete(plan, Some(detail.to_owned())));
         }
         let lost = self.missing.intersection(&now);
@@ -181,14 +180,15 @@ async fn has_row_at(layer: &Layer, plan: &Plan, rows: u64) -> Result<bool, Error
         .with_param("resultOffset", rows.to_string())
         .with_param("resultRecordCount", "1")
         .with_rows(1);
-    let response = layer.transport().send(request).await?;
-    let body = response.into_ok()?;
     let layout = plan.query.layout();
-    let mut page = FeatureCollector::new(Arc::clone(layout)).page(1);
-    let facts = decode_json(&body, &DecodeContext::new(layout), &mut page);
-    let facts = facts.map_err(|source| Error::Answer {
-        url: layer.address().query_url().to_string(),
-        source,
-    })?;
-    Ok(facts.rows > 0)
+    let mut chances = Chances::new();
+    loop {
+        let body = send(&**layer.transport(), &request).await?;
+        let mut page = FeatureCollector::new(Arc::clone(layout)).page(1);
+        match decode_json(&body, &DecodeContext::new(layout), &mut page) {
+            Ok(facts) => return Ok(facts.rows > 0),
+            // Hours of fetching must not end over one broken answer.
+            Err(error) => chances.spend(&request, error).await?,
+        }
+    }
 }
