@@ -55,7 +55,7 @@ pub enum Error {
 
     /// Rows are missing or came twice, and no strategy brought them right.
     #[error("{0}")]
-    Incomplete(Box<crate::proof::Incomplete>),
+    Incomplete(Box<crate::engine::Incomplete>),
 
     /// The fetch failed before; there is nothing more to get from it.
     #[error("the fetch has failed already")]

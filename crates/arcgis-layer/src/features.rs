@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use futures_util::future::{BoxFuture, FutureExt};
 
+use crate::engine::Completion;
+use crate::engine::FetchOptions;
+use crate::engine::{FetchStats, Pages};
 use crate::error::Error;
 use crate::feature::{Feature, FeatureCollector};
 use crate::layer::Layer;
-use crate::pages::{FetchStats, Pages};
-use crate::plan::FetchOptions;
-use crate::proof::Completion;
 use crate::query::Query;
 
 /// The rows of a query as features, in the order of the object id. Made by [`Layer::features`].

@@ -2,27 +2,20 @@
 
 mod address;
 mod decode;
+mod engine;
 mod error;
-mod exchange;
 mod feature;
 mod features;
-mod fetch;
 mod field;
 mod format;
-mod gather;
 mod geometry;
 mod id_list;
 mod ids;
 mod layer;
 mod layout;
-mod ledger;
 mod literal;
 mod metadata;
 mod object_ids;
-mod pace;
-mod pages;
-mod plan;
-mod proof;
 mod query;
 mod rings;
 mod second_chance;
@@ -35,6 +28,10 @@ pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddres
 pub use decode::{
     AnswerHeader, DecodeContext, DecodeError, decode_json, decode_pbf, read_header, read_pbf_count,
     read_pbf_extent, read_pbf_header, read_pbf_ids,
+};
+pub use engine::{
+    AcceptedPage, Completion, Drift, FetchOptions, FetchStats, Incomplete, Pages, Plan, Proof,
+    Strategy,
 };
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
@@ -49,9 +46,6 @@ pub use literal::{Literal, object_id_range};
 pub use metadata::{
     AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, UniqueId,
 };
-pub use pages::{AcceptedPage, FetchStats, Pages};
-pub use plan::{FetchOptions, Plan, Strategy};
-pub use proof::{Completion, Drift, Incomplete, Proof};
 pub use query::{Query, ResolvedQuery};
 pub use service::{Directory, ServiceEntry, ServiceInfo};
 pub use sink::{FeatureSink, PageFacts, PageSink, SinkError, ValueRef};

@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
+use super::fetch::{Fetcher, Slot};
+use super::ledger::Ledger;
+use super::plan::Plan;
+use super::proof::Completion;
 use crate::error::{Error, QueryError};
-use crate::fetch::{Fetcher, Slot};
 use crate::layer::Layer;
-use crate::ledger::Ledger;
-use crate::plan::Plan;
-use crate::proof::Completion;
 use crate::sink::{PageFacts, PageSink};
 
 /// A guess at the size of a page before the first has come.

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arcgis_auth_core::Request;
 use tokio::sync::Semaphore;
 
+use super::gather::{Answer, Gathered, merge, repeated};
+use super::pace::Pace;
+use super::plan::{Plan, Strategy};
 use crate::decode::DecodeError;
 use crate::error::Error;
 use crate::format::Trust;
-use crate::gather::{Answer, Gathered, merge, repeated};
 use crate::layer::Layer;
 use crate::layout::Layout;
-use crate::pace::Pace;
-use crate::plan::{Plan, Strategy};
 use crate::sink::{PageFacts, PageSink};
 
 /// What the engine counts while it works.

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::plan::{Plan, Strategy};
+use super::proof::{Completion, Drift, Incomplete, Proof};
 use crate::decode::{DecodeContext, decode_json};
 use crate::error::Error;
 use crate::feature::FeatureCollector;
 use crate::ids::IdSet;
 use crate::layer::Layer;
-use crate::plan::{Plan, Strategy};
-use crate::proof::{Completion, Drift, Incomplete, Proof};
 use crate::second_chance::{Chances, send};
 use crate::sink::PageSink;
 

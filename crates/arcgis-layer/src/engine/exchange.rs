@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arcgis_auth_core::http::HeaderMap;
 use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, Verdict};
 
+use super::fetch::{Asked, Fetcher, add};
+use super::gather::Answer;
 use crate::decode::{DecodeContext, DecodeError, decode_json, decode_pbf};
 use crate::error::Error;
-use crate::fetch::{Asked, Fetcher, add};
 use crate::format::{FormatChoice, PageFormat};
-use crate::gather::Answer;
 use crate::geometry::Bbox;
 use crate::second_chance::{Remedy, SECOND_CHANCES, is_about_size};
 use crate::sink::{PageFacts, PageSink};
