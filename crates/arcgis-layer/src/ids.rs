@@ -129,6 +129,27 @@ impl IdSet {
     }
 }
 
+impl IdSet {
+    /// The set as bytes, in roaring's portable format
+    /// (<https://github.com/RoaringBitmap/RoaringFormatSpec>) of the ids with their sign bit turned over.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.serialized_size());
+        // Writing into memory does not fail.
+        let written = self.0.serialize_into(&mut bytes);
+        debug_assert!(written.is_ok(), "{written:?}");
+        bytes
+    }
+
+    /// Reads what [`IdSet::to_bytes`] gave; `None` if these bytes are no such set.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let set = RoaringTreemap::deserialize_from(&mut rest).ok()?;
+        rest.is_empty().then_some(Self(set))
+    }
+}
+
 impl FromIterator<i64> for IdSet {
     fn from_iter<I: IntoIterator<Item = i64>>(ids: I) -> Self {
         Self(ids.into_iter().map(key).collect())
@@ -182,6 +203,18 @@ mod tests {
             ids.between(-4, 2_147_483_649).collect::<Vec<_>>(),
             [-1, 0, 1, 2_147_483_649]
         );
+    }
+
+    #[test]
+    fn bytes_and_back() {
+        let sparse: IdSet = [i64::MIN, -1, 5, 1 << 40, i64::MAX].into_iter().collect();
+        let dense: IdSet = (0..100_000).collect();
+        for set in [IdSet::new(), sparse, dense] {
+            let bytes = set.to_bytes();
+            assert_eq!(IdSet::from_bytes(&bytes), Some(set));
+            assert_eq!(IdSet::from_bytes(&bytes[..bytes.len() - 1]), None);
+            assert_eq!(IdSet::from_bytes(&[&bytes[..], &[0]].concat()), None);
+        }
     }
 
     #[test]

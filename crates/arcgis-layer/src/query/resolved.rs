@@ -134,6 +134,19 @@ impl ResolvedQuery {
         with_all(self.filter_request_within(layer, condition), &self.shape)
     }
 
+    /// All parameters that decide which rows come and how: what has to be the same for a fetch to go on later.
+    pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        let filter = self.filter.iter().chain(&self.shape);
+        std::iter::once(("where", self.condition.as_str()))
+            .chain(filter.map(|(name, value)| (name.as_ref(), value.as_str())))
+    }
+
+    /// The same query with one more parameter, which goes with each request.
+    pub(crate) fn pinned(mut self, name: &'static str, value: String) -> Self {
+        self.filter.push((name.into(), value));
+        self
+    }
+
     fn filtered(&self, layer: &LayerAddress, condition: String) -> Request {
         let request = Request::read(layer.query_url())
             .with_param("f", "json")
