@@ -2,6 +2,8 @@
 
 use std::fmt;
 #[cfg(feature = "hyper")]
+use std::net::SocketAddr;
+#[cfg(feature = "hyper")]
 use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(feature = "hyper")]
@@ -14,11 +16,14 @@ use arcgis_auth_core::{
     SystemClock, TokenCache, TokenPlacement, TokenProvider, TokenSession, Transport,
 };
 
+use crate::basic_auth::BasicAuth;
 use crate::client::ArcGisClient;
 use crate::extra_headers::{self, ExtraHeaders};
 use crate::generate_token::GenerateToken;
 #[cfg(feature = "hyper")]
 use crate::hyper_transport::{HyperTransport, HyperTransportBuilder};
+#[cfg(feature = "hyper")]
+use crate::identity::ClientIdentity;
 use crate::redirect::Redirect;
 use crate::retry::{Retry, RetryPolicy};
 use crate::stats::{Counters, Metered};
@@ -37,6 +42,7 @@ pub struct ArcGisClientBuilder {
     retry: RetryPolicy,
     concurrency: usize,
     headers: Vec<(String, SecretString)>,
+    logins: Vec<(Origin, String, SecretString)>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
     #[cfg(feature = "hyper")]
@@ -55,6 +61,7 @@ impl Default for ArcGisClientBuilder {
             retry: RetryPolicy::default(),
             concurrency: 8,
             headers: Vec::new(),
+            logins: Vec::new(),
             clock: None,
             transport: None,
             #[cfg(feature = "hyper")]
@@ -125,6 +132,20 @@ impl ArcGisClientBuilder {
         self
     }
 
+    /// Signs in at the web tier of `origin` by HTTP basic authentication, beside an ArcGIS token, which
+    /// then travels in `X-Esri-Authorization`. The password goes to that origin alone; see
+    /// [`BasicAuth`]. May be repeated, for other origins.
+    #[must_use]
+    pub fn basic_auth(
+        mut self,
+        origin: Origin,
+        user: impl Into<String>,
+        password: impl Into<SecretString>,
+    ) -> Self {
+        self.logins.push((origin, user.into(), password.into()));
+        self
+    }
+
     /// Sets the clock for waiting and for expiry; the machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -156,7 +177,7 @@ impl ArcGisClientBuilder {
         let counters = Arc::<Counters>::default();
         let headers = self.parsed_headers()?;
         let adapter = self.adapter(&counters)?;
-        let redirect: Arc<dyn Transport> = Arc::new(Redirect::new(adapter));
+        let redirect: Arc<dyn Transport> = Arc::new(Redirect::new(self.web_tier(adapter)?));
         let with_headers: Arc<dyn Transport> =
             Arc::new(ExtraHeaders::new(Arc::clone(&redirect), headers)?);
         let retrying = |inner: Arc<dyn Transport>| {
@@ -225,6 +246,35 @@ impl ArcGisClientBuilder {
         Ok(ArcGisClient::new(stack, provider, counters))
     }
 
+    fn web_tier(&self, adapter: Arc<dyn Transport>) -> Result<Arc<dyn Transport>, Error> {
+        if self.logins.is_empty() {
+            return Ok(adapter);
+        }
+        let by_header = |(name, _): &(String, _)| name.trim().eq_ignore_ascii_case("authorization");
+        if self.headers.iter().any(by_header) {
+            return Err(invalid(
+                "basic_auth",
+                "the Authorization header is set already",
+            ));
+        }
+        if !self.is_anonymous() && self.placement == TokenPlacement::AuthorizationHeader {
+            return Err(invalid(
+                "basic_auth",
+                "the token is to travel in Authorization, where the web tier looks for the password: \
+                 leave the token in X-Esri-Authorization",
+            ));
+        }
+        let mut web_tier = BasicAuth::new(adapter);
+        for (origin, user, password) in &self.logins {
+            web_tier = web_tier.with_login(origin.clone(), user, password)?;
+        }
+        Ok(Arc::new(web_tier))
+    }
+
+    fn is_anonymous(&self) -> bool {
+        self.provider.is_none() && matches!(self.credentials, None | Some(Credentials::Anonymous))
+    }
+
     fn parsed_headers(&self) -> Result<HeaderMap, Error> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -236,10 +286,8 @@ impl ArcGisClientBuilder {
             TokenPlacement::AuthorizationHeader => Some(AUTHORIZATION),
             _ => None,
         };
-        let anonymous = self.provider.is_none()
-            && matches!(self.credentials, None | Some(Credentials::Anonymous));
         match taken {
-            Some(taken) if !anonymous && headers.contains_key(&taken) => Err(invalid(
+            Some(taken) if !self.is_anonymous() && headers.contains_key(&taken) => Err(invalid(
                 "header",
                 &format!("{taken} is where the credential's token goes"),
             )),
@@ -326,6 +374,18 @@ impl ArcGisClientBuilder {
     #[must_use]
     pub fn insecure(self, insecure: bool) -> Self {
         self.with_hyper("insecure", |hyper| hyper.insecure(insecure))
+    }
+
+    /// Shows this client certificate to servers that ask for one.
+    #[must_use]
+    pub fn client_identity(self, identity: ClientIdentity) -> Self {
+        self.with_hyper("client_identity", |hyper| hyper.client_identity(identity))
+    }
+
+    /// Connects to `address` for URLs with this host; see [`HyperTransportBuilder::resolve`].
+    #[must_use]
+    pub fn resolve(self, host: impl Into<String>, address: SocketAddr) -> Self {
+        self.with_hyper("resolve", |hyper| hyper.resolve(host, address))
     }
 
     /// Sends everything through this proxy; see [`HyperTransportBuilder::proxy`].

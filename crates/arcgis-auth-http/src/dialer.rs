@@ -19,15 +19,17 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use crate::resolver::Overrides;
 use crate::tls::invalid;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Which proxy stands in the way to an address.
+/// Which proxy stands in the way to an address, and where names lead that need none.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
     matcher: Arc<Matcher>,
     from_environment: bool,
+    overrides: Arc<Overrides>,
 }
 
 impl Proxies {
@@ -36,6 +38,7 @@ impl Proxies {
         Self {
             matcher: Arc::new(Matcher::from_env()),
             from_environment: true,
+            overrides: Arc::default(),
         }
     }
 
@@ -53,12 +56,22 @@ impl Proxies {
         Ok(Self {
             matcher: Arc::new(Matcher::builder().all(proxy.trim()).build()),
             from_environment: false,
+            overrides: Arc::default(),
         })
+    }
+
+    /// Names with an address of their own are reached there, past every proxy.
+    pub(crate) fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = Arc::new(overrides);
+        self
     }
 
     fn intercept(&self, destination: &Uri) -> Option<Intercept> {
         // A proxy that is meant for the network cannot reach this machine.
         if self.from_environment && is_loopback(destination.host()?) {
+            return None;
+        }
+        if self.overrides.address(destination).is_some() {
             return None;
         }
         self.matcher.intercept(destination)
@@ -104,13 +117,13 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    pub(crate) fn new(proxies: Proxies, tls: &ClientConfig) -> Self {
+    pub(crate) fn new(proxies: Proxies, tls: ClientConfig) -> Self {
         let mut direct = HttpConnector::new();
         direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_keepalive(Some(Duration::from_secs(60)));
         Self {
-            to_proxy: HttpsConnector::from((direct.clone(), tls.clone())),
+            to_proxy: HttpsConnector::from((direct.clone(), tls)),
             direct,
             proxies,
         }
@@ -129,6 +142,12 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, destination: Uri) -> Self::Future {
         let Some(proxy) = self.proxies.intercept(&destination) else {
+            // TLS is spoken above this, and with the name in the URL.
+            let address = self.proxies.overrides.address(&destination);
+            let destination = match address.map(|address| format!("http://{address}").parse()) {
+                Some(Ok(address)) => address,
+                _ => destination,
+            };
             let connecting = self.direct.call(destination);
             return async move { Ok(Wire::new(connecting.await?, false)) }.boxed();
         };

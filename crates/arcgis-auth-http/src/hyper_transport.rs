@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,8 @@ use rustls::pki_types::CertificateDer;
 use crate::body;
 use crate::dialer::{Dialer, Proxies, Timed};
 use crate::failure::{self, Causes};
+use crate::identity::ClientIdentity;
+use crate::resolver::Overrides;
 use crate::stats::Counters;
 use crate::tls::{self, invalid};
 use crate::wire_log;
@@ -176,6 +179,8 @@ pub struct HyperTransportBuilder {
     user_agent: String,
     authorities: Vec<Authority>,
     insecure: bool,
+    identity: Option<ClientIdentity>,
+    addresses: Vec<(String, SocketAddr)>,
     proxy: Option<SecretString>,
     counters: Arc<Counters>,
 }
@@ -195,6 +200,8 @@ impl Default for HyperTransportBuilder {
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             authorities: Vec::new(),
             insecure: false,
+            identity: None,
+            addresses: Vec::new(),
             proxy: None,
             counters: Arc::default(),
         }
@@ -254,6 +261,33 @@ impl HyperTransportBuilder {
         self
     }
 
+    /// Shows this client certificate to servers that ask for one. A proxy does not get to see it.
+    #[must_use]
+    pub fn client_identity(mut self, identity: ClientIdentity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Connects to `address` for URLs with this host (`gis.example.com`, or `gis.example.com:6443`
+    /// for one port alone), as curl's `--resolve` does: for names that this network does not know or
+    /// that lead elsewhere in it (split DNS). Port 0 stands for the port of the URL. No proxy stands
+    /// in the way of such a name, and TLS, tokens and redirects go by the name, not by the address.
+    /// May be repeated.
+    ///
+    /// ```
+    /// use arcgis_auth_http::HyperTransport;
+    ///
+    /// let inside = HyperTransport::builder()
+    ///     .resolve("gis.example.com", "10.1.2.3:0".parse()?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
+        self.addresses.push((host.into(), address));
+        self
+    }
+
     /// Sends everything through this proxy: `http://[user:password@]host:port`, or `https://` to speak TLS
     /// to the proxy itself. By default `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` decide,
     /// and this machine is always reached directly.
@@ -272,8 +306,8 @@ impl HyperTransportBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a certificate file that cannot be read, a limit of zero, a proxy or
-    /// user agent that cannot be used.
+    /// [`Error::Config`] for a certificate file that cannot be read, a limit of zero, a proxy, a host or
+    /// a user agent that cannot be used.
     pub fn build(self) -> Result<HyperTransport, Error> {
         for (option, zero) in [
             ("timeout", self.timeout.is_zero()),
@@ -292,6 +326,11 @@ impl HyperTransportBuilder {
             Some(proxy) => Proxies::all(proxy.expose_secret())?,
             None => Proxies::from_env(),
         };
+        let mut overrides = Overrides::default();
+        for (host, address) in &self.addresses {
+            overrides.insert(host, *address)?;
+        }
+        let proxies = proxies.with_overrides(overrides);
         let mut authorities: Vec<CertificateDer<'static>> = Vec::new();
         for authority in &self.authorities {
             authorities.extend(match authority {
@@ -299,8 +338,9 @@ impl HyperTransportBuilder {
                 Authority::Pem(pem) => tls::read_pem(pem).map_err(|why| invalid("cacert", why))?,
             });
         }
-        let tls = tls::client_config(authorities, self.insecure)?;
-        let dialer = Dialer::new(proxies.clone(), &tls);
+        let to_proxy = tls::client_config(authorities.clone(), self.insecure, None)?;
+        let tls = tls::client_config(authorities, self.insecure, self.identity.as_ref())?;
+        let dialer = Dialer::new(proxies.clone(), to_proxy);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()

@@ -4,6 +4,7 @@
     doc = "HTTP for ArcGIS REST services over a transport of one's own."
 )]
 
+mod basic_auth;
 mod client;
 mod client_builder;
 mod discovery;
@@ -25,6 +26,10 @@ mod failure;
 #[cfg(feature = "hyper")]
 mod hyper_transport;
 #[cfg(feature = "hyper")]
+mod identity;
+#[cfg(feature = "hyper")]
+mod resolver;
+#[cfg(feature = "hyper")]
 mod tls;
 #[cfg(feature = "hyper")]
 mod wire_log;
@@ -32,6 +37,7 @@ mod wire_log;
 #[cfg(test)]
 mod scripted;
 
+pub use basic_auth::BasicAuth;
 pub use client::ArcGisClient;
 pub use client_builder::ArcGisClientBuilder;
 pub use discovery::TokenEndpoint;
@@ -39,6 +45,8 @@ pub use extra_headers::ExtraHeaders;
 pub use generate_token::GenerateToken;
 #[cfg(feature = "hyper")]
 pub use hyper_transport::{HyperTransport, HyperTransportBuilder};
+#[cfg(feature = "hyper")]
+pub use identity::ClientIdentity;
 pub use redirect::Redirect;
 pub use retry::{Retry, RetryPolicy};
 pub use stats::Stats;

@@ -8,15 +8,20 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SingleCertAndKey;
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 use rustls_platform_verifier::Verifier;
 
-/// What to believe: the machine's certificate authorities and these, or everybody.
+use crate::identity::ClientIdentity;
+
+/// What to believe: the machine's certificate authorities and these, or everybody; and who we are, for
+/// servers that ask.
 pub(crate) fn client_config(
     extra: Vec<CertificateDer<'static>>,
     insecure: bool,
+    identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if insecure {
@@ -31,10 +36,16 @@ pub(crate) fn client_config(
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| invalid("tls", error.to_string()))?;
-    Ok(builder
+    let builder = builder
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
+        .with_custom_certificate_verifier(verifier);
+    Ok(match identity {
+        Some(identity) => {
+            let shown = SingleCertAndKey::from(identity.certified_key());
+            builder.with_client_cert_resolver(Arc::new(shown))
+        }
+        None => builder.with_no_client_auth(),
+    })
 }
 
 /// The certificates in a PEM file.
