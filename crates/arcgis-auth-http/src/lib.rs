@@ -13,6 +13,8 @@ mod generate_token;
 mod redirect;
 mod retry;
 mod stats;
+#[cfg(any(feature = "store-file", feature = "store-keyring"))]
+mod store;
 mod throttle;
 mod turn;
 mod twin;
@@ -50,6 +52,12 @@ pub use identity::ClientIdentity;
 pub use redirect::Redirect;
 pub use retry::{Retry, RetryPolicy};
 pub use stats::Stats;
+#[cfg(feature = "store-keyring")]
+pub use store::KeyringStore;
+#[cfg(feature = "store-file")]
+pub use store::{FileStore, config_folder};
+#[cfg(all(feature = "store-file", feature = "store-keyring"))]
+pub use store::{StoreChoice, StoreKind, UnknownStore};
 pub use throttle::Throttle;
 
 pub use arcgis_auth_core;
