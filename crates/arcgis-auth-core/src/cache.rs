@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 
 use crate::clock::{Clock, SystemClock};
+use crate::credential_kind::CredentialKind;
 use crate::error::Error;
 use crate::provider::{Refresh, TokenProvider};
 use crate::token::Token;
@@ -22,6 +23,11 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
     /// Where these tokens may be sent.
     fn trust(&self) -> &TrustPolicy;
+
+    /// What kind of credential the tokens come from; [`CredentialKind::Other`] by default.
+    fn kind(&self) -> CredentialKind {
+        CredentialKind::Other
+    }
 
     /// Gets a new token from the server.
     fn mint(self: Arc<Self>) -> BoxFuture<'static, Result<Token, Error>>;
@@ -67,9 +73,11 @@ struct Current {
 
 impl State {
     fn store(&mut self, token: &Token, clock: &dyn Clock) {
-        let life = token
-            .expires_at()
-            .map(|at| at.duration_since(clock.now()).unwrap_or_default());
+        let by_wall_clock = || {
+            let ends = token.expires_at()?;
+            Some(ends.duration_since(clock.now()).unwrap_or_default())
+        };
+        let life = token.life().or_else(by_wall_clock);
         self.current = Some(Current {
             token: token.clone(),
             deadline: life.map(|life| clock.monotonic() + life),
@@ -221,6 +229,10 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
             mint.await.map(Some)
         }
         .boxed()
+    }
+
+    fn kind(&self) -> CredentialKind {
+        self.source.kind()
     }
 
     fn warm_up(&self) -> BoxFuture<'_, Result<(), Error>> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::app_login::AppLogin;
+use crate::credential_kind::{ApiKeyKind, CredentialKind};
 use crate::error::{ConfigError, Error};
 use crate::origin::Origin;
 use crate::portal::Portal;
@@ -13,6 +15,7 @@ use crate::provider::StaticToken;
 use crate::redact::is_secret_parameter;
 use crate::token::Token;
 use crate::trust::TrustPolicy;
+use crate::user_login::UserLogin;
 
 /// A credential together with the origin that it may go to, or none.
 ///
@@ -45,6 +48,10 @@ pub enum Credentials {
     },
     /// A user name and password, from which tokens are made at the portal.
     UserPassword(UserPassword),
+    /// An application, for which tokens are made at the portal.
+    App(AppLogin),
+    /// A user who signed in by OAuth; tokens are made from the refresh token.
+    User(UserLogin),
 }
 
 impl Credentials {
@@ -55,7 +62,7 @@ impl Credentials {
     /// [`Error::Config`] for an empty token or a URL that is not `http` or `https`.
     pub fn token_for(url: &Url, token: impl Into<SecretString>) -> Result<Self, Error> {
         Ok(Self::Token {
-            token: checked(token.into())?,
+            token: checked(Token::new(token))?,
             trust: TrustPolicy::bound_to(Origin::of(url)?),
         })
     }
@@ -66,8 +73,17 @@ impl Credentials {
     ///
     /// [`Error::Config`] for an empty token.
     pub fn token(portal: &Portal, token: impl Into<SecretString>) -> Result<Self, Error> {
+        Self::of_token(portal, Token::new(token))
+    }
+
+    /// As [`Credentials::token`], of a token with what is known of it: its expiry, its referer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::token`].
+    pub fn of_token(portal: &Portal, token: Token) -> Result<Self, Error> {
         Ok(Self::Token {
-            token: checked(token.into())?,
+            token: checked(token)?,
             trust: TrustPolicy::bound_to(portal.origin().clone()),
         })
     }
@@ -78,8 +94,17 @@ impl Credentials {
     ///
     /// [`Error::Config`] for an empty key.
     pub fn api_key(portal: &Portal, key: impl Into<SecretString>) -> Result<Self, Error> {
+        Self::of_api_key(portal, Token::new(key))
+    }
+
+    /// As [`Credentials::api_key`], of a key with what is known of it: its expiry, its referer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::api_key`].
+    pub fn of_api_key(portal: &Portal, key: Token) -> Result<Self, Error> {
         Ok(Self::ApiKey {
-            key: checked(key.into())?,
+            key: checked(key)?,
             trust: TrustPolicy::bound_to(portal.origin().clone()),
         })
     }
@@ -95,6 +120,65 @@ impl Credentials {
         portal: Portal,
     ) -> Result<Self, Error> {
         UserPassword::new(username, password, portal).map(Self::UserPassword)
+    }
+
+    /// The id and secret of an application that is registered at `portal`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if either is empty.
+    pub fn app(
+        client_id: impl Into<String>,
+        client_secret: impl Into<SecretString>,
+        portal: Portal,
+    ) -> Result<Self, Error> {
+        AppLogin::new(client_id, client_secret, portal).map(Self::App)
+    }
+
+    /// A user who signed in at `portal` through the application `client_id`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if the id or the refresh token is empty.
+    pub fn user(
+        client_id: impl Into<String>,
+        redirect_uri: impl Into<String>,
+        refresh_token: impl Into<SecretString>,
+        portal: Portal,
+    ) -> Result<Self, Error> {
+        UserLogin::new(client_id, redirect_uri, refresh_token, portal).map(Self::User)
+    }
+
+    /// Sends this `Referer` with the token: for keys and tokens that are limited to one, and as what
+    /// a password's tokens are bound to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for text that no header can hold, and for credentials whose tokens know no
+    /// referer: anonymous access, applications, and users who signed in by OAuth.
+    pub fn with_referer(self, referer: impl Into<String>) -> Result<Self, Error> {
+        let referer = referer.into();
+        if referer.trim().is_empty() || http::HeaderValue::from_str(&referer).is_err() {
+            return Err(ConfigError::InvalidHeader("the referer").into());
+        }
+        match self {
+            Self::Token { token, trust } => Ok(Self::Token {
+                token: token.with_referer(referer),
+                trust,
+            }),
+            Self::ApiKey { key, trust } => Ok(Self::ApiKey {
+                key: key.with_referer(referer),
+                trust,
+            }),
+            Self::UserPassword(user) => Ok(Self::UserPassword(
+                user.with_binding(ClientBinding::Referer(referer)),
+            )),
+            Self::Anonymous | Self::App(_) | Self::User(_) => Err(ConfigError::InvalidOption {
+                option: "referer",
+                problem: "is for API keys, tokens and passwords".to_owned(),
+            }
+            .into()),
+        }
     }
 
     /// Takes the `token` parameter out of a pasted URL: the URL without it and, if there was one, the
@@ -137,15 +221,30 @@ impl Credentials {
         Ok((url, credentials))
     }
 
-    /// The provider of a credential that needs no minting; `None` for anonymous access and for a user
-    /// name and password, which need a transport to become a token.
+    /// The provider of a credential that needs no minting; `None` for anonymous access and for what
+    /// needs a transport to become a token.
     #[must_use]
     pub fn as_static(&self) -> Option<StaticToken> {
         match self {
-            Self::Token { token, trust } | Self::ApiKey { key: token, trust } => {
-                Some(StaticToken::new(token.clone(), trust.clone()))
+            Self::Token { token, trust } => Some(StaticToken::new(token.clone(), trust.clone())),
+            Self::ApiKey { key, trust } => {
+                let kind = CredentialKind::ApiKey(ApiKeyKind::of(key));
+                Some(StaticToken::new(key.clone(), trust.clone()).with_kind(kind))
             }
-            Self::Anonymous | Self::UserPassword(_) => None,
+            Self::Anonymous | Self::UserPassword(_) | Self::App(_) | Self::User(_) => None,
+        }
+    }
+
+    /// What kind of credential it is; `None` for anonymous access.
+    #[must_use]
+    pub fn kind(&self) -> Option<CredentialKind> {
+        match self {
+            Self::Anonymous => None,
+            Self::Token { token, .. } => Some(CredentialKind::of_token(token)),
+            Self::ApiKey { key, .. } => Some(CredentialKind::ApiKey(ApiKeyKind::of(key))),
+            Self::UserPassword(_) => Some(CredentialKind::UserPassword),
+            Self::App(_) => Some(CredentialKind::App),
+            Self::User(_) => Some(CredentialKind::User),
         }
     }
 
@@ -156,17 +255,22 @@ impl Credentials {
             Self::Anonymous => None,
             Self::Token { trust, .. } | Self::ApiKey { trust, .. } => Some(trust.origin()),
             Self::UserPassword(user) => Some(user.portal().origin()),
+            Self::App(app) => Some(app.portal().origin()),
+            Self::User(user) => Some(user.portal().origin()),
         }
     }
 }
 
-fn checked(token: SecretString) -> Result<Token, Error> {
-    use secrecy::ExposeSecret;
-    let trimmed = token.expose_secret().trim();
+fn checked(token: Token) -> Result<Token, Error> {
+    let trimmed = token.expose().trim();
     if trimmed.is_empty() {
         return Err(ConfigError::EmptyToken.into());
     }
-    Ok(Token::new(trimmed))
+    if trimmed.len() == token.expose().len() {
+        return Ok(token);
+    }
+    let trimmed = trimmed.into();
+    Ok(token.with_value(trimmed))
 }
 
 /// What a minted token is bound to, so that it is of no use elsewhere.
@@ -263,6 +367,12 @@ impl UserPassword {
     #[must_use]
     pub fn expiration_minutes(&self) -> u64 {
         self.expiration.as_secs() / 60
+    }
+
+    /// What the tokens are bound to.
+    #[must_use]
+    pub fn binding(&self) -> &ClientBinding {
+        &self.binding
     }
 
     /// The referer to bind tokens to; `None` for binding to the caller's address.

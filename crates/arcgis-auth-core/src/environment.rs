@@ -12,11 +12,18 @@ const TOKEN: &str = "ARCGIS_TOKEN";
 const API_KEY: &str = "ARCGIS_API_KEY";
 const USER: &str = "ARCGIS_USER";
 const PASSWORD: &str = "ARCGIS_PASSWORD";
+const CLIENT_ID: &str = "ARCGIS_CLIENT_ID";
+const CLIENT_SECRET: &str = "ARCGIS_CLIENT_SECRET";
 const PORTAL: &str = "ARCGIS_PORTAL";
+const REFERER: &str = "ARCGIS_REFERER";
 
 impl Credentials {
-    /// The credential in the environment: `ARCGIS_TOKEN`, `ARCGIS_API_KEY`, or `ARCGIS_USER` with
-    /// `ARCGIS_PASSWORD`, bound to `ARCGIS_PORTAL` (ArcGIS Online if that is not set). `None` if none of them is set.
+    /// The credential in the environment: `ARCGIS_TOKEN`, `ARCGIS_API_KEY`, `ARCGIS_USER` with
+    /// `ARCGIS_PASSWORD`, or `ARCGIS_CLIENT_ID` with `ARCGIS_CLIENT_SECRET`, bound to `ARCGIS_PORTAL`
+    /// (ArcGIS Online if that is not set). `None` if none of them is set. `ARCGIS_REFERER` is the
+    /// `Referer` of a key, a token or a password's tokens ([`Credentials::with_referer`]).
+    ///
+    /// `ARCGIS_CLIENT_ID` alone is no credential: it names the application that users sign in through.
     ///
     /// ```no_run
     /// use arcgis_auth_core::Credentials;
@@ -63,26 +70,44 @@ impl Credentials {
     /// As [`Credentials::from_env`].
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
         let get = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
-        let (token, key, user, password) = (get(TOKEN), get(API_KEY), get(USER), get(PASSWORD));
         let portal = || Portal::parse(get(PORTAL).as_deref().unwrap_or(ARCGIS_ONLINE));
-        match (token, key, user, password) {
-            (None, None, None, None) => Ok(None),
-            (Some(token), None, None, None) => Self::token(&portal()?, token).map(Some),
-            (None, Some(key), None, None) => Self::api_key(&portal()?, key).map(Some),
-            (None, None, Some(user), Some(password)) => {
-                Self::user_password(user, password, portal()?).map(Some)
+        let given: Vec<&'static str> = [TOKEN, API_KEY, USER, PASSWORD, CLIENT_SECRET]
+            .into_iter()
+            .filter(|name| get(name).is_some())
+            // A password is told by its user.
+            .filter(|name| *name != PASSWORD || get(USER).is_none())
+            .collect();
+        if let [one, other, ..] = given.as_slice() {
+            return Err(ConfigError::Ambiguous(one, other).into());
+        }
+        let given = given.first().copied();
+        let with = |present: &'static str, missing: &'static str| match (get(present), get(missing))
+        {
+            (Some(present), Some(missing)) => Ok((present, missing)),
+            _ => Err(Error::from(ConfigError::Incomplete { present, missing })),
+        };
+        let credentials = match (given, given.and_then(get)) {
+            (Some(TOKEN), Some(token)) => Self::token(&portal()?, token)?,
+            (Some(API_KEY), Some(key)) => Self::api_key(&portal()?, key)?,
+            (Some(USER), _) => {
+                let (user, password) = with(USER, PASSWORD)?;
+                Self::user_password(user, password, portal()?)?
             }
-            (None, None, Some(_), None) => Err(incomplete(USER, PASSWORD)),
-            (None, None, None, Some(_)) => Err(incomplete(PASSWORD, USER)),
-            (Some(_), Some(_), _, _) => Err(ConfigError::Ambiguous(TOKEN, API_KEY).into()),
-            (Some(_), None, _, _) => Err(ConfigError::Ambiguous(TOKEN, USER).into()),
-            (None, Some(_), _, _) => Err(ConfigError::Ambiguous(API_KEY, USER).into()),
+            (Some(PASSWORD), _) => {
+                let (password, user) = with(PASSWORD, USER)?;
+                Self::user_password(user, password, portal()?)?
+            }
+            (Some(CLIENT_SECRET), _) => {
+                let (secret, id) = with(CLIENT_SECRET, CLIENT_ID)?;
+                Self::app(id, secret, portal()?)?
+            }
+            _ => return Ok(None),
+        };
+        match get(REFERER) {
+            Some(referer) => credentials.with_referer(referer).map(Some),
+            None => Ok(Some(credentials)),
         }
     }
-}
-
-fn incomplete(present: &'static str, missing: &'static str) -> Error {
-    ConfigError::Incomplete { present, missing }.into()
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::credential_kind::CredentialKind;
 use crate::envelope::ServiceError;
 use crate::origin::Origin;
+use crate::store::StoreError;
 
 /// A cause from another library, shared so that errors stay cheap to clone.
 pub type Cause = Arc<dyn StdError + Send + Sync + 'static>;
@@ -65,6 +67,10 @@ pub enum Error {
         bound_to: Origin,
     },
 
+    /// A login could not be kept, or what is kept is not usable.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+
     /// Something given to this library is not usable; nothing was sent.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -75,6 +81,12 @@ impl Error {
     #[must_use]
     pub fn transport(error: TransportError) -> Self {
         Self::Transport(Arc::new(error))
+    }
+
+    /// Shorthand for [`Error::Store`].
+    #[must_use]
+    pub fn store(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
     }
 
     /// Shorthand for [`Error::Mint`].
@@ -212,6 +224,7 @@ impl StdError for TransportError {
 
 /// Why a request stays without access.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Unauthorized {
     /// Where the request went.
     pub origin: Origin,
@@ -219,6 +232,11 @@ pub struct Unauthorized {
     pub reason: UnauthorizedReason,
     /// What the service said, if anything.
     pub service: Option<ServiceError>,
+    /// What kind of credential was refused, if one was.
+    pub credential: Option<CredentialKind>,
+    /// Where to sign in for this server, as it says itself: the portal that it belongs to, or its
+    /// own token service. Known where the service asked for a token and there was none.
+    pub sign_in_at: Option<String>,
 }
 
 /// The ways to end without access.
@@ -256,6 +274,12 @@ impl fmt::Display for Unauthorized {
         if let Some(service) = &self.service {
             write!(f, " ({} {})", service.code(), service.message())?;
         }
+        if let Some(place) = &self.sign_in_at {
+            write!(f, "; sign in at {place}")?;
+        }
+        if let Some(hint) = self.credential.and_then(CredentialKind::hint) {
+            write!(f, "; {hint}")?;
+        }
         Ok(())
     }
 }
@@ -282,6 +306,12 @@ pub enum ConfigError {
     /// A token is needed.
     #[error("the token is empty")]
     EmptyToken,
+    /// An application's id is needed.
+    #[error("the client id is empty")]
+    EmptyClientId,
+    /// An application's secret is needed.
+    #[error("the client secret is empty")]
+    EmptyClientSecret,
     /// A token life of no minutes cannot be asked for.
     #[error("the token expiration must be at least 1 minute")]
     ZeroExpiration,

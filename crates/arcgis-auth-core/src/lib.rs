@@ -1,26 +1,37 @@
 #![doc = include_str!("../README.md")]
 
+mod app_login;
 mod cache;
 mod clock;
+mod credential_kind;
 mod credentials;
 mod dotenv;
 mod envelope;
 mod environment;
 mod error;
+mod multipart;
 mod origin;
 mod outcome;
+mod part;
 mod portal;
 mod provider;
 mod redact;
 mod request;
+mod request_body;
 mod response;
+mod server_info;
 mod session;
+mod store;
+mod stored_login;
 mod token;
 mod transport;
 mod trust;
+mod user_login;
 
+pub use app_login::AppLogin;
 pub use cache::{TokenCache, TokenSource};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use credential_kind::{ApiKeyKind, CredentialKind};
 pub use credentials::{ClientBinding, Credentials, UserPassword};
 pub use envelope::ServiceError;
 pub use error::{
@@ -28,15 +39,21 @@ pub use error::{
 };
 pub use origin::Origin;
 pub use outcome::{Outcome, Refusal, Verdict};
+pub use part::{Part, PartSource};
 pub use portal::{ARCGIS_ONLINE, Portal};
 pub use provider::{Refresh, StaticToken, TokenProvider};
 pub use redact::{is_secret_parameter, redact_url};
 pub use request::{Accept, Access, Body, Request, TokenPlacement};
+pub use request_body::RequestBody;
 pub use response::Response;
+pub use server_info::ServerInfo;
 pub use session::{TokenSession, server_root};
+pub use store::{CredentialStore, StoreError, StoreKey};
+pub use stored_login::StoredLogin;
 pub use token::Token;
 pub use transport::Transport;
 pub use trust::TrustPolicy;
+pub use user_login::UserLogin;
 
 // Types of other crates that stand in this crate's signatures.
 pub use bytes::Bytes;

@@ -33,7 +33,7 @@ pub const ARCGIS_ONLINE: &str = "https://www.arcgis.com";
 /// );
 /// # Ok::<(), arcgis_auth_core::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Portal {
     base: Url,
     origin: Origin,

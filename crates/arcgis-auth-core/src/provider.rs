@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 
+use url::Url;
+
+use crate::credential_kind::CredentialKind;
 use crate::error::Error;
 use crate::token::Token;
 use crate::trust::TrustPolicy;
@@ -63,6 +66,30 @@ pub trait TokenProvider: fmt::Debug + Send + Sync {
     /// If another token should exist and cannot be had.
     fn refresh<'a>(&'a self, why: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>>;
 
+    /// The provider whose tokens go to `url` in place of this one's, such as a federated server's own;
+    /// `None`, the default, if this provider serves that address itself.
+    ///
+    /// [`TokenSession`](crate::TokenSession) asks once for each request, before anything is sent. It
+    /// holds the provider that it gets to that provider's own [`trust`](TokenProvider::trust), and
+    /// does not ask it for another.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be found out, or if nothing may be sent there.
+    fn delegate<'a>(
+        &'a self,
+        url: &'a Url,
+    ) -> BoxFuture<'a, Result<Option<Arc<dyn TokenProvider>>, Error>> {
+        let _ = url;
+        async { Ok(None) }.boxed()
+    }
+
+    /// What kind of credential the tokens come from: for the advice in
+    /// [`Unauthorized`](crate::Unauthorized). [`CredentialKind::Other`] by default.
+    fn kind(&self) -> CredentialKind {
+        CredentialKind::Other
+    }
+
     /// Gets a token ahead of the first request. Does nothing by default.
     ///
     /// # Errors
@@ -91,6 +118,17 @@ impl<P: TokenProvider + ?Sized> TokenProvider for Arc<P> {
         (**self).refresh(why)
     }
 
+    fn delegate<'a>(
+        &'a self,
+        url: &'a Url,
+    ) -> BoxFuture<'a, Result<Option<Arc<dyn TokenProvider>>, Error>> {
+        (**self).delegate(url)
+    }
+
+    fn kind(&self) -> CredentialKind {
+        (**self).kind()
+    }
+
     fn warm_up(&self) -> BoxFuture<'_, Result<(), Error>> {
         (**self).warm_up()
     }
@@ -105,13 +143,25 @@ impl<P: TokenProvider + ?Sized> TokenProvider for Arc<P> {
 pub struct StaticToken {
     token: Token,
     trust: TrustPolicy,
+    kind: CredentialKind,
 }
 
 impl StaticToken {
     /// A token for the origins that `trust` allows.
     #[must_use]
     pub fn new(token: Token, trust: TrustPolicy) -> Self {
-        Self { token, trust }
+        Self {
+            kind: CredentialKind::of_token(&token),
+            token,
+            trust,
+        }
+    }
+
+    /// Sets what kind of credential it is; what its beginning says by default.
+    #[must_use]
+    pub fn with_kind(mut self, kind: CredentialKind) -> Self {
+        self.kind = kind;
+        self
     }
 }
 
@@ -126,5 +176,9 @@ impl TokenProvider for StaticToken {
 
     fn refresh<'a>(&'a self, _: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
         async { Ok(None) }.boxed()
+    }
+
+    fn kind(&self) -> CredentialKind {
+        self.kind
     }
 }

@@ -4,15 +4,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION, REFERER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::error::{ConfigError, Error};
+use crate::multipart;
+use crate::part::Part;
 use crate::redact::{is_secret_parameter, redact_url};
+use crate::request_body::{RequestBody, wiped};
 use crate::token::Token;
 
 /// Up to this many bytes of encoded query a request without secrets travels as GET, so that caches
@@ -96,6 +99,9 @@ pub enum Body {
     Form,
     /// In the query of a GET, always. A secret parameter makes such a request fail.
     None,
+    /// As fields of a multipart form in a POST, with these parts behind them. The parts are opened
+    /// each time the request is sent.
+    Multipart(Vec<Part>),
 }
 
 /// What the body of the answer should be: decides the `Accept` header and how an answer is judged.
@@ -387,7 +393,7 @@ impl Request {
     ///
     /// [`Error::Config`] where a token cannot stand in a header, or a secret parameter would have to
     /// travel in a URL.
-    pub fn to_http(&self) -> Result<http::Request<Bytes>, Error> {
+    pub fn to_http(&self) -> Result<http::Request<RequestBody>, Error> {
         let in_form = match &self.token {
             Some((token, TokenPlacement::FormBody)) => Some(token),
             _ => None,
@@ -402,19 +408,32 @@ impl Request {
                 .iter()
                 .any(|(_, value)| matches!(value, Value::Secret(_)));
 
-        let mut encoded = Serializer::new(String::new());
-        for (name, value) in &self.params {
-            encoded.append_pair(name, value.expose());
-        }
-        if let Some(token) = in_form {
-            encoded.append_pair("token", token.expose());
-        }
-        let encoded = encoded.finish();
+        let mut encoded = match self.body {
+            Body::Multipart(_) => Zeroizing::default(),
+            _ => self.encoded(in_form),
+        };
         let post = match self.body {
-            Body::Form => true,
+            Body::Form | Body::Multipart(_) => true,
             Body::Auto => secret || encoded.len() > LONGEST_QUERY,
             Body::None if secret => return Err(ConfigError::SecretInUrl.into()),
             Body::None => false,
+        };
+        let (content_type, body) = match &self.body {
+            Body::Multipart(parts) => {
+                let token = in_form.map(|token| ("token", token.expose()));
+                let fields = self
+                    .params
+                    .iter()
+                    .map(|(name, value)| (name.as_ref(), value.expose()));
+                let (content_type, body) = multipart::encode(fields.chain(token), parts)?;
+                (Some(content_type), body)
+            }
+            _ if post => {
+                let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+                let form = Zeroizing::new(std::mem::take(&mut *encoded).into_bytes());
+                (Some(content_type), wiped(form).into())
+            }
+            _ => (None, RequestBody::empty()),
         };
 
         let mut url = self.url.clone();
@@ -428,19 +447,37 @@ impl Request {
             .method(if post { Method::POST } else { Method::GET })
             .uri(url.as_str());
         if let Some(headers) = builder.headers_mut() {
-            self.fill(headers, post)?;
+            self.fill(headers, content_type)?;
         }
-        let body = if post {
-            Bytes::from(encoded)
-        } else {
-            Bytes::new()
-        };
         builder
             .body(body)
             .map_err(|_| ConfigError::InvalidUrl(self.redacted_url()).into())
     }
 
-    fn fill(&self, headers: &mut HeaderMap, post: bool) -> Result<(), Error> {
+    /// All parameters, and the token of a form, in a buffer that is wiped and leaves no copies.
+    fn encoded(&self, token: Option<&Token>) -> Zeroizing<String> {
+        let pairs = self
+            .params
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.expose()))
+            .chain(token.map(|token| ("token", token.expose())));
+        // Encoding makes three bytes of one at most.
+        let room = pairs
+            .clone()
+            .map(|(name, value)| 3 * (name.len() + value.len()) + 2)
+            .sum();
+        let mut encoded = Serializer::new(String::with_capacity(room));
+        for (name, value) in pairs {
+            encoded.append_pair(name, value);
+        }
+        Zeroizing::new(encoded.finish())
+    }
+
+    fn fill(
+        &self,
+        headers: &mut HeaderMap,
+        content_type: Option<HeaderValue>,
+    ) -> Result<(), Error> {
         headers.extend(
             self.headers
                 .iter()
@@ -454,11 +491,8 @@ impl Request {
         headers
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static(accept));
-        if post {
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            );
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
         }
         if let Some((token, placement)) = &self.token {
             if let Some(referer) = token.referer() {

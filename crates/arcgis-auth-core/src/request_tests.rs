@@ -7,7 +7,16 @@ fn url() -> Url {
 }
 
 fn body(request: &Request) -> String {
-    String::from_utf8(request.to_http().unwrap().into_body().to_vec()).unwrap()
+    String::from_utf8(
+        request
+            .to_http()
+            .unwrap()
+            .into_body()
+            .bytes()
+            .unwrap()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 #[test]

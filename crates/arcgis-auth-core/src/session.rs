@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::{BoxFuture, FutureExt};
 use url::Url;
 
+use crate::credential_kind::CredentialKind;
 use crate::error::{Error, Unauthorized, UnauthorizedReason};
 use crate::origin::Origin;
 use crate::outcome::{Outcome, Refusal};
@@ -17,7 +18,8 @@ use crate::transport::Transport;
 
 /// A [`Transport`] around a transport that attaches the token of a [`TokenProvider`].
 ///
-/// - A token goes only where the provider's [`TrustPolicy`](crate::TrustPolicy) allows.
+/// - A token goes only where the provider's [`TrustPolicy`](crate::TrustPolicy) allows. A provider may
+///   name another for an address ([`TokenProvider::delegate`]), which then stands for itself.
 /// - A request that brings a token or an authorisation header of its own is left alone.
 /// - A refused token (498 or 499, in the status or in the body) is replaced once and the request sent
 ///   once more; a second refusal is [`Error::Unauthorized`]. It never goes on anonymously.
@@ -145,7 +147,12 @@ impl TokenSession {
             }
             let refused = || {
                 let service = response.verdict().error().cloned();
-                unauthorized(&request, UnauthorizedReason::Refused, service)
+                unauthorized(
+                    &request,
+                    UnauthorizedReason::Refused,
+                    service,
+                    Some(provider.kind()),
+                )
             };
             if !may_refresh {
                 return Err(refused()?);
@@ -171,11 +178,16 @@ impl Transport for TokenSession {
                         &request,
                         UnauthorizedReason::Refused,
                         service,
+                        Some(CredentialKind::Token),
                     )?);
                 }
                 return Ok(response);
             }
-            match &self.provider {
+            let delegate = match &self.provider {
+                Some(provider) => provider.delegate(request.url()).await?,
+                None => None,
+            };
+            match delegate.as_ref().or(self.provider.as_ref()) {
                 Some(provider) if provider.trust().allows(request.url()) => {
                     self.authorized(&**provider, request).await
                 }
@@ -187,7 +199,7 @@ impl Transport for TokenSession {
                             bound_to: provider.trust().origin().to_string(),
                         };
                         let service = response.verdict().error().cloned();
-                        return Err(unauthorized(&request, reason, service)?);
+                        return Err(unauthorized(&request, reason, service, None)?);
                     }
                     Ok(response)
                 }
@@ -213,6 +225,7 @@ fn anonymous(request: &Request, response: Response) -> Result<Response, Error> {
             request,
             UnauthorizedReason::NoCredential,
             service,
+            None,
         )?);
     }
     Ok(response)
@@ -222,11 +235,14 @@ fn unauthorized(
     request: &Request,
     reason: UnauthorizedReason,
     service: Option<crate::ServiceError>,
+    credential: Option<CredentialKind>,
 ) -> Result<Error, Error> {
     Ok(Error::Unauthorized(Arc::new(Unauthorized {
         origin: Origin::of(request.url())?,
         reason,
         service,
+        credential,
+        sign_in_at: None,
     })))
 }
 

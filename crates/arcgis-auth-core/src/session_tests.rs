@@ -22,7 +22,7 @@ impl Transport for Scripted {
             self.seen.lock().unwrap().push((
                 http.method().to_string(),
                 header.map(|value| value.to_str().unwrap().to_owned()),
-                String::from_utf8(http.body().to_vec()).unwrap(),
+                String::from_utf8(http.body().bytes().unwrap().to_vec()).unwrap(),
             ));
             let (status, body) = self.answers.lock().unwrap().pop_front().unwrap();
             let status = StatusCode::from_u16(status).unwrap();

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use arcgis_auth_core::http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
 use arcgis_auth_core::http::{self, HeaderValue};
 use arcgis_auth_core::{
-    Bytes, Error, ExposeSecret, Request, Response, SecretString, Transport, TransportError,
+    Error, ExposeSecret, Request, RequestBody, Response, SecretString, Transport, TransportError,
     TransportErrorKind,
 };
 use futures_util::future::{BoxFuture, FutureExt};
-use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -52,7 +51,7 @@ const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// ```
 #[derive(Clone)]
 pub struct HyperTransport {
-    client: Client<Timed<HttpsConnector<Dialer>>, Full<Bytes>>,
+    client: Client<Timed<HttpsConnector<Dialer>>, RequestBody>,
     proxies: Proxies,
     user_agent: HeaderValue,
     timeout: Duration,
@@ -70,7 +69,7 @@ impl HyperTransport {
     async fn exchange(
         &self,
         request: &Request,
-        mut http: http::Request<Bytes>,
+        mut http: http::Request<RequestBody>,
     ) -> Result<Response, Error> {
         let authorization = self.proxies.authorization(http.uri());
         let uri = http.uri().clone();
@@ -85,7 +84,7 @@ impl HyperTransport {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let response = match self.client.request(http.map(Full::new)).await {
+        let response = match self.client.request(http).await {
             Ok(response) => response,
             Err(error) => {
                 let proxy = self.proxies.name_for(&uri);

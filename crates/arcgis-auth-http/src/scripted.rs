@@ -79,7 +79,8 @@ impl Transport for Scripted {
         async move {
             let at = {
                 let mut seen = self.seen.lock().unwrap();
-                seen.push(request.to_http()?);
+                let http = request.to_http()?;
+                seen.push(http.map(|body| body.bytes().unwrap_or_default()));
                 (seen.len() - 1).min(self.answers.len() - 1)
             };
             match self.answers[at].clone() {
