@@ -57,6 +57,10 @@ pub enum Error {
     #[error("{0}")]
     Incomplete(Box<crate::engine::Incomplete>),
 
+    /// A fetch cannot go on from what was kept of it: begin anew.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::engine::CheckpointError),
+
     /// The fetch failed before; there is nothing more to get from it.
     #[error("the fetch has failed already")]
     Failed,
@@ -84,6 +88,12 @@ pub enum QueryError {
         given: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// A geometry that is no filter.
+    #[error("the geometry of the filter is not usable: {problem}")]
+    Geometry {
+        /// What is wrong with it.
+        problem: String,
     },
     /// Something that the layer cannot do.
     #[error("{option}: {problem}")]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::address::ServiceKind;
 use crate::error::{Error, QueryError};
 use crate::field::FieldType;
@@ -13,7 +15,8 @@ use crate::layout::Layout;
 use crate::metadata::LayerInfo;
 
 /// Which format to ask for pages in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum FormatChoice {
     /// PBF where the server offers it and the layer allows it; a page that does not hold up is asked
@@ -24,6 +27,16 @@ pub enum FormatChoice {
     Json,
     /// PBF, and an error where it does not hold up.
     Pbf,
+}
+
+impl fmt::Display for FormatChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Json => "json",
+            Self::Pbf => "pbf",
+        })
+    }
 }
 
 impl FromStr for FormatChoice {
@@ -43,7 +56,8 @@ impl FromStr for FormatChoice {
 }
 
 /// The format of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PageFormat {
     /// Esri JSON.

@@ -30,8 +30,8 @@ pub use decode::{
     read_pbf_extent, read_pbf_header, read_pbf_ids,
 };
 pub use engine::{
-    AcceptedPage, Completion, Drift, FetchOptions, FetchStats, Incomplete, Pages, Plan, Proof,
-    Strategy,
+    AcceptedPage, Checkpoint, CheckpointError, Completion, Drift, FetchOptions, FetchStats,
+    Incomplete, PageRecord, Pages, Plan, Progress, Proof, Strategy,
 };
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};

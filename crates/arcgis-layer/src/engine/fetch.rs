@@ -11,7 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::gather::{Answer, Gathered, merge, repeated};
 use super::pace::Pace;
-use super::plan::{Plan, Strategy};
+use super::plan::Plan;
+use super::record::PageRecord;
+use super::strategy::Strategy;
 use crate::decode::DecodeError;
 use crate::error::Error;
 use crate::format::Trust;
@@ -67,6 +69,26 @@ pub(crate) struct Slot<P> {
     pub(crate) bytes: u64,
 }
 
+impl<P> Slot<P> {
+    /// What the ledger has to know of it.
+    pub(crate) fn record(&self, plan: &Plan) -> PageRecord {
+        let mut record = PageRecord {
+            rows: self.facts.rows as u64,
+            missing: self.missing.clone(),
+            ..PageRecord::default()
+        };
+        if plan.ids().is_some() {
+            // The engine has taken each wanted row once.
+        } else if plan.by_fingerprint() {
+            record.fingerprints.clone_from(&self.facts.fingerprints);
+            record.repeated = self.repeated;
+        } else {
+            record.ids.clone_from(&self.facts.ids);
+        }
+        record
+    }
+}
+
 /// Ids in one list: within what every database behind a server takes.
 const LISTED: usize = 250;
 
@@ -101,8 +123,7 @@ impl<S: PageSink> Fetcher<S> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut layout = Layout::clone(plan.query.layout());
         // Rows that no id identifies are known by their fingerprints.
-        layout.fingerprint |=
-            plan.ids.is_none() && (layout.object_id.is_none() || plan.ambiguous_ids);
+        layout.fingerprint |= plan.by_fingerprint();
         Self {
             layer,
             pace: Pace::new(u64::from(plan.page_size)),
@@ -120,7 +141,7 @@ impl<S: PageSink> Fetcher<S> {
     /// Fetches one slot of the plan.
     pub(crate) async fn slot(self: &Arc<Self>, index: u64) -> Result<Slot<S::Page>, Error> {
         let (from, to) = self.plan.slot(index);
-        match &self.plan.ids {
+        match self.plan.ids() {
             Some(ids) => {
                 let bounds = ids.nth(from).zip(ids.nth(to - 1));
                 let wanted = bounds

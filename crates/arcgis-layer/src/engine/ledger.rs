@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::plan::{Plan, Strategy};
+use super::plan::Plan;
 use super::proof::{Completion, Drift, Incomplete, Proof};
+use super::record::PageRecord;
+use super::strategy::Strategy;
 use crate::decode::{DecodeContext, decode_json};
 use crate::error::Error;
 use crate::feature::FeatureCollector;
@@ -25,37 +27,29 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Enters a page of a layer whose ids were listed: the engine has taken each wanted row once.
-    pub(crate) fn enter_listed(&mut self, rows: u64, missing: &[i64]) {
-        self.rows += rows;
-        self.missing.extend(missing.iter().copied());
-    }
-
-    /// Enters a page whose rows are known by their own ids alone.
-    pub(crate) fn enter_ids(&mut self, ids: &[i64]) {
-        self.rows += ids.len() as u64;
-        for id in ids {
+    /// Enters a page: by the ids that it lacks where the engine has taken each wanted row once, by its own ids, or
+    /// by fingerprints. Equal rows of two answers look like one that came twice.
+    pub(crate) fn enter(&mut self, page: &PageRecord) {
+        self.rows += page.rows;
+        self.missing.extend(page.missing.iter().copied());
+        for id in &page.ids {
             if !self.seen.insert(*id) {
                 self.doubled.insert(*id);
             }
         }
+        let known = |print: &&u64| self.fingerprints.contains(print);
+        self.repeated += page.repeated + page.fingerprints.iter().filter(known).count() as u64;
+        self.fingerprints.extend(page.fingerprints.iter().copied());
     }
 
-    /// Enters a page whose rows are known by their fingerprints alone, and how many of them its answers
-    /// had in common: equal rows of two answers look like one that came twice.
-    pub(crate) fn enter_fingerprints(&mut self, fingerprints: &[u64], repeated: u64) {
-        self.rows += fingerprints.len() as u64;
-        self.repeated += repeated;
-        self.repeated += fingerprints
-            .iter()
-            .filter(|print| self.fingerprints.contains(print))
-            .count() as u64;
-        self.fingerprints.extend(fingerprints.iter().copied());
+    /// Rows that were entered.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Asks the server once more what is there, and judges.
     pub(crate) async fn close(&self, layer: &Layer, plan: &Plan) -> Result<Completion, Error> {
-        match &plan.ids {
+        match plan.ids() {
             Some(ids) => self.close_listed(layer, plan, ids).await,
             None => self.close_counted(layer, plan).await,
         }

@@ -11,6 +11,7 @@ use super::fetch::{Fetcher, Slot};
 use super::ledger::Ledger;
 use super::plan::Plan;
 use super::proof::Completion;
+use super::record::{PageRecord, Progress};
 use crate::error::{Error, QueryError};
 use crate::layer::Layer;
 use crate::sink::{PageFacts, PageSink};
@@ -34,6 +35,8 @@ pub struct Pages<S: PageSink> {
     to_start: u64,
     to_give: u64,
     ledger: Option<Ledger>,
+    /// What is known of slots that brought no page since the last one that did.
+    without_page: PageRecord,
     completion: Option<Completion>,
     page_bytes: u64,
 }
@@ -50,6 +53,8 @@ pub struct AcceptedPage<P> {
     pub facts: PageFacts,
     /// The size of the answers that they came in, after decompression.
     pub bytes: u64,
+    /// What has to be kept beside the rows so that a fetch can go on behind this page.
+    pub record: PageRecord,
 }
 
 /// What a fetch has cost so far.
@@ -76,6 +81,13 @@ impl Layer {
     /// Carries out a plan. Nothing is sent before the first [`Pages::next`], which has to run on a tokio runtime.
     #[must_use]
     pub fn pages<S: PageSink>(&self, plan: Plan, sink: S) -> Pages<S> {
+        self.pages_after(plan, sink, Progress::new())
+    }
+
+    /// As [`Layer::pages`], for a fetch that goes on where another one ended: pages that are safe already are
+    /// not fetched again, and what is known of them counts for the proof at the end.
+    #[must_use]
+    pub fn pages_after<S: PageSink>(&self, plan: Plan, sink: S, progress: Progress) -> Pages<S> {
         let plan = Arc::new(plan);
         Pages {
             fetcher: Arc::new(Fetcher::new(self.clone(), Arc::clone(&plan), sink)),
@@ -83,9 +95,10 @@ impl Layer {
             tasks: JoinSet::new(),
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
-            to_start: 0,
-            to_give: 0,
-            ledger: Some(Ledger::default()),
+            to_start: progress.next,
+            to_give: progress.next,
+            ledger: Some(progress.ledger),
+            without_page: PageRecord::default(),
             completion: None,
             page_bytes: GUESSED_PAGE_BYTES,
         }
@@ -129,15 +142,21 @@ impl<S: PageSink> Pages<S> {
                 let position = self.to_give;
                 self.to_give += 1;
                 self.start();
-                self.enter(&slot);
+                let mut record = std::mem::take(&mut self.without_page);
+                record.append(slot.record(&self.plan));
                 if let Some(page) = slot.page {
+                    if let Some(ledger) = &mut self.ledger {
+                        ledger.enter(&record);
+                    }
                     return Ok(Some(AcceptedPage {
                         position,
                         page,
                         facts: slot.facts,
                         bytes: slot.bytes,
+                        record,
                     }));
                 }
+                self.without_page = record;
             }
             match self.tasks.join_next().await {
                 Some(Ok((position, slot))) => {
@@ -150,7 +169,8 @@ impl<S: PageSink> Pages<S> {
                 None => break,
             }
         }
-        let ledger = self.ledger.as_ref().ok_or(Error::Failed)?;
+        let ledger = self.ledger.as_mut().ok_or(Error::Failed)?;
+        ledger.enter(&std::mem::take(&mut self.without_page));
         let completion = ledger.close(&self.fetcher.layer, &self.plan).await?;
         self.completion = Some(completion);
         Ok(None)
@@ -169,19 +189,6 @@ impl<S: PageSink> Pages<S> {
             self.tasks
                 .spawn(async move { (index, fetcher.slot(index).await) });
             self.to_start += 1;
-        }
-    }
-
-    fn enter(&mut self, slot: &Slot<S::Page>) {
-        let Some(ledger) = &mut self.ledger else {
-            return;
-        };
-        if self.plan.ids.is_some() {
-            ledger.enter_listed(slot.facts.rows as u64, &slot.missing);
-        } else if self.fetcher.layout.fingerprint {
-            ledger.enter_fingerprints(&slot.facts.fingerprints, slot.repeated);
-        } else {
-            ledger.enter_ids(&slot.facts.ids);
         }
     }
 
