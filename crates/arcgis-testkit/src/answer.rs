@@ -92,3 +92,11 @@ impl EsriError {
         answer
     }
 }
+
+/// Text as it may stand in HTML, in attributes too.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

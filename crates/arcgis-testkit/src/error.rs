@@ -21,6 +21,9 @@ pub enum Error {
     /// The certificates of a TLS service could not be made, for example for a name that is no host name.
     #[error("cannot make the TLS certificates")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A server cannot be federated with a portal that is open to all: give the portal a security.
+    #[error("the portal of a federated server issues no tokens")]
+    OpenPortal,
     /// Two services would have the same address.
     #[error("there are two services named {0:?}")]
     DuplicateService(String),

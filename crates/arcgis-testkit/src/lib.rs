@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod answer;
+mod app;
+mod authority;
 mod catalog;
 mod connection;
 mod demo;
@@ -9,11 +12,16 @@ mod fault;
 mod field;
 mod generalize;
 mod geometry;
+mod grants;
+mod guard;
 mod layer;
 mod metadata;
+mod mint;
+mod oauth;
 mod parameters;
 mod payload;
 mod pbf;
+mod portal;
 mod pretty;
 mod projection;
 mod query;
@@ -29,12 +37,16 @@ mod table;
 mod testkit;
 mod tls;
 mod value;
+mod web_tier;
 
+pub use app::OAuthApp;
+pub use authority::{CertificateAuthority, ClientIdentity};
 pub use catalog::Service;
 pub use error::{Error, Result};
 pub use fault::{Edit, Fault, FaultKind};
 pub use field::{Field, FieldType};
 pub use geometry::{Geometry, GeometryType, Vertex};
+pub use grants::Grants;
 pub use layer::Layer;
 pub use parameters::{ParameterSource, Parameters};
 pub use quirk::{Ability, Quirk};

@@ -72,9 +72,17 @@ impl Parameters {
 impl std::fmt::Debug for Parameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let secret = |name: &str| {
-            ["password", "token", "client_secret"]
-                .iter()
-                .any(|secret| name.eq_ignore_ascii_case(secret))
+            [
+                "password",
+                "token",
+                "client_secret",
+                "refresh_token",
+                "auth_token",
+                "code",
+                "code_verifier",
+            ]
+            .iter()
+            .any(|secret| name.eq_ignore_ascii_case(secret))
         };
         let shown = |(name, value, _): &(String, String, ParameterSource)| {
             (

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::parameters::Parameters;
@@ -12,8 +13,14 @@ use crate::parameters::Parameters;
 pub enum RequestKind {
     /// `/rest/info`, of the server or of the portal.
     Info,
-    /// `generateToken`.
+    /// A token: `generateToken`, or `oauth2/token`.
     Token,
+    /// The sign-in page, `oauth2/authorize`.
+    Authorize,
+    /// `oauth2/revokeToken`.
+    Revoke,
+    /// What a portal says about itself and its user: `community/self`, `portals/self` and what is under it.
+    Portal,
     /// The directory of services, or of a folder.
     Directory,
     /// A service's description.
@@ -41,6 +48,8 @@ pub struct Request {
     pub(crate) at: Duration,
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) url: String,
+    pub(crate) body: Bytes,
     pub(crate) parameters: Parameters,
     pub(crate) headers: HeaderMap,
     pub(crate) kind: RequestKind,
@@ -88,6 +97,18 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The URL as it came: path and query, and before them scheme and host where the request line had them (HTTP/2).
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
     }
 
     /// The parameters of query and form.

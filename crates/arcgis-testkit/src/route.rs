@@ -5,8 +5,10 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value as Json, json};
 
-use crate::answer::{Answer, EsriError};
+use crate::address::Addresses;
+use crate::answer::{Answer, EsriError, escaped};
 use crate::catalog::{Catalog, Served};
+use crate::guard::Guard;
 use crate::metadata::{self, ServerKind};
 use crate::parameters::Parameters;
 use crate::pretty::pretty;
@@ -15,6 +17,7 @@ use crate::quirk::Ability;
 use crate::request::{Request, RequestKind};
 use crate::server::Shared;
 use crate::table::Table;
+use crate::{mint, oauth, portal};
 
 /// What a path leads to. Services are held by position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +26,10 @@ pub(crate) enum Route {
     Info {
         portal: bool,
     },
-    Token,
+    Token {
+        portal: bool,
+    },
+    Portal(PortalRoute),
     Directory(Option<String>),
     Service(usize, ServerKind),
     Layers(usize, ServerKind),
@@ -34,22 +40,65 @@ pub(crate) enum Route {
     Unknown,
 }
 
+/// What a portal has beside the addresses that a server has too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PortalRoute {
+    Root,
+    Authorize,
+    OAuthToken,
+    Revoke,
+    CommunitySelf,
+    PortalsSelf,
+    Servers,
+}
+
+impl PortalRoute {
+    fn parse(segments: &[&str]) -> Option<Self> {
+        Some(match segments {
+            [] => Self::Root,
+            ["oauth2", "authorize"] => Self::Authorize,
+            ["oauth2", "token"] => Self::OAuthToken,
+            ["oauth2", "revokeToken"] => Self::Revoke,
+            ["community", "self"] => Self::CommunitySelf,
+            ["portals", "self"] => Self::PortalsSelf,
+            ["portals", _, "servers"] => Self::Servers,
+            _ => return None,
+        })
+    }
+
+    fn kind(self) -> RequestKind {
+        match self {
+            Self::Authorize => RequestKind::Authorize,
+            Self::OAuthToken => RequestKind::Token,
+            Self::Revoke => RequestKind::Revoke,
+            Self::Root | Self::CommunitySelf | Self::PortalsSelf | Self::Servers => {
+                RequestKind::Portal
+            }
+        }
+    }
+}
+
 impl Route {
-    pub(crate) fn parse(catalog: &Catalog, path: &str) -> Self {
+    pub(crate) fn parse(catalog: &Catalog, addresses: &Addresses, path: &str) -> Self {
         let segments: Vec<String> = path
             .split('/')
             .filter(|segment| !segment.is_empty())
             .map(decoded)
             .collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        match segments.as_slice() {
-            ["arcgis", "rest"] => Self::Root,
-            ["arcgis", "rest", "info"] => Self::Info { portal: false },
-            ["portal", "sharing", "rest", "info"] => Self::Info { portal: true },
-            ["arcgis", "tokens"]
-            | ["arcgis", "tokens", "generateToken"]
-            | ["portal", "sharing", "rest", "generateToken"] => Self::Token,
-            ["arcgis", "rest", "services", rest @ ..] => Self::in_directory(catalog, rest),
+        match addresses.in_sharing(&segments) {
+            Some(["info"]) => return Self::Info { portal: true },
+            Some(["generateToken"]) => return Self::Token { portal: true },
+            Some(segments) => {
+                return PortalRoute::parse(segments).map_or(Self::Unknown, Self::Portal);
+            }
+            None => {}
+        }
+        match addresses.in_server(&segments) {
+            Some(["rest"]) => Self::Root,
+            Some(["rest", "info"]) => Self::Info { portal: false },
+            Some(["tokens"] | ["tokens", "generateToken"]) => Self::Token { portal: false },
+            Some(["rest", "services", rest @ ..]) => Self::in_directory(catalog, rest),
             _ => Self::Unknown,
         }
     }
@@ -90,7 +139,8 @@ impl Route {
         let asks = |name: &str| query::flag(parameters, name, false).unwrap_or(false);
         match self {
             Self::Info { .. } => RequestKind::Info,
-            Self::Token => RequestKind::Token,
+            Self::Token { .. } => RequestKind::Token,
+            Self::Portal(route) => route.kind(),
             Self::Directory(_) => RequestKind::Directory,
             Self::Service(..) | Self::Layers(..) => RequestKind::Service,
             Self::Layer(..) => RequestKind::Layer,
@@ -174,6 +224,9 @@ pub(crate) fn answer(
     damage: PageDamage,
 ) -> Answer {
     let wanted = Wanted::parse(&request.parameters);
+    if let Some(answer) = shared.web_tier.refuse(&request.headers) {
+        return answer;
+    }
     let mut answer = match make(shared, route, request, damage, wanted) {
         Ok(answer) => answer,
         Err(error) => error.answer(200),
@@ -207,14 +260,20 @@ fn make(
                 "There is nothing at this address. The services are at /arcgis/rest/services.",
             ));
         }
-        Route::Token => {
-            // A server without token security has no such endpoint.
-            let missing = || Answer::html(404, "Not Found", "This server issues no tokens.");
-            return Ok(shared
-                .guard
-                .as_ref()
-                .map_or_else(missing, |guard| guard.mint(&request.method, parameters)));
+        Route::Token { portal } => {
+            // A server without token security has no such endpoint, nor has a federated one.
+            return Ok(match issuer(shared) {
+                Some(guard) => mint::answer(
+                    guard,
+                    &request.method,
+                    &request.headers,
+                    parameters,
+                    *portal,
+                ),
+                None => Answer::html(404, "Not Found", "This server issues no tokens."),
+            });
         }
+        Route::Portal(route) => return portal_answer(shared, *route, request, wanted),
         Route::Info { portal } => {
             let mut info = json!({"currentVersion": 11.3, "fullVersion": "11.3.0"});
             let open = || json!({"authInfo": {"isTokenBasedSecurity": false}});
@@ -237,7 +296,7 @@ fn make(
         _ => {}
     }
     if let Some(guard) = &shared.guard {
-        if let Err(code) = guard.check(&request.headers, parameters) {
+        if let Err(code) = guard.authenticate(&request.headers, parameters) {
             return Ok(guard.refuse(code));
         }
     }
@@ -299,6 +358,47 @@ fn make(
     }
 }
 
+/// Who issues tokens here: nobody on an open service or a federated server.
+fn issuer(shared: &Shared) -> Option<&Guard> {
+    shared
+        .guard
+        .as_deref()
+        .filter(|guard| !guard.is_federated())
+}
+
+fn portal_answer(
+    shared: &Shared,
+    route: PortalRoute,
+    request: &Request,
+    wanted: Wanted,
+) -> Result<Answer, EsriError> {
+    let Some(guard) = issuer(shared) else {
+        return Ok(Answer::html(
+            404,
+            "Not Found",
+            "There is no portal at this address.",
+        ));
+    };
+    let (method, parameters) = (&request.method, &request.parameters);
+    match route {
+        PortalRoute::Root => document(
+            wanted,
+            "Portal",
+            &json!({"currentVersion": "11.3", "enterpriseVersion": "11.3.0"}),
+        ),
+        PortalRoute::Authorize => Ok(oauth::authorize::answer(guard, method, parameters)),
+        PortalRoute::OAuthToken => Ok(oauth::grant::answer(guard, method, parameters)),
+        PortalRoute::Revoke => Ok(oauth::revoke::answer(guard, method, parameters)),
+        PortalRoute::CommunitySelf => {
+            document(wanted, "User", &portal::community_self(guard, request)?)
+        }
+        PortalRoute::PortalsSelf => {
+            document(wanted, "Portal", &portal::portals_self(guard, request)?)
+        }
+        PortalRoute::Servers => document(wanted, "Servers", &portal::servers(guard, request)?),
+    }
+}
+
 fn found(shared: &Shared, service: usize) -> Result<&Served, EsriError> {
     shared
         .catalog
@@ -330,10 +430,4 @@ fn document(wanted: Wanted, title: &str, json: &Json) -> Result<Answer, EsriErro
             Err(EsriError::new(400, "Output format not supported."))
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

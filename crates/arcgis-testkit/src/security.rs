@@ -1,14 +1,9 @@
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::HeaderMap;
-use serde_json::{Value as Json, json};
-
-use crate::answer::{Answer, EsriError, JSON};
-use crate::parameters::{ParameterSource, Parameters};
-use crate::table::now_millis;
+use crate::app::OAuthApp;
+use crate::guard::Guard;
+use crate::testkit::Testkit;
 
 /// Where a token may be carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,24 +36,64 @@ pub enum RefusalStyle {
 /// Without it the service is open to all.
 #[derive(Clone)]
 pub struct Security {
-    user: String,
-    password: String,
-    token_life: Duration,
-    placements: Vec<Placement>,
-    style: RefusalStyle,
-    static_tokens: Vec<String>,
-    owning_system_url: Option<String>,
-    token_services_url: Option<String>,
-    refuses_requestip: bool,
+    pub(crate) users: Vec<(String, String)>,
+    pub(crate) token_life: Duration,
+    pub(crate) placements: Vec<Placement>,
+    pub(crate) style: RefusalStyle,
+    pub(crate) static_tokens: Vec<(String, Option<String>)>,
+    pub(crate) owning_system_url: Option<String>,
+    pub(crate) token_services_url: Option<String>,
+    pub(crate) refuses_requestip: bool,
+    pub(crate) checks_referer: bool,
+    pub(crate) expires_in_seconds: bool,
+    pub(crate) lock_after: Option<u64>,
+    pub(crate) issuer: Issuer,
+    pub(crate) takes_portal_tokens: bool,
+    pub(crate) apps: Vec<OAuthApp>,
+    pub(crate) knows_pkce: bool,
+    pub(crate) oauth_error_status: u16,
+    pub(crate) access_life: Option<Duration>,
+    pub(crate) refresh_life: Duration,
+    pub(crate) code_life: Duration,
+}
+
+/// Whose tokens a service takes.
+#[derive(Clone)]
+pub(crate) enum Issuer {
+    Own,
+    Portal(Arc<Guard>),
+    /// The portal that was named is open to all and has no tokens to give.
+    OpenPortal,
 }
 
 impl Security {
     /// Tokens for one user, living an hour and accepted in every [`Placement`].
     #[must_use]
     pub fn token(user: impl Into<String>, password: impl Into<String>) -> Self {
+        let mut security = Self::by(Issuer::Own);
+        security.users.push((user.into(), password.into()));
+        security
+    }
+
+    /// A server that is federated with this portal, another running service: it issues no tokens, names the portal in `/rest/info`, and
+    /// takes only the tokens that the portal issues for it (`generateToken` with `serverUrl` and a token of the portal).
+    ///
+    /// The service does not start if the portal is open to all.
+    #[must_use]
+    pub fn federated(portal: &Testkit) -> Self {
+        let issuer = portal.guard().map_or(Issuer::OpenPortal, Issuer::Portal);
+        Self::by(issuer)
+    }
+
+    /// A server that the portal hosts, as `services1.arcgis.com` is by ArcGIS Online: it takes the portal's own tokens as well as those issued for it.
+    #[must_use]
+    pub fn hosted(portal: &Testkit) -> Self {
+        Self::federated(portal).accept_portal_tokens()
+    }
+
+    fn by(issuer: Issuer) -> Self {
         Self {
-            user: user.into(),
-            password: password.into(),
+            users: Vec::new(),
             token_life: Duration::from_secs(3600),
             placements: vec![
                 Placement::EsriHeader,
@@ -71,13 +106,73 @@ impl Security {
             owning_system_url: None,
             token_services_url: None,
             refuses_requestip: false,
+            checks_referer: true,
+            expires_in_seconds: false,
+            lock_after: None,
+            issuer,
+            takes_portal_tokens: false,
+            apps: Vec::new(),
+            knows_pkce: true,
+            oauth_error_status: 200,
+            access_life: None,
+            refresh_life: Duration::from_secs(90 * 86_400),
+            code_life: Duration::from_secs(600),
         }
     }
 
-    /// Sets how long a token lives at most. A longer `expiration` is cut down silently, as servers do.
+    /// Adds another user.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.users.push((user.into(), password.into()));
+        self
+    }
+
+    /// Registers an application for OAuth 2.
+    #[must_use]
+    pub fn app(mut self, app: OAuthApp) -> Self {
+        self.apps.push(app);
+        self
+    }
+
+    /// Sets how long the tokens of `generateToken` live at most, an hour unless set. A longer `expiration` is cut down silently, as servers do.
     #[must_use]
     pub fn token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
+        self
+    }
+
+    /// Sets how long the access tokens of OAuth live. Unless set: half an hour for users, two hours for applications.
+    #[must_use]
+    pub fn access_life(mut self, life: Duration) -> Self {
+        self.access_life = Some(life);
+        self
+    }
+
+    /// Sets how long refresh tokens live at most, 90 days unless set. Without `expiration` they live two weeks.
+    #[must_use]
+    pub fn refresh_life(mut self, life: Duration) -> Self {
+        self.refresh_life = life;
+        self
+    }
+
+    /// Sets how long an authorization code may wait for its exchange, ten minutes unless set.
+    #[must_use]
+    pub fn code_life(mut self, life: Duration) -> Self {
+        self.code_life = life;
+        self
+    }
+
+    /// Refuses the parameters of PKCE, as an Enterprise portal before 10.9.1 does.
+    #[must_use]
+    pub fn without_pkce(mut self) -> Self {
+        self.knows_pkce = false;
+        self
+    }
+
+    /// Sends the errors of the OAuth endpoints under status 400 instead of 200.
+    #[must_use]
+    pub fn oauth_errors_as_status(mut self) -> Self {
+        self.oauth_error_status = 400;
         self
     }
 
@@ -85,6 +180,13 @@ impl Security {
     #[must_use]
     pub fn accept(mut self, placements: impl IntoIterator<Item = Placement>) -> Self {
         self.placements = placements.into_iter().collect();
+        self
+    }
+
+    /// Lets a federated server take the portal's own tokens too.
+    #[must_use]
+    pub fn accept_portal_tokens(mut self) -> Self {
+        self.takes_portal_tokens = true;
         self
     }
 
@@ -98,7 +200,19 @@ impl Security {
     /// Accepts this token for ever, as an API key.
     #[must_use]
     pub fn static_token(mut self, token: impl Into<String>) -> Self {
-        self.static_tokens.push(token.into());
+        self.static_tokens.push((token.into(), None));
+        self
+    }
+
+    /// Accepts this token for ever, with this `Referer` only, as an API key that is limited to a web site.
+    #[must_use]
+    pub fn static_token_for_referer(
+        mut self,
+        token: impl Into<String>,
+        referer: impl Into<String>,
+    ) -> Self {
+        self.static_tokens
+            .push((token.into(), Some(referer.into())));
         self
     }
 
@@ -122,258 +236,42 @@ impl Security {
         self.refuses_requestip = true;
         self
     }
+
+    /// Accepts a token that was minted for a referer without that `Referer` too, as hosted services do. Enterprise, and this service unless told so, refuses it.
+    #[must_use]
+    pub fn any_referer(mut self) -> Self {
+        self.checks_referer = false;
+        self
+    }
+
+    /// Tells `expires` in seconds instead of milliseconds, as some servers do.
+    #[must_use]
+    pub fn expires_in_seconds(mut self) -> Self {
+        self.expires_in_seconds = true;
+        self
+    }
+
+    /// Locks a user's account after so many wrong passwords: from then on the right one is refused too.
+    #[must_use]
+    pub fn lock_after(mut self, attempts: u64) -> Self {
+        self.lock_after = Some(attempts);
+        self
+    }
+
+    pub(crate) fn find_app(&self, client_id: &str) -> Option<&OAuthApp> {
+        self.apps.iter().find(|app| app.client_id == client_id)
+    }
 }
 
-/// The password and the static tokens are left out.
+/// Passwords, secrets and static tokens are left out.
 impl std::fmt::Debug for Security {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let users: Vec<&str> = self.users.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Security")
-            .field("user", &self.user)
+            .field("users", &users)
             .field("token_life", &self.token_life)
             .field("placements", &self.placements)
+            .field("apps", &self.apps)
             .finish_non_exhaustive()
     }
-}
-
-/// The tokens of a running service.
-#[derive(Debug)]
-pub(crate) struct Guard {
-    security: Security,
-    origin: String,
-    tokens: Mutex<Tokens>,
-}
-
-#[derive(Default)]
-struct Tokens {
-    valid: HashMap<String, Minted>,
-    mints: u64,
-}
-
-impl std::fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens")
-            .field("valid", &self.valid.len())
-            .field("mints", &self.mints)
-            .finish()
-    }
-}
-
-#[derive(Debug)]
-struct Minted {
-    until: Instant,
-    client: Client,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Client {
-    Referer(String),
-    Address,
-}
-
-impl Guard {
-    pub(crate) fn new(security: Security, origin: &str) -> Self {
-        Self {
-            security,
-            origin: origin.to_owned(),
-            tokens: Mutex::default(),
-        }
-    }
-
-    fn tokens(&self) -> std::sync::MutexGuard<'_, Tokens> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn mints(&self) -> u64 {
-        self.tokens().mints
-    }
-
-    pub(crate) fn revoke(&self) {
-        self.tokens().valid.clear();
-    }
-
-    /// A token that any client may use, for as long as the tokens live.
-    pub(crate) fn issue(&self) -> String {
-        let token = new_token();
-        let minted = Minted {
-            until: Instant::now() + self.security.token_life,
-            client: Client::Referer(String::new()),
-        };
-        self.tokens().valid.insert(token.clone(), minted);
-        token
-    }
-
-    /// Whether the request may pass; if not, the code of the refusal.
-    pub(crate) fn check(&self, headers: &HeaderMap, parameters: &Parameters) -> Result<(), u16> {
-        let Some(token) = self.token_of(headers, parameters) else {
-            return Err(499);
-        };
-        if self.security.static_tokens.contains(&token) {
-            return Ok(());
-        }
-        let tokens = self.tokens();
-        let Some(minted) = tokens
-            .valid
-            .get(&token)
-            .filter(|minted| minted.until > Instant::now())
-        else {
-            return Err(498);
-        };
-        let fits = match &minted.client {
-            Client::Referer(referer) => {
-                let sent = headers
-                    .get(http::header::REFERER)
-                    .and_then(|value| value.to_str().ok())
-                    .unwrap_or_default();
-                referer.is_empty() || sent.trim_end_matches('/') == referer.trim_end_matches('/')
-            }
-            Client::Address => !self.security.refuses_requestip,
-        };
-        if fits { Ok(()) } else { Err(498) }
-    }
-
-    fn token_of(&self, headers: &HeaderMap, parameters: &Parameters) -> Option<String> {
-        let bearer = |name: &str| {
-            let value = headers.get(name)?.to_str().ok()?;
-            let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| token.trim().to_owned())
-        };
-        let parameter = |source| {
-            parameters
-                .get_from("token", source)
-                .filter(|token| !token.is_empty())
-                .map(str::to_owned)
-        };
-        self.security
-            .placements
-            .iter()
-            .find_map(|placement| match placement {
-                Placement::EsriHeader => bearer("x-esri-authorization"),
-                Placement::AuthorizationHeader => bearer("authorization"),
-                Placement::Form => parameter(ParameterSource::Form),
-                Placement::Query => parameter(ParameterSource::Query),
-            })
-    }
-
-    pub(crate) fn refuse(&self, code: u16) -> Answer {
-        refusal(code, self.security.style)
-    }
-
-    /// `generateToken`. The secret belongs into the form: a GET, or a password in the URL, is refused.
-    pub(crate) fn mint(&self, method: &http::Method, parameters: &Parameters) -> Answer {
-        if method != http::Method::POST {
-            return EsriError::new(405, "HTTP GET is disabled. Use POST.").answer(405);
-        }
-        let form = |name: &str| {
-            parameters
-                .get_from(name, ParameterSource::Form)
-                .unwrap_or_default()
-        };
-        let unable = |detail: &str| {
-            EsriError::new(400, "Unable to generate token.")
-                .with_detail(detail)
-                .answer(200)
-        };
-        if form("username").is_empty() || form("password").is_empty() {
-            return unable("'username' and 'password' must be specified in the form body.");
-        }
-        if form("username") != self.security.user || form("password") != self.security.password {
-            return unable("Invalid username or password.");
-        }
-        let client = match form("client") {
-            "referer" if form("referer").is_empty() => {
-                return unable("'referer' must be specified.");
-            }
-            "referer" => Client::Referer(form("referer").to_owned()),
-            "" | "requestip" => Client::Address,
-            "ip" if form("ip").is_empty() => return unable("'ip' must be specified."),
-            "ip" => Client::Address,
-            _ => return unable("'client' is invalid."),
-        };
-        let asked = match form("expiration") {
-            "" => self.security.token_life,
-            minutes => match minutes.parse::<u32>() {
-                Ok(minutes) if minutes > 0 => Duration::from_secs(u64::from(minutes) * 60),
-                _ => return unable("'expiration' is invalid."),
-            },
-        };
-        let life = asked.min(self.security.token_life);
-        let token = new_token();
-        let now = Instant::now();
-        let mut tokens = self.tokens();
-        tokens.valid.retain(|_, minted| minted.until > now);
-        tokens.valid.insert(
-            token.clone(),
-            Minted {
-                until: now + life,
-                client,
-            },
-        );
-        tokens.mints += 1;
-        let expires =
-            now_millis().saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
-        Answer::new(
-            200,
-            JSON,
-            json!({"token": token, "expires": expires, "ssl": self.origin.starts_with("https:")})
-                .to_string(),
-        )
-    }
-
-    /// The `authInfo` of `/rest/info`, and the portal that owns the server.
-    pub(crate) fn info(&self, portal: bool) -> Json {
-        let fill = |url: &String| url.replace("{origin}", &self.origin);
-        let own = format!(
-            "{}{}",
-            self.origin,
-            if portal {
-                "/portal/sharing/rest/generateToken"
-            } else {
-                "/arcgis/tokens/generateToken"
-            }
-        );
-        let endpoint = self.security.token_services_url.as_ref().map_or(own, fill);
-        let minutes = self.security.token_life.as_secs().div_ceil(60).max(1);
-        let mut info = json!({"authInfo": {"isTokenBasedSecurity": true, "tokenServicesUrl": endpoint, "shortLivedTokenValidity": minutes}});
-        let owner = if portal {
-            Some(format!("{}/portal", self.origin))
-        } else {
-            self.security.owning_system_url.as_ref().map(fill)
-        };
-        if let (Some(owner), Some(object)) = (owner, info.as_object_mut()) {
-            object.insert("owningSystemUrl".to_owned(), json!(owner));
-        }
-        info
-    }
-}
-
-pub(crate) fn refusal(code: u16, style: RefusalStyle) -> Answer {
-    let error = match code {
-        499 => EsriError::new(499, "Token Required").with_detail("Token Required"),
-        code => EsriError::new(i64::from(code), "Invalid token.").with_detail("Invalid token."),
-    };
-    match style {
-        RefusalStyle::Body => error.answer(200),
-        RefusalStyle::Status => error.answer(code),
-        RefusalStyle::AdminBody => {
-            let message = if code == 499 {
-                "Token Required."
-            } else {
-                "Token Expired."
-            };
-            let mut answer = Answer::json(
-                json!({"status": "error", "messages": [message], "code": code}).to_string(),
-            );
-            answer.error = Some(i64::from(code));
-            answer
-        }
-    }
-}
-
-/// Text that cannot be guessed: the standard library's hash keys come from the system's randomness.
-fn new_token() -> String {
-    (0..4)
-        .map(|_| format!("{:016x}", RandomState::new().build_hasher().finish()))
-        .collect()
 }

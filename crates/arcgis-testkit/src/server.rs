@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -19,16 +19,18 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::address::Addresses;
 use crate::answer::{Answer, EsriError};
 use crate::catalog::Catalog;
 use crate::connection::{Connection, Hangup};
 use crate::fault::{Edit, FaultKind, Faults};
+use crate::guard::{Guard, refusal};
 use crate::parameters::Parameters;
 use crate::payload::Payload;
 use crate::query::PageDamage;
 use crate::request::{Answered, Request, RequestLog};
 use crate::route::{self, Route};
-use crate::security::{Guard, refusal};
+use crate::web_tier::WebTier;
 
 /// A form may hold long lists of ids and long geometries, but not more than this.
 const LONGEST_BODY: usize = 16 << 20;
@@ -38,9 +40,12 @@ const LONGEST_STALL: Duration = Duration::from_secs(60);
 /// What the connections share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) origin: String,
+    pub(crate) addresses: Addresses,
     pub(crate) catalog: Catalog,
-    pub(crate) guard: Option<Guard>,
+    pub(crate) guard: Option<Arc<Guard>>,
+    pub(crate) web_tier: WebTier,
+    /// Seconds by which the service's clock is ahead.
+    pub(crate) clock_skew: i64,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) longest_url: usize,
@@ -130,6 +135,20 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// The body, or the answer to one that did not come or is too long.
+async fn collect(body: Incoming) -> (Bytes, Option<Answer>) {
+    let (status, title, text) = match Limited::new(body, LONGEST_BODY).collect().await {
+        Ok(collected) => return (collected.to_bytes(), None),
+        Err(error) if error.is::<LengthLimitError>() => (
+            413,
+            "Request Entity Too Large",
+            "The request body is longer than the server allows.",
+        ),
+        Err(_) => (400, "Bad Request", "The request body did not arrive."),
+    };
+    (Bytes::new(), Some(Answer::html(status, title, text)))
+}
+
 async fn respond(
     incoming: http::Request<Incoming>,
     shared: &Arc<Shared>,
@@ -138,39 +157,15 @@ async fn respond(
     let _in_flight = InFlight::new(shared);
     let at = shared.started.elapsed();
     let (head, body) = incoming.into_parts();
-    if head
+    let url_length = head
         .uri
         .path_and_query()
-        .map_or(0, |text| text.as_str().len())
-        > shared.longest_url
-    {
-        return send(
-            Answer::html(
-                414,
-                "URI Too Long",
-                "The request URL is longer than the server allows.",
-            ),
-            &head.headers,
-        );
-    }
-    let body = match Limited::new(body, LONGEST_BODY).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return send(
-                Answer::html(
-                    413,
-                    "Request Entity Too Large",
-                    "The request body is longer than the server allows.",
-                ),
-                &head.headers,
-            );
-        }
-        Err(_) => {
-            return send(
-                Answer::html(400, "Bad Request", "The request body did not arrive."),
-                &head.headers,
-            );
-        }
+        .map_or(0, |text| text.as_str().len());
+    let (body, refused) = if url_length > shared.longest_url {
+        let text = "The request URL is longer than the server allows.";
+        (Bytes::new(), Some(Answer::html(414, "URI Too Long", text)))
+    } else {
+        collect(body).await
     };
     let is_form = head
         .headers
@@ -181,12 +176,14 @@ async fn respond(
         head.uri.query().unwrap_or_default(),
         if is_form { &body } else { &[] },
     );
-    let route = Route::parse(&shared.catalog, head.uri.path());
+    let route = Route::parse(&shared.catalog, &shared.addresses, head.uri.path());
     let request = Request {
         number: shared.requests.fetch_add(1, Ordering::SeqCst) + 1,
         at,
         method: head.method,
         path: head.uri.path().to_owned(),
+        url: head.uri.to_string(),
+        body,
         kind: route.kind(&parameters),
         layer: route.layer_name(&shared.catalog).map(str::to_owned),
         unknown: route.unknown_parameters(&parameters),
@@ -195,6 +192,19 @@ async fn respond(
         answered: None,
     };
     let entry = shared.log.enter(request.clone());
+    if let Some(answer) = refused {
+        entry
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .answered = Some(Answered {
+            status: answer.status,
+            rows: None,
+            error: None,
+            bytes: answer.body.len(),
+            faults: Vec::new(),
+        });
+        return send(answer, &request.headers, shared.clock_skew);
+    }
     let struck = shared.faults.strike(&request);
     let faults: Vec<usize> = struck.iter().map(|(at, _)| *at).collect();
     let note = |status: u16, answer: Option<&Answer>| {
@@ -266,7 +276,7 @@ async fn respond(
         }
     }
     note(answer.status, Some(&answer));
-    let mut response = send(answer, &request.headers);
+    let mut response = send(answer, &request.headers, shared.clock_skew);
     if broken {
         if let Payload::Whole(bytes) = response.body_mut() {
             let length = bytes.len();
@@ -356,7 +366,7 @@ fn replacement(kind: &FaultKind) -> Option<Answer> {
     }
 }
 
-fn send(answer: Answer, request: &http::HeaderMap) -> Response<Payload> {
+fn send(answer: Answer, request: &http::HeaderMap, clock_skew: i64) -> Response<Payload> {
     let accepts_gzip = request
         .get_all(header::ACCEPT_ENCODING)
         .iter()
@@ -384,11 +394,34 @@ fn send(answer: Answer, request: &http::HeaderMap) -> Response<Payload> {
         header::CONTENT_TYPE,
         HeaderValue::from_static(answer.content_type),
     );
+    if clock_skew != 0 {
+        if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(shifted(clock_skew))) {
+            headers.insert(header::DATE, date);
+        }
+    }
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     if is_compressed {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
+}
+
+/// Now, by a clock that is ahead by so many seconds.
+fn shifted(seconds: i64) -> SystemTime {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    let now = SystemTime::now();
+    let shifted = if seconds < 0 {
+        now.checked_sub(distance)
+    } else {
+        now.checked_add(distance)
+    };
+    // The HTTP date knows the years from 1970 to 9999.
+    shifted
+        .filter(|time| {
+            time.duration_since(UNIX_EPOCH)
+                .is_ok_and(|since| since.as_secs() < 253_402_300_800)
+        })
+        .unwrap_or(now)
 }
 
 fn gzip(body: &[u8]) -> Option<Bytes> {

@@ -5,16 +5,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use crate::address::Addresses;
+use crate::authority::CertificateAuthority;
 use crate::catalog::{Catalog, Service};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, Faults};
+use crate::grants::Grants;
+use crate::guard::Guard;
 use crate::layer::Layer;
 use crate::request::{Request, RequestKind, RequestLog};
 use crate::row::Row;
-use crate::security::{Guard, Security};
+use crate::security::{Issuer, Security};
 use crate::server::{self, Shared};
 use crate::table::Table;
 use crate::tls::Tls;
+use crate::web_tier::WebTier;
 
 /// Puts a test service together. Made by [`Testkit::builder`].
 #[derive(Debug)]
@@ -24,6 +29,13 @@ pub struct TestkitBuilder {
     security: Option<Security>,
     faults: Vec<Fault>,
     tls_names: Option<Vec<String>>,
+    authority: Option<CertificateAuthority>,
+    clients: Option<CertificateAuthority>,
+    web_tier: WebTier,
+    public_origin: Option<String>,
+    server_path: String,
+    portal_path: String,
+    clock_skew: i64,
     port: u16,
     longest_url: usize,
     log_capacity: usize,
@@ -79,6 +91,56 @@ impl TestkitBuilder {
         self
     }
 
+    /// Has this authority sign the certificate of HTTPS, so that one PEM serves several services. Without it the service makes one of its own.
+    #[must_use]
+    pub fn signed_by(mut self, authority: &CertificateAuthority) -> Self {
+        self.authority = Some(authority.clone());
+        self
+    }
+
+    /// Demands a certificate that this authority has signed from every client. Counts with HTTPS only.
+    #[must_use]
+    pub fn require_client_certificate(mut self, authority: &CertificateAuthority) -> Self {
+        self.clients = Some(authority.clone());
+        self
+    }
+
+    /// Demands HTTP basic authentication for everything, as a web server in front of ArcGIS does.
+    #[must_use]
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        self.web_tier = WebTier::basic(user, password);
+        self
+    }
+
+    /// Names the service by this origin (`https://gis.example.com`) wherever it tells an address. Clients then have to be led to
+    /// [`Testkit::address`] by a resolver of their own. Without it the origin is that of the socket.
+    #[must_use]
+    pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_origin = Some(origin.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Sets the path of the server's root, `arcgis` unless set. Hosted services of ArcGIS Online have the organisation's id before it.
+    #[must_use]
+    pub fn server_path(mut self, path: impl Into<String>) -> Self {
+        self.server_path = path.into();
+        self
+    }
+
+    /// Sets the path of the portal, `portal` unless set. It is empty at ArcGIS Online: `https://www.arcgis.com/sharing/rest`.
+    #[must_use]
+    pub fn portal_path(mut self, path: impl Into<String>) -> Self {
+        self.portal_path = path.into();
+        self
+    }
+
+    /// Sets the service's clock ahead by so many seconds, or behind by a negative number: it shows in the `Date` header and in `expires`.
+    #[must_use]
+    pub fn clock_skew(mut self, seconds: i64) -> Self {
+        self.clock_skew = seconds;
+        self
+    }
+
     /// Listens on this port of 127.0.0.1. Without it the system chooses a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
@@ -117,7 +179,14 @@ impl TestkitBuilder {
             services.push(crate::demo::service()?);
         }
         let catalog = Catalog::new(services)?;
-        let tls = self.tls_names.map(Tls::new).transpose()?;
+        let tls = match self.tls_names {
+            None => None,
+            Some(names) => Some(Tls {
+                names,
+                authority: self.authority.map_or_else(CertificateAuthority::new, Ok)?,
+                clients: self.clients,
+            }),
+        };
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let refused = |source| Error::Bind {
             address: wanted,
@@ -126,15 +195,29 @@ impl TestkitBuilder {
         let listener = std::net::TcpListener::bind(wanted).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let origin = format!(
-            "{}://{address}",
-            if tls.is_some() { "https" } else { "http" }
-        );
-        let (acceptor, ca_pem) =
-            tls.map_or((None, None), |tls| (Some(tls.acceptor), Some(tls.ca_pem)));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let origin = self
+            .public_origin
+            .unwrap_or_else(|| format!("{scheme}://{address}"));
+        let addresses = Addresses::new(origin, &self.server_path, &self.portal_path);
+        let ca_pem = tls.as_ref().map(|tls| tls.authority.pem().to_owned());
+        let acceptor = tls.map(Tls::acceptor).transpose()?;
+        let guard = match self.security {
+            None => None,
+            Some(security) if matches!(security.issuer, Issuer::OpenPortal) => {
+                return Err(Error::OpenPortal);
+            }
+            Some(security) => {
+                let guard = Guard::new(security, addresses.clone(), self.clock_skew);
+                guard.federate();
+                Some(Arc::new(guard))
+            }
+        };
         let shared = Arc::new(Shared {
-            guard: self.security.map(|security| Guard::new(security, &origin)),
-            origin,
+            guard,
+            addresses,
+            web_tier: self.web_tier,
+            clock_skew: self.clock_skew,
             catalog,
             faults: Faults::new(self.faults),
             log: RequestLog::new(self.log_capacity),
@@ -199,6 +282,13 @@ impl Testkit {
             security: None,
             faults: Vec::new(),
             tls_names: None,
+            authority: None,
+            clients: None,
+            web_tier: WebTier::default(),
+            public_origin: None,
+            server_path: "arcgis".to_owned(),
+            portal_path: "portal".to_owned(),
+            clock_skew: 0,
             port: 0,
             longest_url: 8192,
             log_capacity: 65_536,
@@ -212,16 +302,16 @@ impl Testkit {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`, or `https://…`.
+    /// `http://127.0.0.1:PORT` or `https://…`, or the [public origin](TestkitBuilder::public_origin).
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.shared.origin
+        &self.shared.addresses.origin
     }
 
     /// The server's root, `…/arcgis`.
     #[must_use]
     pub fn root_url(&self) -> String {
-        format!("{}/arcgis", self.origin())
+        self.shared.addresses.server_root()
     }
 
     /// The directory of services, `…/arcgis/rest/services`.
@@ -233,7 +323,7 @@ impl Testkit {
     /// The portal that goes with the server, `…/portal`.
     #[must_use]
     pub fn portal_url(&self) -> String {
-        format!("{}/portal", self.origin())
+        self.shared.addresses.portal_url()
     }
 
     /// The server's token endpoint.
@@ -328,23 +418,43 @@ impl Testkit {
         self.shared.faults.fired()
     }
 
-    /// How many tokens clients have minted.
+    /// How many access tokens clients have minted, in whatever way; at a federated server those that its portal issued for it.
     #[must_use]
     pub fn mints(&self) -> u64 {
-        self.shared.guard.as_ref().map_or(0, Guard::mints)
+        self.shared.guard.as_deref().map_or(0, Guard::mints)
+    }
+
+    /// What was granted, by kind. At a federated server nothing: its portal grants.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        self.shared
+            .guard
+            .as_deref()
+            .map_or_else(Grants::default, Guard::grants)
     }
 
     /// A valid token, which counts as no mint. None on an open service.
     #[must_use]
     pub fn issue_token(&self) -> Option<String> {
-        self.shared.guard.as_ref().map(Guard::issue)
+        self.shared.guard.as_deref().map(Guard::issue)
     }
 
-    /// Makes all tokens invalid.
+    /// Makes all access tokens invalid that count here; refresh tokens stay.
     pub fn revoke_tokens(&self) {
         if let Some(guard) = &self.shared.guard {
-            guard.revoke();
+            guard.revoke_access();
         }
+    }
+
+    /// Makes all refresh tokens invalid; at a federated server those of its portal.
+    pub fn revoke_refresh_tokens(&self) {
+        if let Some(guard) = &self.shared.guard {
+            guard.revoke_refresh();
+        }
+    }
+
+    pub(crate) fn guard(&self) -> Option<Arc<Guard>> {
+        self.shared.guard.clone()
     }
 
     /// The certificate authority's certificate as PEM, on a service with TLS.

@@ -1,53 +1,45 @@
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
-};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::authority::CertificateAuthority;
 use crate::error::{Error, Result};
 
-/// A certificate authority made for this run, and a server that it vouches for.
+/// How a service is to serve HTTPS.
+#[derive(Debug, Clone)]
 pub(crate) struct Tls {
-    pub(crate) acceptor: TlsAcceptor,
-    pub(crate) ca_pem: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) authority: CertificateAuthority,
+    /// Whose certificates clients have to show.
+    pub(crate) clients: Option<CertificateAuthority>,
 }
 
 impl Tls {
-    pub(crate) fn new(names: Vec<String>) -> Result<Self> {
-        Self::make(names).map_err(Error::Tls)
+    pub(crate) fn acceptor(self) -> Result<TlsAcceptor> {
+        self.make().map_err(Error::Tls)
     }
 
-    fn make(names: Vec<String>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "ArcGIS test service CA");
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-
-        let mut server = CertificateParams::new(names)?;
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        server
-            .distinguished_name
-            .push(DnType::CommonName, "ArcGIS test service");
-        let key = KeyPair::generate()?;
-        let certificate = server.signed_by(&key, &authority)?;
-
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
+    fn make(self) -> Result<TlsAcceptor, Box<dyn std::error::Error + Send + Sync>> {
+        let (certificate, key) = self.authority.server(self.names)?;
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match self.clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(clients.certificate())?;
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                        .build()?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = builder.with_single_cert(vec![certificate], key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            ca_pem: authority.pem(),
-        })
+        Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }
