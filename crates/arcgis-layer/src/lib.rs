@@ -7,6 +7,7 @@ mod error;
 mod feature;
 mod features;
 mod field;
+mod filter;
 mod format;
 mod geometry;
 mod id_list;
@@ -21,6 +22,7 @@ mod rings;
 mod second_chance;
 mod service;
 mod sink;
+mod spatial_filter;
 mod spatial_reference;
 mod statistics;
 
@@ -37,6 +39,7 @@ pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
 pub use features::Features;
 pub use field::{CodedValue, Domain, Field, FieldType};
+pub use filter::{Comparison, Condition};
 pub use format::{FormatChoice, PageFormat};
 pub use geometry::{Bbox, Dimensions, GeometryRef, GeometryType};
 pub use ids::IdSet;
@@ -44,11 +47,13 @@ pub use layer::Layer;
 pub use layout::{GeometryLayout, Layout, ObjectIdColumn};
 pub use literal::{Literal, object_id_range};
 pub use metadata::{
-    AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, UniqueId,
+    AdvancedQueryCapabilities, Cardinality, Extent, LayerInfo, LayerKind, LayerReference,
+    Relationship, Subtype, Subtypes, TimeInfo, UniqueId,
 };
-pub use query::{Query, ResolvedQuery};
+pub use query::{Query, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
 pub use service::{Directory, ServiceEntry, ServiceInfo};
 pub use sink::{FeatureSink, PageFacts, PageSink, SinkError, ValueRef};
+pub use spatial_filter::{DistanceUnit, SpatialFilter, SpatialRelation};
 pub use spatial_reference::SpatialReference;
 pub use statistics::{Statistic, StatisticType};
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, Zoned};
 
 /// A value as SQL text, quoted and escaped, in the standard SQL that every service takes
 /// (<https://developers.arcgis.com/rest/services-reference/enterprise/query-feature-service-layer/>).
@@ -32,6 +33,13 @@ pub enum Literal<'a> {
     Timestamp(DateTime),
     /// A time of day: `TIME '14:35:00'`.
     Time(Time),
+    /// A moment. In a [`Condition`](crate::Condition) it is written in the zone of the layer; alone, in UTC.
+    Moment(Timestamp),
+    /// A moment with an offset from UTC, for fields of type `TimestampOffset`:
+    /// `TIMESTAMP '2018-06-05 14:35:00 -08:00'`.
+    OffsetTimestamp(Timestamp, Offset),
+    /// Nothing: `NULL`.
+    Null,
 }
 
 impl Literal<'_> {
@@ -57,8 +65,39 @@ impl fmt::Display for Literal<'_> {
                 TimeOfDay(moment.time())
             ),
             Self::Time(time) => write!(f, "TIME '{}'", TimeOfDay(*time)),
+            Self::Moment(moment) => Self::utc(*moment).fmt(f),
+            Self::OffsetTimestamp(moment, offset) => {
+                let local = offset.to_datetime(*moment);
+                let minutes = offset.seconds().div_euclid(60);
+                let sign = if minutes < 0 { '-' } else { '+' };
+                let minutes = minutes.unsigned_abs();
+                write!(
+                    f,
+                    "TIMESTAMP '{} {} {sign}{:02}:{:02}'",
+                    Day(local.date()),
+                    TimeOfDay(local.time()),
+                    minutes / 60,
+                    minutes % 60
+                )
+            }
+            Self::Null => f.write_str("NULL"),
         }
     }
+}
+
+/// A GUID as services write it, in braces and upper case; `None` for a text that is none.
+pub(crate) fn guid(text: &str) -> Option<String> {
+    let text = text.trim();
+    let bare = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'))
+        .unwrap_or(text);
+    let groups = bare.split('-').map(str::len);
+    let fits = groups.eq([8, 4, 4, 4, 12])
+        && bare
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    fits.then(|| format!("{{{}}}", bare.to_ascii_uppercase()))
 }
 
 struct Day(Date);
@@ -117,7 +156,22 @@ macro_rules! from {
     )*};
 }
 
-from!(i64 => Integer, i32 => Integer, u32 => Integer, f64 => Float, Date => Date, DateTime => Timestamp, Time => Time);
+from!(
+    i64 => Integer, i32 => Integer, u32 => Integer, f64 => Float,
+    Date => Date, DateTime => Timestamp, Time => Time, Timestamp => Moment,
+);
+
+impl From<Zoned> for Literal<'_> {
+    fn from(moment: Zoned) -> Self {
+        Self::OffsetTimestamp(moment.timestamp(), moment.offset())
+    }
+}
+
+impl<'a, T: Into<Literal<'a>>> From<Option<T>> for Literal<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
 
 /// The rows whose object id lies from `first` to `last`, both included.
 ///
@@ -176,10 +230,50 @@ mod tests {
             Literal::utc(utc).to_string(),
             "TIMESTAMP '2024-01-15 12:00:00'"
         );
+        assert_eq!(Literal::from(utc).to_string(), Literal::utc(utc).to_string());
+        for (offset, text) in [
+            (Offset::constant(-8), "2024-01-15 04:00:00 -08:00"),
+            (
+                Offset::from_seconds(19_800).unwrap(),
+                "2024-01-15 17:30:00 +05:30",
+            ),
+            (
+                Offset::from_seconds(-12_600).unwrap(),
+                "2024-01-15 08:30:00 -03:30",
+            ),
+            (Offset::UTC, "2024-01-15 12:00:00 +00:00"),
+        ] {
+            assert_eq!(
+                Literal::OffsetTimestamp(utc, offset).to_string(),
+                format!("TIMESTAMP '{text}'")
+            );
+        }
         let early = Timestamp::from_millisecond(-1).unwrap();
         assert_eq!(
             Literal::utc(early).to_string(),
             "TIMESTAMP '1969-12-31 23:59:59.999'"
         );
+    }
+
+    #[test]
+    fn guids_are_braced_and_upper_case() {
+        let wanted = "{0B6A2F3C-11A1-4D5E-9A53-0123456789AB}";
+        for text in [
+            "0b6a2f3c-11a1-4d5e-9a53-0123456789ab",
+            "{0b6a2f3c-11a1-4d5e-9a53-0123456789ab}",
+            wanted,
+        ] {
+            assert_eq!(guid(text).as_deref(), Some(wanted));
+        }
+        for bad in [
+            "",
+            "{}",
+            "0b6a2f3c-11a1-4d5e-9a53-0123456789a",
+            "0b6a2f3c-11a1-4d5e-9a53-0123456789ab}",
+            "0b6a2f3c11a14d5e9a530123456789ab",
+            "0b6a2f3c-11a1-4d5e-9a53-0123456789g'",
+        ] {
+            assert_eq!(guid(bad), None, "{bad}");
+        }
     }
 }

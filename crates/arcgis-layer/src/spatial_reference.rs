@@ -83,6 +83,28 @@ impl SpatialReference {
         matches!((self.code(), other.code()), (Some(a), Some(b)) if a != b)
     }
 
+    /// The reference as JSON, as in the geometry of a filter.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut members = serde_json::Map::new();
+        let codes = [
+            ("wkid", self.wkid.or(self.latest_wkid)),
+            ("vcsWkid", self.vcs_wkid.or(self.latest_vcs_wkid)),
+        ];
+        for (name, code) in codes {
+            if let Some(code) = code {
+                members.insert(name.to_owned(), code.into());
+            }
+        }
+        if members.is_empty() {
+            for (name, wkt) in [("wkt", &self.wkt), ("wkt2", &self.wkt2)] {
+                if let Some(wkt) = wkt {
+                    members.insert(name.to_owned(), wkt.clone().into());
+                }
+            }
+        }
+        Value::Object(members)
+    }
+
     /// The `outSR` or `inSR` parameter that asks for this reference: a code, else JSON with the WKT.
     #[must_use]
     pub fn to_param(&self) -> Option<String> {

@@ -184,6 +184,11 @@ impl<'a> Members<'a> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// All members in the document's order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     pub(crate) fn has(self, name: &str) -> bool {
         self.0.contains_key(name)
     }

@@ -2,6 +2,8 @@
 
 pub(crate) mod document;
 pub(crate) mod read;
+mod relationship;
+mod subtype;
 
 use std::sync::Arc;
 
@@ -9,6 +11,9 @@ use crate::address::ServiceKind;
 use crate::field::Field;
 use crate::geometry::GeometryType;
 use crate::spatial_reference::SpatialReference;
+
+pub use relationship::{Cardinality, Relationship, TimeInfo};
+pub use subtype::{Subtype, Subtypes};
 
 /// The metadata of a layer or table (`…/FeatureServer/0?f=json`), read with tolerance: members that are
 /// missing, null or of another type than documented are as if the server had said nothing.
@@ -58,12 +63,24 @@ pub struct LayerInfo {
     pub capabilities: Vec<String>,
     /// `advancedQueryCapabilities`, or the older members that say the same.
     pub advanced: AdvancedQueryCapabilities,
-    /// `dateFieldsTimeReference.timeZoneIANA`, else its `timeZone`.
+    /// `dateFieldsTimeReference.timeZoneIANA`, else its `timeZone`; [`LayerInfo::time_zone`] is what it means.
     pub date_time_zone: Option<String>,
+    /// `dateFieldsTimeReference.respectsDaylightSaving`.
+    pub date_zone_saves_daylight: Option<bool>,
     /// Dates are in no known time zone (`datesInUnknownTimezone`).
     pub dates_in_unknown_time_zone: bool,
     /// `editingInfo.lastEditDate`, milliseconds since 1970.
     pub last_edit_date: Option<i64>,
+    /// The field of when a row was made (`editFieldsInfo.creationDateField`), always in UTC.
+    pub creation_date_field: Option<String>,
+    /// The field of when a row was changed last (`editFieldsInfo.editDateField`), always in UTC.
+    pub edit_date_field: Option<String>,
+    /// The fields that time filters look at; `None` for layers that are not time-aware.
+    pub time_info: Option<TimeInfo>,
+    /// How the layer's rows are related to those of others.
+    pub relationships: Vec<Relationship>,
+    /// The subtypes of its rows (`subtypes`, or the older `types`).
+    pub subtypes: Option<Subtypes>,
     /// The layer's own filter (`definitionExpression` or `viewDefinitionQuery`).
     pub definition_expression: Option<String>,
     /// Description.
@@ -148,6 +165,24 @@ pub struct AdvancedQueryCapabilities {
     pub result_type: Option<bool>,
     /// `returnTrueCurves`.
     pub true_curve: Option<bool>,
+    /// `distance` and `units`.
+    pub query_with_distance: Option<bool>,
+    /// `resultOffset` and `resultRecordCount` with statistics and distinct values.
+    pub pagination_on_aggregates: Option<bool>,
+    /// `having`.
+    pub having: Option<bool>,
+    /// `PERCENTILE_CONT` and `PERCENTILE_DISC`.
+    pub percentile: Option<bool>,
+    /// `resultOffset` and `resultRecordCount` of `queryRelatedRecords`.
+    pub related_pagination: Option<bool>,
+    /// `datumTransformation`.
+    pub datum_transformation: Option<bool>,
+    /// `historicMoment` (`archivingInfo.supportsQueryWithHistoricMoment`).
+    pub historic_moment: Option<bool>,
+    /// `fullText`.
+    pub full_text: Option<bool>,
+    /// `cacheHint`.
+    pub cache_hint: Option<bool>,
 }
 
 /// A layer or table as a service lists it.

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::document::{Document, Members, positive};
-use super::{AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, UniqueId};
+use super::{
+    AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, Relationship, Subtypes,
+    TimeInfo, UniqueId,
+};
 use crate::decode::DecodeError;
 use crate::error::Error;
 use crate::field::{Field, FieldType};
@@ -57,6 +60,10 @@ impl LayerInfo {
             .unwrap_or_default();
         let time = top.object("dateFieldsTimeReference");
         let edits = top.object("editingInfo");
+        let named = |name: &str| {
+            resolve(&fields, name).map_or_else(|| name.to_owned(), |field| field.name.clone())
+        };
+        let tracked = |name: &str| Some(named(top.object("editFieldsInfo")?.text(name)?));
         Self {
             id: top.integer("id").unwrap_or(0),
             name: top.string("name").unwrap_or_default(),
@@ -88,6 +95,16 @@ impl LayerInfo {
                 time.string("timeZoneIANA")
                     .or_else(|| time.string("timeZone"))
             }),
+            date_zone_saves_daylight: time.and_then(|time| time.flag("respectsDaylightSaving")),
+            creation_date_field: tracked("creationDateField"),
+            edit_date_field: tracked("editDateField"),
+            time_info: TimeInfo::read(top),
+            relationships: top
+                .list("relationships")
+                .iter()
+                .filter_map(|entry| Relationship::read(Members::of(entry)?))
+                .collect(),
+            subtypes: Subtypes::read(top, named),
             dates_in_unknown_time_zone: top.flag("datesInUnknownTimezone").unwrap_or(false),
             last_edit_date: edits.and_then(|edits| {
                 edits
@@ -229,6 +246,20 @@ fn advanced(top: Members<'_>) -> AdvancedQueryCapabilities {
         extent: flag("supportsReturningQueryExtent"),
         result_type: flag("supportsQueryWithResultType"),
         true_curve: flag("supportsTrueCurve"),
+        query_with_distance: flag("supportsQueryWithDistance"),
+        pagination_on_aggregates: flag("supportsPaginationOnAggregatedQueries"),
+        having: flag("supportsHavingClause"),
+        percentile: flag("supportsPercentileStatistics"),
+        related_pagination: flag("supportsQueryRelatedPagination"),
+        datum_transformation: flag("supportsQueryWithDatumTransformation")
+            .or(top.flag("supportsDatumTransformation")),
+        historic_moment: top
+            .object("archivingInfo")
+            .and_then(|archiving| archiving.flag("supportsQueryWithHistoricMoment"))
+            .or_else(|| flag("supportsQueryWithHistoricMoment"))
+            .or_else(|| flag("supportsHistoricMoment")),
+        full_text: flag("supportsFullTextSearch"),
+        cache_hint: flag("supportsQueryWithCacheHint"),
     }
 }
 

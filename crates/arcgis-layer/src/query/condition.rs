@@ -2,6 +2,7 @@
 
 use super::unsupported;
 use crate::error::QueryError;
+use crate::filter::check_keywords;
 
 /// Every row. The parameter is required by servers, and this is the value that all of them take.
 pub(super) const ALL: &str = "1=1";
@@ -24,13 +25,20 @@ pub(super) fn and(old: &str, new: &str) -> String {
 
 /// The condition, [`ALL`] for an empty one. Quotes and parentheses have to be balanced: only then do
 /// the parentheses that [`and`] adds hold the condition together.
-pub(super) fn checked(condition: &str) -> Result<String, QueryError> {
+///
+/// Comments, which would swallow them, are refused, and date literals are checked.
+pub(crate) fn checked(condition: &str) -> Result<String, QueryError> {
     if is_all(condition) {
         return Ok(ALL.to_owned());
     }
     let mut depth = 0_usize;
     let mut quote = None;
+    let mut before = ' ';
     for letter in condition.chars() {
+        let pair = (std::mem::replace(&mut before, letter), letter);
+        if quote.is_none() && matches!(pair, ('-', '-') | ('/', '*')) {
+            return unsupported("where", "a comment in it would hide what follows");
+        }
         match (quote, letter) {
             // A doubled quote ends and begins the literal: the same in the end.
             (Some(open), _) if letter == open => quote = None,
@@ -51,7 +59,10 @@ pub(super) fn checked(condition: &str) -> Result<String, QueryError> {
             "where",
             format!("a text in it does not end: {open} is missing (inside a text it is doubled)"),
         ),
-        (None, 0) => Ok(condition.trim().to_owned()),
+        (None, 0) => {
+            check_keywords(condition)?;
+            Ok(condition.trim().to_owned())
+        }
         (None, _) => unsupported("where", "a parenthesis in it does not close"),
     }
 }
@@ -79,10 +90,11 @@ mod tests {
             "A = 'O''Brien)'",
             "\"odd ' name\" = 1",
             "(A=1) OR (B IN (1,2))",
+            "A = '--' AND B = '/*'",
         ] {
             assert_eq!(checked(good).unwrap(), good);
         }
-        for bad in ["A=1) OR (B=2", "A = 'O'Brien'", "(A=1", "A=1)", "A = '"] {
+        for bad in ["A=1) OR (B=2", "A = 'O'Brien'", "(A=1", "A=1)", "A = '", "A=1 --", "A=1 /* x"] {
             assert!(checked(bad).is_err(), "{bad}");
         }
     }

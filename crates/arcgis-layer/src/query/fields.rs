@@ -53,7 +53,7 @@ fn names<'a>(info: &LayerInfo, texts: &'a [String]) -> Vec<&'a str> {
         .collect()
 }
 
-fn find<'a>(info: &'a LayerInfo, name: &str) -> Result<&'a Field, QueryError> {
+pub(crate) fn find<'a>(info: &'a LayerInfo, name: &str) -> Result<&'a Field, QueryError> {
     match info.field(name) {
         Some(field) if field.field_type.is_attribute() => Ok(field),
         Some(field) => Err(QueryError::Unsupported {

@@ -1,20 +1,39 @@
 //! What to ask of a layer: built freely, then checked against the layer's metadata.
 
+mod bbox;
 mod condition;
+mod curl;
 mod fields;
 mod parameter;
+mod resolve;
 mod resolved;
+mod time_filter;
 
-use std::sync::Arc;
+use jiff::Timestamp;
 
 use crate::error::QueryError;
-use crate::geometry::{Bbox, GeometryType};
-use crate::layout::{GeometryLayout, Layout};
+use crate::field::Field;
+use crate::filter::Condition;
+use crate::geometry::Bbox;
 use crate::metadata::LayerInfo;
+use crate::spatial_filter::SpatialFilter;
 use crate::spatial_reference::SpatialReference;
-use crate::{Dimensions, Field};
 
+pub(crate) use condition::checked;
+pub use curl::to_curl;
+pub(crate) use fields::find as field;
 pub use resolved::ResolvedQuery;
+pub use time_filter::TimeFilter;
+
+/// The dialect of the SQL in a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SqlFormat {
+    /// Standard SQL, which servers translate for their database.
+    Standard,
+    /// That of the database.
+    Native,
+}
 
 /// What to fetch of a layer; everything in its own reference system by default.
 ///
@@ -42,7 +61,19 @@ pub use resolved::ResolvedQuery;
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct Query {
-    conditions: Vec<String>,
+    conditions: Vec<Condition>,
+    object_ids: Option<Vec<i64>>,
+    unique_ids: Option<Vec<Vec<String>>>,
+    spatial: Option<SpatialFilter>,
+    time: Option<TimeFilter>,
+    historic_moment: Option<Timestamp>,
+    gdb_version: Option<String>,
+    sql_format: Option<SqlFormat>,
+    full_text: Option<serde_json::Value>,
+    datum_transformation: Option<String>,
+    geometry_precision: Option<u8>,
+    multipatch_footprint: bool,
+    cache_hint: bool,
     fields: Option<Vec<String>>,
     excluded_fields: Vec<String>,
     without_geometry: bool,
@@ -59,16 +90,108 @@ impl Query {
         Self::default()
     }
 
-    /// Only rows that meet an SQL condition; see [`Literal`](crate::Literal) for values in it. Replaces
-    /// an earlier one.
-    pub fn with_where(mut self, condition: impl Into<String>) -> Self {
+    /// Only rows that meet a condition: SQL, or a [`Condition`] made of fields and values. Replaces an earlier one.
+    pub fn with_where(mut self, condition: impl Into<Condition>) -> Self {
         self.conditions = vec![condition.into()];
         self
     }
 
     /// Only rows that meet this condition too: `(old) AND (new)`.
-    pub fn refine(mut self, condition: impl Into<String>) -> Self {
+    pub fn refine(mut self, condition: impl Into<Condition>) -> Self {
         self.conditions.push(condition.into());
+        self
+    }
+
+    /// Only the rows with these object ids; none of them fits no row. They go as a condition, in lists of a thousand, and so
+    /// together with any other: what servers make of `objectIds` beside a condition differs.
+    pub fn with_object_ids(mut self, ids: impl IntoIterator<Item = i64>) -> Self {
+        self.object_ids = Some(ids.into_iter().collect());
+        self
+    }
+
+    /// Only the rows with these unique ids (`uniqueIdInfo`), one text for each row, as a condition likewise.
+    pub fn with_unique_ids<I>(self, ids: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.with_composite_unique_ids(ids.into_iter().map(|id| [id]))
+    }
+
+    /// As [`Query::with_unique_ids`], where several fields together identify a row: their values, in the order of
+    /// `uniqueIdInfo`.
+    pub fn with_composite_unique_ids<I>(mut self, ids: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: IntoIterator,
+        <I::Item as IntoIterator>::Item: Into<String>,
+    {
+        let ids = ids
+            .into_iter()
+            .map(|id| id.into_iter().map(Into::into).collect());
+        self.unique_ids = Some(ids.collect());
+        self
+    }
+
+    /// Only rows that lie so to a geometry. Not beside [`Query::with_bbox`].
+    pub fn with_spatial_filter(mut self, filter: SpatialFilter) -> Self {
+        self.spatial = Some(filter);
+        self
+    }
+
+    /// Only rows of that time, by the layer's own notion of when a row is. Refused for layers without one, since servers
+    /// ignore it there.
+    pub fn with_time(mut self, time: TimeFilter) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    /// The rows as they were at a moment, where the layer's archive allows that.
+    pub fn with_historic_moment(mut self, moment: Timestamp) -> Self {
+        self.historic_moment = Some(moment);
+        self
+    }
+
+    /// A version of the geodatabase, such as `SDE.DEFAULT`.
+    pub fn with_gdb_version(mut self, version: impl Into<String>) -> Self {
+        self.gdb_version = Some(version.into());
+        self
+    }
+
+    /// The dialect of the condition; the server's choice by default.
+    pub fn with_sql_format(mut self, format: SqlFormat) -> Self {
+        self.sql_format = Some(format);
+        self
+    }
+
+    /// Only rows that a full-text search finds: the array of expressions that `fullText` takes (11.4).
+    pub fn with_full_text(mut self, expressions: serde_json::Value) -> Self {
+        self.full_text = Some(expressions);
+        self
+    }
+
+    /// The way from the layer's datum to that of the coordinates asked for: a code, or the JSON that
+    /// `datumTransformation` takes. Only beside [`Query::with_out_sr`].
+    pub fn with_datum_transformation(mut self, transformation: impl Into<String>) -> Self {
+        self.datum_transformation = Some(transformation.into());
+        self
+    }
+
+    /// Lets the server round x and y to so many digits behind the point.
+    pub fn with_geometry_precision(mut self, digits: u8) -> Self {
+        self.geometry_precision = Some(digits);
+        self
+    }
+
+    /// The footprints of multipatches, as polygons.
+    pub fn with_multipatch_footprint(mut self) -> Self {
+        self.multipatch_footprint = true;
+        self
+    }
+
+    /// Lets the server answer out of its cache, where it has one.
+    pub fn with_cache_hint(mut self) -> Self {
+        self.cache_hint = true;
         self
     }
 
@@ -106,7 +229,7 @@ impl Query {
         self
     }
 
-    /// Coordinates in this reference system, computed by the server.
+    /// Coordinates in this reference system, computed by the server; heights too, if it names a vertical system.
     pub fn with_out_sr(mut self, reference: SpatialReference) -> Self {
         self.out_sr = Some(reference);
         self
@@ -127,7 +250,7 @@ impl Query {
         self
     }
 
-    /// Any further parameter of `query`, such as `gdbVersion` or `historicMoment`. It goes with the
+    /// Any further parameter of `query`, such as `lod` or `rangeValues`. It goes with the
     /// count, the ids and the extent as with the rows. Parameters that have a method here, that decide
     /// how rows are fetched, or that change what comes back in ways that go unseen are refused.
     pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -157,7 +280,7 @@ impl Query {
             .map(|number| number.trim().parse().ok())
             .collect();
         match numbers.as_deref() {
-            Some(&[xmin, ymin, xmax, ymax]) => checked_bbox(Bbox {
+            Some(&[xmin, ymin, xmax, ymax]) => bbox::checked(Bbox {
                 xmin,
                 ymin,
                 xmax,
@@ -169,133 +292,12 @@ impl Query {
             }),
         }
     }
-
-    /// Checks the query against a layer. Nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`QueryError`] for whatever does not fit the layer.
-    pub fn resolve(&self, info: &LayerInfo) -> Result<ResolvedQuery, QueryError> {
-        let mut condition = condition::ALL.to_owned();
-        for part in &self.conditions {
-            condition = condition::and(&condition, &condition::checked(part)?);
-        }
-        parameter::check(&self.params, self.bbox.is_some())?;
-        let fields = fields::select(info, self.fields.as_deref(), &self.excluded_fields)?;
-        let geometry = self.geometry(info)?;
-        if fields.is_empty() && geometry.is_none() {
-            return Err(QueryError::Nothing);
-        }
-        let needs_geometry = |option: &'static str, given: bool| {
-            if given && geometry.is_none() {
-                let problem = if info.geometry_type.is_none() {
-                    "the layer has no geometry"
-                } else {
-                    "no geometry is asked for"
-                };
-                return unsupported(option, problem);
-            }
-            Ok(())
-        };
-        needs_geometry("out_sr", self.out_sr.is_some())?;
-        needs_geometry("max_allowable_offset", self.max_allowable_offset.is_some())?;
-        if self
-            .max_allowable_offset
-            .is_some_and(|distance| !(distance.is_finite() && distance > 0.0))
-        {
-            return unsupported("max_allowable_offset", "it must be a number above 0");
-        }
-        let bbox = self.bbox.map(checked_bbox).transpose()?;
-        if bbox.is_some() && info.geometry_type.is_none() {
-            return unsupported("bbox", "the layer has no geometry");
-        }
-
-        let mut layout = Layout::new(fields);
-        if let Some(name) = &info.object_id_field {
-            layout = layout.with_object_id(name);
-        }
-        layout.fingerprint = layout.object_id.is_none();
-        layout.geometry = geometry;
-        Ok(ResolvedQuery::new(
-            info,
-            Arc::new(layout),
-            resolved::Parts {
-                condition,
-                bbox,
-                params: self.params.clone(),
-                limit: self.limit,
-                max_allowable_offset: self.max_allowable_offset,
-            },
-        ))
-    }
-
-    /// What geometry comes back; `None` if none does.
-    fn geometry(&self, info: &LayerInfo) -> Result<Option<GeometryLayout>, QueryError> {
-        if self.without_geometry {
-            return Ok(None);
-        }
-        if let Some(name) = &info.unknown_geometry_type {
-            return unsupported(
-                "geometry",
-                format!("the layer's kind of geometry, {name}, is not known; leave geometry out"),
-            );
-        }
-        let Some(kind) = info.geometry_type else {
-            return Ok(None);
-        };
-        if kind == GeometryType::Multipatch {
-            return unsupported(
-                "geometry",
-                "multipatches are not decoded; leave geometry out",
-            );
-        }
-        let spatial_reference = match &self.out_sr {
-            Some(asked) if asked.to_param().is_none() => {
-                return unsupported("out_sr", "it names no reference system");
-            }
-            Some(asked) => asked.clone(),
-            None => info.spatial_reference.clone(),
-        };
-        Ok(Some(GeometryLayout {
-            kind,
-            dims: Dimensions::new(info.has_z, info.has_m),
-            spatial_reference,
-        }))
-    }
 }
 
 fn unsupported<T>(option: &'static str, problem: impl Into<String>) -> Result<T, QueryError> {
     Err(QueryError::Unsupported {
         option,
         problem: problem.into(),
-    })
-}
-
-fn checked_bbox(bbox: Bbox) -> Result<Bbox, QueryError> {
-    let Bbox {
-        xmin,
-        ymin,
-        xmax,
-        ymax,
-    } = bbox;
-    let problem = if ![xmin, ymin, xmax, ymax].into_iter().all(f64::is_finite) {
-        "its sides must be numbers"
-    } else if xmin < -180.0 || xmax > 180.0 || xmin > 180.0 || xmax < -180.0 {
-        "longitudes are from -180 to 180"
-    } else if ymin < -90.0 || ymax > 90.0 {
-        "latitudes are from -90 to 90"
-    } else if ymin >= ymax {
-        "ymin must be below ymax"
-    } else if xmin > xmax {
-        "xmin is above xmax; a rectangle across the 180th meridian has to be asked for in two parts, one up to 180 and one from -180"
-    } else if xmin == xmax {
-        "xmin must be below xmax"
-    } else {
-        return Ok(bbox);
-    };
-    Err(QueryError::Bbox {
-        given: format!("{xmin},{ymin},{xmax},{ymax}"),
-        problem,
     })
 }
 

@@ -62,9 +62,22 @@ const OURS: [(&str, &str); 31] = [
 ];
 
 /// Parameters of the filter that a rectangle uses.
-const SPATIAL: [&str; 4] = ["geometry", "geometryType", "inSR", "spatialRel"];
+const SPATIAL: [&str; 7] = [
+    "geometry",
+    "geometryType",
+    "inSR",
+    "spatialRel",
+    "relationParam",
+    "distance",
+    "units",
+];
 
-pub(super) fn check(params: &[(String, String)], has_bbox: bool) -> Result<(), QueryError> {
+/// Checks the caller's parameters, beside a filter by geometry and one by time.
+pub(super) fn check(
+    params: &[(String, String)],
+    has_spatial: bool,
+    has_time: bool,
+) -> Result<(), QueryError> {
     for (name, value) in params {
         if name.is_empty() {
             return unsupported("param", "a parameter needs a name");
@@ -85,11 +98,14 @@ pub(super) fn check(params: &[(String, String)], has_bbox: bool) -> Result<(), Q
             }
             return unsupported("param", format!("{known} cannot be set: {instead}"));
         }
-        if has_bbox && SPATIAL.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if has_spatial && SPATIAL.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             return unsupported(
                 "param",
-                format!("{name} cannot be set beside the option bbox"),
+                format!("{name} cannot be set beside the option bbox or a spatial filter"),
             );
+        }
+        if has_time && name.eq_ignore_ascii_case("time") {
+            return unsupported("param", "time cannot be set beside a time filter");
         }
     }
     Ok(())

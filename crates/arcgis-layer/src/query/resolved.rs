@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arcgis_auth_core::Request;
-use serde_json::json;
 
 use super::condition;
+use super::resolve::listed;
 use crate::address::LayerAddress;
-use crate::geometry::Bbox;
+use crate::filter::identifier;
 use crate::layout::Layout;
-use crate::metadata::LayerInfo;
 
 /// A [`Query`](crate::Query) that was checked against a layer: what its pages look like, and the
 /// requests that it makes.
@@ -18,64 +17,22 @@ use crate::metadata::LayerInfo;
 /// The same filter goes with each of them, be it for the count, the ids, the extent or the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResolvedQuery {
-    layout: Arc<Layout>,
-    condition: String,
-    limit: Option<u64>,
+    pub(super) layout: Arc<Layout>,
+    pub(super) condition: String,
+    pub(super) limit: Option<u64>,
     /// What selects rows beside `where`.
-    filter: Vec<(Cow<'static, str>, String)>,
+    pub(super) filter: Params,
+    /// The parts of a geometry that is too large for one request: rows that meet any of them are selected. Empty, and
+    /// the geometry in `filter`, where one request is enough.
+    pub(super) parts: Arc<[Params]>,
     /// What says how rows come back.
-    shape: Vec<(Cow<'static, str>, String)>,
+    pub(super) shape: Params,
 }
 
-/// What a query says beside its columns and geometry.
-pub(super) struct Parts {
-    pub(super) condition: String,
-    pub(super) bbox: Option<Bbox>,
-    pub(super) params: Vec<(String, String)>,
-    pub(super) limit: Option<u64>,
-    pub(super) max_allowable_offset: Option<f64>,
-}
+/// Parameters, in their order.
+pub(super) type Params = Vec<(Cow<'static, str>, String)>;
 
 impl ResolvedQuery {
-    pub(super) fn new(info: &LayerInfo, layout: Arc<Layout>, parts: Parts) -> Self {
-        let mut filter: Vec<(Cow<'static, str>, String)> = Vec::new();
-        if let Some(bbox) = parts.bbox {
-            let rectangle = json!({
-                "xmin": bbox.xmin, "ymin": bbox.ymin, "xmax": bbox.xmax, "ymax": bbox.ymax,
-                "spatialReference": { "wkid": 4326 },
-            });
-            filter.push(("geometry".into(), rectangle.to_string()));
-            filter.push(("geometryType".into(), "esriGeometryEnvelope".into()));
-            filter.push(("inSR".into(), "4326".into()));
-            filter.push(("spatialRel".into(), "esriSpatialRelIntersects".into()));
-        }
-        let asked = |name: &str| {
-            parts
-                .params
-                .iter()
-                .any(|(known, _)| known.eq_ignore_ascii_case(name))
-        };
-        // Without it servers refuse every query of such a layer.
-        let unknown_zone = "timeReferenceUnknownClient";
-        if info.dates_in_unknown_time_zone && !asked(unknown_zone) {
-            filter.push((unknown_zone.into(), "true".into()));
-        }
-        let shape = shape(info, &layout, parts.max_allowable_offset);
-        filter.extend(
-            parts
-                .params
-                .into_iter()
-                .map(|(name, value)| (Cow::Owned(name), value)),
-        );
-        Self {
-            layout,
-            condition: parts.condition,
-            limit: parts.limit,
-            filter,
-            shape,
-        }
-    }
-
     /// What pages look like.
     #[must_use]
     pub fn layout(&self) -> &Arc<Layout> {
@@ -110,7 +67,42 @@ impl ResolvedQuery {
             .map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
-    /// A request for something about the selected rows: add `returnCountOnly` and the like.
+    /// In how many parts the geometry of the filter is asked for; 1 for queries without. With several, no one request selects the
+    /// rows: [`Layer::object_ids`](crate::Layer::object_ids) asks for the ids of each part, and requests for rows, which
+    /// leave the geometry out, have to name the ids.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.parts.len().max(1)
+    }
+
+    /// The query of each part, which together select the rows.
+    pub(crate) fn each_part(&self) -> impl Iterator<Item = Self> {
+        self.parts.iter().map(|part| {
+            let mut query = self.clone();
+            query.filter.extend(part.iter().cloned());
+            query.parts = Arc::new([]);
+            query
+        })
+    }
+
+    /// The same query for those of the selected rows that meet `condition` too.
+    #[must_use]
+    pub fn refined(&self, condition: &str) -> Self {
+        let mut query = self.clone();
+        query.condition = condition::and(&self.condition, condition);
+        query
+    }
+
+    /// The query for the rows with these ids, which are known to be selected: without the parts of a geometry.
+    pub(crate) fn of_ids(&self, ids: &[i64]) -> Option<Self> {
+        let name = self.object_id()?;
+        let mut query = self.refined(&listed(&identifier(name), ids));
+        query.parts = Arc::new([]);
+        Some(query)
+    }
+
+    /// A request for something about the selected rows: add `returnCountOnly` and the like. Of a geometry in several
+    /// [parts](ResolvedQuery::parts) it has none.
     #[must_use]
     pub fn filter_request(&self, layer: &LayerAddress) -> Request {
         self.filtered(layer, self.condition.clone())
@@ -136,7 +128,8 @@ impl ResolvedQuery {
 
     /// All parameters that decide which rows come and how: what has to be the same for a fetch to go on later.
     pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &str)> {
-        let filter = self.filter.iter().chain(&self.shape);
+        let parts = self.parts.iter().flatten();
+        let filter = self.filter.iter().chain(parts).chain(&self.shape);
         std::iter::once(("where", self.condition.as_str()))
             .chain(filter.map(|(name, value)| (name.as_ref(), value.as_str())))
     }
@@ -155,8 +148,10 @@ impl ResolvedQuery {
     }
 
     /// The reference system of coordinates, as a parameter.
-    pub(crate) fn out_sr(&self) -> Option<String> {
-        self.layout.geometry.as_ref()?.spatial_reference.to_param()
+    pub(crate) fn out_sr(&self) -> Option<&str> {
+        self.shape
+            .iter()
+            .find_map(|(name, value)| (name == "outSR").then_some(value.as_str()))
     }
 }
 
@@ -166,34 +161,15 @@ fn with_all(request: Request, params: &[(Cow<'static, str>, String)]) -> Request
     })
 }
 
-fn shape(
-    info: &LayerInfo,
-    layout: &Layout,
-    max_allowable_offset: Option<f64>,
-) -> Vec<(Cow<'static, str>, String)> {
-    let mut shape: Vec<(Cow<'static, str>, String)> = Vec::new();
-    let mut add = |name: &'static str, value: String| shape.push((name.into(), value));
-    add("outFields", out_fields(layout));
-    add("returnGeometry", layout.geometry.is_some().to_string());
-    if let Some(geometry) = &layout.geometry {
-        // Always said: what servers do without it differs, and some then send other coordinates in PBF.
-        if let Some(reference) = geometry.spatial_reference.to_param() {
-            add("outSR", reference);
-        }
-        if geometry.dims.has_z() {
-            add("returnZ", "true".into());
-        }
-        if geometry.dims.has_m() {
-            add("returnM", "true".into());
-        }
-        if info.advanced.true_curve == Some(true) {
-            add("returnTrueCurves", "false".into());
-        }
-        if let Some(distance) = max_allowable_offset {
-            add("maxAllowableOffset", distance.to_string());
-        }
-    }
-    shape
+/// The columns as parameters.
+pub(super) fn columns(layout: &Layout) -> Params {
+    vec![
+        ("outFields".into(), out_fields(layout)),
+        (
+            "returnGeometry".into(),
+            layout.geometry.is_some().to_string(),
+        ),
+    ]
 }
 
 /// The columns by name, the object id always among them: servers leave it out where it is not named.
