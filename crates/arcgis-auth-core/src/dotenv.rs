@@ -1,9 +1,70 @@
 //! `.env` files: as much of them as holds our variables, and nothing done to their values.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{ConfigError, Error};
 
 /// What the names of our variables begin with.
 const OURS: &str = "ARCGIS_";
+
+/// The `ARCGIS_*` variables of a `.env` file, for what is no credential; of those
+/// [`Credentials::from_dotenv`](crate::Credentials::from_dotenv) makes sense, by the same rules.
+///
+/// ```no_run
+/// use arcgis_auth_core::{Dotenv, ExposeSecret};
+///
+/// let dotenv = Dotenv::read(".env")?;
+/// let timeout = dotenv.get("ARCGIS_TIMEOUT").map(ExposeSecret::expose_secret);
+/// # Ok::<(), arcgis_auth_core::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Dotenv {
+    variables: Vec<(String, SecretString)>,
+}
+
+impl Dotenv {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if the file or one of its `ARCGIS_*` lines cannot be read: it names the line
+    /// and the variable, never the value.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let unreadable = |reason: String| ConfigError::Unreadable {
+            path: path.display().to_string(),
+            reason,
+        };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let variables = read(&bytes)
+            .map_err(|error| unreadable(error.to_string()))?
+            .into_iter()
+            .map(|(name, value)| (name, SecretString::from(value)))
+            .collect();
+        Ok(Self { variables })
+    }
+
+    /// The value of a variable, of its last line; an empty one counts as not set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&SecretString> {
+        let mut lines = self.variables.iter().rev();
+        let (_, value) = lines.find(|(known, _)| known == name)?;
+        (!value.expose_secret().trim().is_empty()).then_some(value)
+    }
+}
+
+/// Names only: any value may be a secret.
+impl fmt::Debug for Dotenv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.variables.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
 
 /// A line about one of our variables that cannot be read. It never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,11 @@
 //! Credentials from the environment and from `.env` files.
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use secrecy::ExposeSecret;
+
 use crate::credentials::Credentials;
-use crate::dotenv;
+use crate::dotenv::Dotenv;
 use crate::error::{ConfigError, Error};
 use crate::portal::{ARCGIS_ONLINE, Portal};
 
@@ -50,17 +51,8 @@ impl Credentials {
     /// As [`Credentials::from_env`], and [`Error::Config`] if the file or one of its `ARCGIS_*` lines
     /// cannot be read: it names the line and the variable, never the value.
     pub fn from_dotenv(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
-        let path = path.as_ref();
-        let unreadable = |reason: String| ConfigError::Unreadable {
-            path: path.display().to_string(),
-            reason,
-        };
-        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        let known: HashMap<_, _> = dotenv::read(&bytes)
-            .map_err(|error| unreadable(error.to_string()))?
-            .into_iter()
-            .collect();
-        Self::from_variables(|name| known.get(name).cloned())
+        let dotenv = Dotenv::read(path)?;
+        Self::from_variables(|name| Some(dotenv.get(name)?.expose_secret().to_owned()))
     }
 
     /// As [`Credentials::from_env`], of any source of variables. An empty value counts as not set.
@@ -171,7 +163,6 @@ mod tests {
         let Some(Credentials::UserPassword(user)) = Credentials::from_dotenv(&path).unwrap() else {
             panic!("no user");
         };
-        use secrecy::ExposeSecret;
         assert_eq!(user.username(), "me");
         assert_eq!(user.password().expose_secret(), "p=w $HOME d#1");
         assert_eq!(user.portal().to_string(), "https://gis.example.com/portal");

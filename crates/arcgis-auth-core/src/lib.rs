@@ -33,6 +33,7 @@ pub use cache::{TokenCache, TokenSource};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use credential_kind::{ApiKeyKind, CredentialKind};
 pub use credentials::{ClientBinding, Credentials, UserPassword};
+pub use dotenv::Dotenv;
 pub use envelope::ServiceError;
 pub use error::{
     Cause, ConfigError, Error, TransportError, TransportErrorKind, Unauthorized, UnauthorizedReason,
