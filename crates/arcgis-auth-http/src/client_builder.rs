@@ -12,35 +12,38 @@ use std::time::Duration;
 use arcgis_auth_core::http::header::AUTHORIZATION;
 use arcgis_auth_core::http::{HeaderMap, HeaderName};
 use arcgis_auth_core::{
-    Clock, ConfigError, Credentials, Error, ExposeSecret, Origin, SecretString, StaticToken,
-    SystemClock, TokenCache, TokenPlacement, TokenProvider, TokenSession, Transport,
+    Clock, ConfigError, CredentialStore, Credentials, Error, ExposeSecret, Origin, SecretString,
+    StoreKey, SystemClock, TokenPlacement, TokenProvider, TokenSession, Transport,
 };
 
 use crate::basic_auth::BasicAuth;
 use crate::client::ArcGisClient;
 use crate::extra_headers::{self, ExtraHeaders};
-use crate::generate_token::GenerateToken;
 #[cfg(feature = "hyper")]
 use crate::hyper_transport::{HyperTransport, HyperTransportBuilder};
 #[cfg(feature = "hyper")]
 use crate::identity::ClientIdentity;
+use crate::long_url::LongUrl;
+use crate::provider::ProviderParts;
 use crate::redirect::Redirect;
 use crate::retry::{Retry, RetryPolicy};
 use crate::stats::{Counters, Metered};
-use crate::throttle::Throttle;
+use crate::throttle::{self, Throttle};
 
 /// What an [`ArcGisClient`] is made with. Values are checked by [`build`](Self::build).
 ///
 /// The stack, from the outside: [`Retry`] ▸ [`Throttle`] ▸ [`TokenSession`] ▸ [`ExtraHeaders`] ▸
-/// [`Redirect`] ▸ the transport. Tokens are made over a stack of their own, [`Retry`] ▸
+/// [`Redirect`] ▸ [`LongUrl`] ▸ [`BasicAuth`] ▸ the transport. Tokens are made over a stack of their own, [`Retry`] ▸
 /// [`ExtraHeaders`] ▸ [`Redirect`] ▸ the same transport, and while they are made no permit is held.
 pub struct ArcGisClientBuilder {
     credentials: Option<Credentials>,
     provider: Option<Arc<dyn TokenProvider>>,
     trusted: Vec<Origin>,
+    store: Option<(Arc<dyn CredentialStore>, StoreKey)>,
     placement: TokenPlacement,
     retry: RetryPolicy,
     concurrency: usize,
+    rate: Option<f64>,
     headers: Vec<(String, SecretString)>,
     logins: Vec<(Origin, String, SecretString)>,
     clock: Option<Arc<dyn Clock>>,
@@ -57,9 +60,11 @@ impl Default for ArcGisClientBuilder {
             credentials: None,
             provider: None,
             trusted: Vec::new(),
+            store: None,
             placement: TokenPlacement::default(),
             retry: RetryPolicy::default(),
             concurrency: 8,
+            rate: None,
             headers: Vec::new(),
             logins: Vec::new(),
             clock: None,
@@ -73,7 +78,8 @@ impl Default for ArcGisClientBuilder {
 }
 
 impl ArcGisClientBuilder {
-    /// Sets who is asking; [`Credentials::Anonymous`] by default.
+    /// Sets who is asking; [`Credentials::Anonymous`] by default. Credentials of a portal are good for
+    /// the servers that are federated with it too; see [`Federation`](crate::Federation).
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
@@ -92,6 +98,14 @@ impl ArcGisClientBuilder {
     #[must_use]
     pub fn trust(mut self, origin: Origin) -> Self {
         self.trusted.push(origin);
+        self
+    }
+
+    /// Keeps the new refresh tokens of [`Credentials::User`] in `store` under `key`, before they are
+    /// used; see [`RefreshGrant`](crate::RefreshGrant). Without a store the login ends when its refresh token does.
+    #[must_use]
+    pub fn credential_store(mut self, store: Arc<dyn CredentialStore>, key: StoreKey) -> Self {
+        self.store = Some((store, key));
         self
     }
 
@@ -116,10 +130,19 @@ impl ArcGisClientBuilder {
         self
     }
 
-    /// Limits how many requests are under way at each server; 8 by default.
+    /// Limits how many requests are under way at each server; 8 by default. Where a server cannot
+    /// take so many, there are fewer: see [`Throttle`].
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
+        self
+    }
+
+    /// Limits how many requests start at each server in a second, retries included; evenly spaced.
+    /// 0.5 is one every 2 seconds. No limit by default.
+    #[must_use]
+    pub fn rate(mut self, per_second: f64) -> Self {
+        self.rate = Some(per_second);
         self
     }
 
@@ -170,6 +193,15 @@ impl ArcGisClientBuilder {
         if self.concurrency == 0 {
             return Err(invalid("concurrency", "must be at least 1"));
         }
+        if self
+            .rate
+            .is_some_and(|rate| throttle::spacing(rate).is_none())
+        {
+            return Err(invalid(
+                "rate",
+                "must be more than 0 requests per second, and at least one in a day",
+            ));
+        }
         let clock = self
             .clock
             .clone()
@@ -177,7 +209,9 @@ impl ArcGisClientBuilder {
         let counters = Arc::<Counters>::default();
         let headers = self.parsed_headers()?;
         let adapter = self.adapter(&counters)?;
-        let redirect: Arc<dyn Transport> = Arc::new(Redirect::new(self.web_tier(adapter)?));
+        let redirect: Arc<dyn Transport> = Arc::new(Redirect::new(Arc::new(LongUrl::new(
+            self.web_tier(adapter)?,
+        ))));
         let with_headers: Arc<dyn Transport> =
             Arc::new(ExtraHeaders::new(Arc::clone(&redirect), headers)?);
         let retrying = |inner: Arc<dyn Transport>| {
@@ -186,6 +220,9 @@ impl ArcGisClientBuilder {
                 .with_counters(Arc::clone(&counters))
         };
 
+        if self.store.is_some() && self.credentials.is_none() {
+            return Err(invalid("credential_store", "no credentials are given"));
+        }
         let provider = match (self.provider, self.credentials) {
             (Some(_), Some(_)) => {
                 return Err(invalid("token_provider", "credentials are given too"));
@@ -196,44 +233,23 @@ impl ArcGisClientBuilder {
                     "a provider of one's own says itself whom it trusts",
                 ));
             }
-            (Some(provider), None) => Some(provider),
-            (None, None | Some(Credentials::Anonymous)) => None,
-            (None, Some(Credentials::UserPassword(user))) => {
-                let online = user.portal().origin().is_arcgis_online();
-                let below = if online {
-                    redirect
-                } else {
-                    Arc::clone(&with_headers)
-                };
-                let mut source = GenerateToken::new(user, Arc::new(retrying(below)))
-                    .with_clock(Arc::clone(&clock))
-                    .with_counters(Arc::clone(&counters));
-                for origin in self.trusted {
-                    source = source.with_trusted(origin);
-                }
-                let cache = TokenCache::with_clock(source, Arc::clone(&clock));
-                Some(Arc::new(cache) as Arc<dyn TokenProvider>)
-            }
-            (
-                None,
-                Some(
-                    Credentials::Token { token, mut trust }
-                    | Credentials::ApiKey {
-                        key: token,
-                        mut trust,
+            (provider, None) => provider,
+            (None, Some(credentials)) => {
+                let parts = ProviderParts {
+                    transport: &|portal| {
+                        // A gateway's secret is not the business of ArcGIS Online.
+                        let below = match portal.origin().is_arcgis_online() {
+                            true => &redirect,
+                            false => &with_headers,
+                        };
+                        Arc::new(retrying(Arc::clone(below)))
                     },
-                ),
-            ) => {
-                for origin in self.trusted {
-                    trust = trust.with_origin(origin);
-                }
-                Some(Arc::new(StaticToken::new(token, trust)) as Arc<dyn TokenProvider>)
-            }
-            (None, Some(_)) => {
-                return Err(invalid(
-                    "credentials",
-                    "of a kind that this version does not know",
-                ));
+                    trusted: self.trusted,
+                    store: self.store,
+                    clock: Arc::clone(&clock),
+                    counters: Arc::clone(&counters),
+                };
+                parts.of(credentials)?
             }
         };
         let session = match &provider {
@@ -241,7 +257,9 @@ impl ArcGisClientBuilder {
             None => TokenSession::anonymous(with_headers),
         };
         let session = session.with_placement(self.placement);
-        let throttle = Throttle::around(session, self.concurrency).with_clock(Arc::clone(&clock));
+        let throttle = Throttle::around(session, self.concurrency)
+            .with_clock(Arc::clone(&clock))
+            .with_rate(self.rate.unwrap_or_default());
         let stack = Arc::new(retrying(Arc::new(throttle)));
         Ok(ArcGisClient::new(stack, provider, counters))
     }

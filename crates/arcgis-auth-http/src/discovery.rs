@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use arcgis_auth_core::{
-    Error, Origin, Outcome, Portal, Request, ServiceError, Transport, TrustPolicy, Url,
+    Error, Origin, Outcome, Portal, Request, ServerInfo, ServiceError, Transport, TrustPolicy, Url,
 };
-use serde_json::Value;
 
 use crate::twin::secure_twin;
 
@@ -55,16 +54,21 @@ impl TokenEndpoint {
         let mut failed = None;
         for path in ["rest/info", "sharing/rest/info"] {
             let info_url = portal.join(path)?;
-            let info = match Info::get(info_url.clone(), portal, transport).await? {
-                Answer::Info(info) => info,
-                Answer::Absent => continue,
-                Answer::Failed(error) => {
+            let asked = ask_info(info_url.clone(), transport).await;
+            let info = match asked {
+                Ok(InfoAnswer::Info(info)) => info,
+                Ok(InfoAnswer::Absent) => continue,
+                Ok(InfoAnswer::Failed(error)) => {
                     failed = failed.or(Some(error));
                     continue;
                 }
+                Err(error @ Error::Transport(_)) => {
+                    return Err(Error::mint(portal.origin().clone(), error));
+                }
+                Err(error) => return Err(error),
             };
-            let found = match info.token_service(&info_url) {
-                Some(url) => url,
+            let found = match info.token_services_url() {
+                Some(url) => url.clone(),
                 // A portal that speaks but does not say: the address that all of them have.
                 None if path.starts_with("sharing") => portal.join("sharing/rest/generateToken")?,
                 None => continue,
@@ -104,6 +108,15 @@ pub(crate) fn trust_of(portal: &Portal) -> TrustPolicy {
         Some(twin) => trust.with_origin(twin),
         None => trust,
     }
+}
+
+/// The address of a resource that every portal has below its own: by `https`, unless the portal is on
+/// this machine.
+pub(crate) fn own_address(portal: &Portal, path: &str, what: &'static str) -> Result<Url, Error> {
+    let base = portal.join("")?;
+    let url = made_safe(portal.join(path)?, portal.origin());
+    trust_of(portal).check_discovered(what, &base, &url)?;
+    Ok(url)
 }
 
 fn made_safe(found: Url, named: &Origin) -> Url {
@@ -146,69 +159,38 @@ fn normalized(mut url: Url) -> Url {
     url
 }
 
-struct Info(Value);
-
-enum Answer {
-    Info(Info),
+/// What came of asking for an `info` document, without any credential.
+pub(crate) enum InfoAnswer {
+    Info(ServerInfo),
+    /// There is none, or not for everybody.
     Absent,
+    /// The server cannot answer now.
     Failed(ServiceError),
 }
 
-impl Info {
-    async fn get(
-        url: Url,
-        portal: &Portal,
-        transport: &Arc<dyn Transport>,
-    ) -> Result<Answer, Error> {
-        let request = Request::read(url).with_param("f", "json");
-        let response = match transport.send(request).await {
-            Ok(response) => response,
-            Err(error @ Error::Transport(_)) => {
-                return Err(Error::mint(portal.origin().clone(), error));
-            }
-            Err(error) => return Err(error),
-        };
-        if response.outcome() != Outcome::Ok {
-            let passing = !matches!(
-                response.outcome(),
-                Outcome::Terminal | Outcome::TokenRefused(_)
-            );
-            let error = response.verdict().error().cloned();
-            return Ok(error
-                .filter(|_| passing)
-                .map_or(Answer::Absent, Answer::Failed));
-        }
-        let (_, _, body) = response.into_raw();
-        let value: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let known = [
-            "authInfo",
-            "owningSystemUrl",
-            "currentVersion",
-            "fullVersion",
-        ];
-        if known.iter().any(|member| value.get(member).is_some()) {
-            return Ok(Answer::Info(Self(value)));
-        }
-        Ok(Answer::Absent)
+/// Asks for the `info` document at `url`. The error is the transport's.
+pub(crate) async fn ask_info(
+    url: Url,
+    transport: &Arc<dyn Transport>,
+) -> Result<InfoAnswer, Error> {
+    let request = Request::read(url.clone()).with_param("f", "json");
+    let response = match transport.send(request).await {
+        Ok(response) => response,
+        Err(Error::Unauthorized(_)) => return Ok(InfoAnswer::Absent),
+        Err(error) => return Err(error),
+    };
+    if response.outcome() != Outcome::Ok {
+        let passing = !matches!(
+            response.outcome(),
+            Outcome::Terminal | Outcome::TokenRefused(_)
+        );
+        let error = response.verdict().error().cloned();
+        return Ok(error
+            .filter(|_| passing)
+            .map_or(InfoAnswer::Absent, InfoAnswer::Failed));
     }
-
-    fn token_service(&self, base: &Url) -> Option<Url> {
-        let text = self
-            .0
-            .get("authInfo")?
-            .get("tokenServicesUrl")?
-            .as_str()?
-            .trim();
-        if text.is_empty() {
-            return None;
-        }
-        base.join(text).ok()
-    }
-
-    fn short_lived_minutes(&self) -> Option<u64> {
-        let minutes = self.0.get("authInfo")?.get("shortLivedTokenValidity")?;
-        minutes.as_u64().filter(|minutes| *minutes > 0)
-    }
+    let (_, _, body) = response.into_raw();
+    Ok(ServerInfo::parse(&body, &url).map_or(InfoAnswer::Absent, InfoAnswer::Info))
 }
 
 #[cfg(test)]

@@ -3,22 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
 
-use arcgis_auth_core::http::header::DATE;
 use arcgis_auth_core::{
-    Body, Clock, Error, ExposeSecret, Origin, Request, Response, ServiceError, SystemClock, Token,
-    TokenSource, Transport, TrustPolicy, UserPassword,
+    Body, Clock, CredentialKind, Error, ExposeSecret, Origin, Request, Response, ServiceError,
+    SystemClock, Token, TokenSource, Transport, TrustPolicy, UserPassword,
 };
 use futures_util::future::{BoxFuture, FutureExt};
-use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::discovery::{TokenEndpoint, trust_of};
+use crate::generated_token;
+use crate::minted::minted;
 use crate::stats::Counters;
-
-/// Clocks that differ by less than this are taken as equal.
-const SKEW: Duration = Duration::from_secs(30);
 
 /// Makes tokens at a portal's `generateToken`, for a [`TokenCache`](arcgis_auth_core::TokenCache).
 ///
@@ -49,17 +45,6 @@ pub struct GenerateToken {
     /// The server refuses the life that was asked for.
     short: AtomicBool,
     counters: Arc<Counters>,
-}
-
-/// What is wrong with a reply that is no error. Its body is never shown: there may be a token in it.
-#[derive(Debug, thiserror::Error)]
-enum Reply {
-    #[error("the reply has no token")]
-    NoToken,
-    #[error("the reply has a token but no valid expiry (expires)")]
-    NoExpiry,
-    #[error("the token in the reply has expired already")]
-    Expired,
 }
 
 impl GenerateToken {
@@ -180,59 +165,14 @@ impl GenerateToken {
             }
             return Err(Error::mint(at, error));
         }
-        let token = self
-            .read(response)
+        let token = generated_token::read(response, self.clock.now())
             .map_err(|reply| Error::mint(at, reply))?;
-        self.counters.mints.fetch_add(1, Ordering::Relaxed);
-        tracing::info!(endpoint = %endpoint.url(), "token minted");
+        minted(&self.counters, "password", endpoint.url());
         Ok(match self.user.referer() {
             Some(referer) => token.with_referer(referer),
             None => token,
         })
     }
-
-    fn read(&self, response: Response) -> Result<Token, Reply> {
-        let server_time = response
-            .headers()
-            .get(DATE)
-            .and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
-        let (_, _, body) = response.into_raw();
-        let value: Value = serde_json::from_slice(&body).map_err(|_| Reply::NoToken)?;
-        let token = value
-            .get("token")
-            .and_then(Value::as_str)
-            .map(str::trim)
-            .filter(|token| !token.is_empty())
-            .ok_or(Reply::NoToken)?;
-        let expires = value.get("expires").ok_or(Reply::NoExpiry)?;
-        let expires = expires
-            .as_i64()
-            .or_else(|| expires.as_str()?.trim().parse().ok())
-            .and_then(Token::expiry_from_epoch)
-            .ok_or(Reply::NoExpiry)?;
-        let now = self.clock.now();
-        let expires = on_our_clock(expires, server_time, now);
-        if expires <= now {
-            return Err(Reply::Expired);
-        }
-        Ok(Token::new(token).with_expiry(expires))
-    }
-}
-
-/// `expires` as this machine's clock will show it: servers say when by their own.
-fn on_our_clock(expires: SystemTime, theirs: Option<SystemTime>, ours: SystemTime) -> SystemTime {
-    let Some(theirs) = theirs else {
-        return expires;
-    };
-    let skew = match theirs.duration_since(ours) {
-        Ok(ahead) => ahead,
-        Err(behind) => behind.duration(),
-    };
-    if skew < SKEW {
-        return expires;
-    }
-    let life = expires.duration_since(theirs).unwrap_or_default();
-    ours.checked_add(life).unwrap_or(expires)
 }
 
 /// Whether an error of `generateToken` says that user name or password are wrong, rather than the
@@ -299,6 +239,10 @@ impl TokenSource for GenerateToken {
 
     fn mint(self: Arc<Self>) -> BoxFuture<'static, Result<Token, Error>> {
         async move { self.mint_now().await }.boxed()
+    }
+
+    fn kind(&self) -> CredentialKind {
+        CredentialKind::UserPassword
     }
 }
 

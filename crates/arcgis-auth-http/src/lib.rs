@@ -9,15 +9,22 @@ mod client;
 mod client_builder;
 mod discovery;
 mod extra_headers;
+mod federation;
 mod generate_token;
+mod generated_token;
+mod minted;
+mod oauth;
+mod provider;
 mod redirect;
 mod retry;
+mod sign_out;
 mod stats;
 #[cfg(any(feature = "store-file", feature = "store-keyring"))]
 mod store;
 mod throttle;
 mod turn;
 mod twin;
+mod who_am_i;
 
 #[cfg(feature = "hyper")]
 mod body;
@@ -44,13 +51,21 @@ pub use client::ArcGisClient;
 pub use client_builder::ArcGisClientBuilder;
 pub use discovery::TokenEndpoint;
 pub use extra_headers::ExtraHeaders;
+pub use federation::{Federation, Membership, is_same_portal, owning_portal};
 pub use generate_token::GenerateToken;
 #[cfg(feature = "hyper")]
 pub use hyper_transport::{HyperTransport, HyperTransportBuilder};
 #[cfg(feature = "hyper")]
 pub use identity::ClientIdentity;
+#[cfg(feature = "hyper")]
+pub use oauth::LoopbackRedirect;
+pub use oauth::{
+    AuthorizationCode, AuthorizationCodeBuilder, ClientCredentials, OAuthError, RefreshGrant,
+    SignedIn,
+};
 pub use redirect::Redirect;
 pub use retry::{Retry, RetryPolicy};
+pub use sign_out::sign_out;
 pub use stats::Stats;
 #[cfg(feature = "store-keyring")]
 pub use store::KeyringStore;
@@ -59,5 +74,6 @@ pub use store::{FileStore, config_folder};
 #[cfg(all(feature = "store-file", feature = "store-keyring"))]
 pub use store::{StoreChoice, StoreKind, UnknownStore};
 pub use throttle::Throttle;
+pub use who_am_i::{Identity, who_am_i};
 
 pub use arcgis_auth_core;

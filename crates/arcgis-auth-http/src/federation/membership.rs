@@ -1,0 +1,125 @@
+//! Finding out whether a server is the portal's.
+
+use std::sync::Arc;
+
+use arcgis_auth_core::{
+    Error, Origin, Outcome, Portal, Request, Token, TokenCache, TokenPlacement, Url,
+};
+use serde_json::Value;
+
+use super::exchange::{Exchanged, ServerTokens};
+use super::near::Vouched;
+use super::owner::{is_same_portal, place};
+use super::{Found, Hub, Membership};
+use crate::discovery::{InfoAnswer, ask_info};
+
+impl Hub {
+    /// Asks the server at `root`, which is not of the portal's origin, and then the portal.
+    pub(super) async fn find_out(self: &Arc<Self>, root: &str) -> Result<Found, Error> {
+        let now = self.clock.monotonic();
+        let nothing = |membership| Ok(Found::nothing(membership, now));
+        let Ok(info_url) = Url::parse(&format!("{root}/rest/info")) else {
+            return nothing(Membership::Unknown);
+        };
+        if !Origin::of(&info_url).is_ok_and(|origin| origin.is_confidential()) {
+            return nothing(Membership::Plain);
+        }
+        let info = match ask_info(info_url, &self.transport).await? {
+            InfoAnswer::Info(info) => info,
+            InfoAnswer::Absent | InfoAnswer::Failed(_) => {
+                return self.listed(root, Membership::Unknown).await;
+            }
+        };
+        let Some(owner) = info.owning_system_url() else {
+            return nothing(match info.is_token_based_security() {
+                Some(true) => Membership::StandAlone,
+                _ => Membership::Open,
+            });
+        };
+        let ours = Portal::parse(owner).is_ok_and(|owner| is_same_portal(&owner, &self.portal));
+        if !ours {
+            // A portal has several names: by its list it can know a server that knows it by another.
+            let portal = owner.to_owned();
+            return self.listed(root, Membership::Elsewhere { portal }).await;
+        }
+        match self.exchange_now(root).await? {
+            Exchanged::Token(first) if self.is_discerning().await? => self.federated(root, first),
+            Exchanged::Token(_) | Exchanged::Stale => {
+                self.listed(root, Membership::Denied { reason: None }).await
+            }
+            Exchanged::Denied(error) => {
+                let reason = Some(error);
+                self.listed(root, Membership::Denied { reason }).await
+            }
+        }
+    }
+
+    fn federated(self: &Arc<Self>, root: &str, first: Token) -> Result<Found, Error> {
+        let tokens = ServerTokens::new(Arc::clone(self), root, first)?;
+        let cache = TokenCache::with_clock(tokens, Arc::clone(&self.clock));
+        Ok(Found::known(Membership::Federated, Some(Arc::new(cache))))
+    }
+
+    /// A server that the portal names among its own, or else `otherwise`.
+    async fn listed(self: &Arc<Self>, root: &str, otherwise: Membership) -> Result<Found, Error> {
+        let here = place(root);
+        let named = self
+            .servers()
+            .await
+            .iter()
+            .any(|known| place(known) == here);
+        if named && here.is_some() {
+            let vouched = Vouched::new(Arc::clone(self), root)?;
+            return Ok(Found::known(Membership::Listed, Some(Arc::new(vouched))));
+        }
+        Ok(Found::nothing(otherwise, self.clock.monotonic()))
+    }
+
+    /// The addresses of the portal's servers. Where it does not tell, none: not every portal lets
+    /// every user see them, and ArcGIS Online has none outside of its own hosts.
+    async fn servers(&self) -> &[String] {
+        if self.portal.origin().is_arcgis_online() {
+            return &[];
+        }
+        let asked = self.listed.get_or_try_init(|| async {
+            let token = self.portal_token().await?;
+            let url = self.portal.join("sharing/rest/portals/self/servers")?;
+            if !self.provider.trust().allows(&url) {
+                return Ok(Vec::new());
+            }
+            let request = Request::read(url)
+                .with_param("f", "json")
+                .with_token(token, TokenPlacement::EsriHeader);
+            let response = self.transport.send(request).await?;
+            match response.outcome() {
+                Outcome::Ok => {}
+                Outcome::Terminal => return Ok(Vec::new()),
+                // Another time perhaps: not remembered.
+                _ => return response.into_ok().map(|_| Vec::new()),
+            }
+            let (_, _, body) = response.into_raw();
+            Ok::<_, Error>(addresses(
+                &serde_json::from_slice(&body).unwrap_or_default(),
+            ))
+        });
+        match asked.await {
+            Ok(servers) => servers,
+            Err(error) => {
+                tracing::debug!(target: "arcgis::federation", %error, "the portal does not list its servers");
+                &[]
+            }
+        }
+    }
+}
+
+/// The public and the administrative address of each server in a `portals/self/servers` document.
+fn addresses(document: &Value) -> Vec<String> {
+    let servers = document.get("servers").and_then(Value::as_array);
+    servers
+        .into_iter()
+        .flatten()
+        .flat_map(|server| ["url", "adminUrl"].map(|member| server.get(member)))
+        .filter_map(|address| Some(address?.as_str()?.trim().to_owned()))
+        .filter(|address| address.starts_with("https://") || address.starts_with("http://"))
+        .collect()
+}
