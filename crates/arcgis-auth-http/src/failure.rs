@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use arcgis_auth_core::TransportErrorKind;
+use rustls::AlertDescription;
 
 use crate::body::BodyError;
 use crate::dialer::NotInTime;
@@ -16,8 +17,14 @@ pub(crate) struct Causes(String);
 impl Causes {
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut texts: Vec<String> = Vec::new();
+        let mut hint = None;
         for cause in chain(error) {
             let text = cause.to_string();
+            if let Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) =
+                cause.downcast_ref::<rustls::Error>()
+            {
+                hint = Some("the server wants a client certificate");
+            }
             // An I/O error repeats what it wraps.
             if texts.last().is_none_or(|last| !last.ends_with(&text)) {
                 texts.push(text);
@@ -31,6 +38,7 @@ impl Causes {
         {
             texts.remove(0);
         }
+        texts.extend(hint.map(str::to_owned));
         Self(texts.join(": "))
     }
 

@@ -68,6 +68,13 @@ impl ClientIdentity {
     }
 
     fn new(certificates: &[u8], key: &[u8]) -> Result<Self, &'static str> {
+        // First: the header lines of the older form of encryption break the reader of PEM.
+        if holds(key, b"BEGIN ENCRYPTED PRIVATE KEY") || holds(key, b"Proc-Type: 4,ENCRYPTED") {
+            return Err(
+                "the private key is encrypted; decrypt it first, by `openssl pkey -in key.pem \
+                 -out plain.pem`, and let nobody else read the result",
+            );
+        }
         let chain = CertificateDer::pem_slice_iter(certificates)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| "a certificate in it is not in PEM format")?;
@@ -78,12 +85,6 @@ impl ClientIdentity {
             } else {
                 "there is no certificate in it"
             });
-        }
-        if holds(key, b"BEGIN ENCRYPTED PRIVATE KEY") || holds(key, b"Proc-Type: 4,ENCRYPTED") {
-            return Err(
-                "the private key is encrypted; decrypt it first, by `openssl pkey -in key.pem \
-                 -out plain.pem`, and let nobody else read the result",
-            );
         }
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| "there is no private key in it (PKCS#8, PKCS#1 or SEC1 in PEM format)")?;

@@ -11,16 +11,20 @@ mod discovery;
 mod extra_headers;
 mod federation;
 mod generate_token;
+mod long_url;
 mod generated_token;
 mod minted;
 mod oauth;
 mod provider;
+mod quota;
 mod redirect;
 mod retry;
+mod server;
 mod sign_out;
 mod stats;
 #[cfg(any(feature = "store-file", feature = "store-keyring"))]
 mod store;
+pub mod telemetry;
 mod throttle;
 mod turn;
 mod twin;
@@ -63,6 +67,7 @@ pub use oauth::{
     AuthorizationCode, AuthorizationCodeBuilder, ClientCredentials, OAuthError, RefreshGrant,
     SignedIn,
 };
+pub use long_url::LongUrl;
 pub use redirect::Redirect;
 pub use retry::{Retry, RetryPolicy};
 pub use sign_out::sign_out;

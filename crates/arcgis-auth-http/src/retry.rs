@@ -11,6 +11,7 @@ use arcgis_auth_core::{
 use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::stats::Counters;
+use crate::telemetry;
 
 /// How often and how patiently a failed request is sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +160,9 @@ impl Retry {
             let since = now.saturating_sub(*first_failure.get_or_insert(now));
             match self.policy.wait(retry, named) {
                 Some(wait) if since.saturating_add(wait) <= self.policy.budget => {
-                    let wait_millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    let wait_millis = telemetry::millis(wait);
                     tracing::info!(
+                        target: "arcgis::retry",
                         url = request.redacted_url(),
                         reason = why(&result),
                         attempts,

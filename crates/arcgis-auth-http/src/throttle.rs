@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use arcgis_auth_core::{
     Clock, Error, Outcome, Request, Response, SystemClock, TokenProvider, TokenSession, Transport,
-    server_root,
+    TransportErrorKind, server_root,
 };
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
+use crate::quota::Quota;
+use crate::server::{Health, Seat, Server};
+use crate::telemetry;
 use crate::turn::{Patient, Turn};
 
 /// The pause after a "too many requests" that names none.
@@ -20,11 +23,22 @@ const UNNAMED_PAUSE: Duration = Duration::from_secs(2);
 /// No server stops everything for longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// A [`Transport`] around a transport that limits how many requests are under way at each server.
+/// A [`Transport`] around a transport that limits how many requests are under way at each server, and
+/// finds out how many that should be.
 ///
-/// A server is what [`server_root`] cuts out of the URL. When one answers [`Outcome::Busy`], no
-/// further request starts there until the wait that it named is over (2 seconds if it named none, 5
-/// minutes at most). All clones share permits and pauses.
+/// A server is what [`server_root`] cuts out of the URL. All clones share what is known of it.
+///
+/// - The limit begins at the concurrency that was asked for and never goes above it. It is halved when
+///   the server answers [`Outcome::Busy`], and goes down by three tenths when it fails (a status of
+///   500 and above that is not about a page's size, no answer in time, a broken connection), and by two
+///   tenths when a page takes more than four times what the quickest of its size took, and more
+///   than 2 seconds. What was under way at that moment counts once. As many good answers in a row as the
+///   limit is high raise it by one. It never falls below one.
+/// - After [`Outcome::Busy`], no further request starts until the wait that the server named is over
+///   (2 seconds if it named none, 5 minutes at most).
+/// - With a [rate](Throttle::with_rate), requests start that far apart.
+/// - ArcGIS Online says in `x-esri-org-request-units-per-min` how much of the organisation's quota is
+///   used up. From 80 % on requests are spaced, by up to a second; at 100 % nothing starts for 10 seconds.
 ///
 /// It stands outside [`TokenSession`], so that a token does not grow old in the queue, and inside
 /// [`Retry`](crate::Retry), so that back-off holds no permit. Nor does a request whose token has to
@@ -34,6 +48,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub struct Throttle {
     inner: Inner,
     concurrency: usize,
+    spacing: Duration,
     clock: Arc<dyn Clock>,
     servers: Arc<Mutex<HashMap<String, Arc<Server>>>>,
 }
@@ -42,30 +57,6 @@ pub struct Throttle {
 enum Inner {
     Any(Arc<dyn Transport>),
     SignedIn(TokenSession, Arc<dyn TokenProvider>),
-}
-
-pub(crate) struct Server {
-    permits: Arc<Semaphore>,
-    /// On the monotonic clock.
-    paused_until: Mutex<Duration>,
-}
-
-impl Server {
-    fn pause_left(&self, now: Duration) -> Option<Duration> {
-        let until = *self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        until.checked_sub(now).filter(|left| !left.is_zero())
-    }
-
-    fn pause_until(&self, moment: Duration) {
-        let mut until = self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *until = moment.max(*until);
-    }
 }
 
 impl Throttle {
@@ -89,6 +80,7 @@ impl Throttle {
         Self {
             inner,
             concurrency: concurrency.clamp(1, Semaphore::MAX_PERMITS),
+            spacing: Duration::ZERO,
             clock: Arc::new(SystemClock::new()),
             servers: Arc::default(),
         }
@@ -101,53 +93,112 @@ impl Throttle {
         self
     }
 
-    fn server(&self, root: String) -> Arc<Server> {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let server = servers.entry(root).or_insert_with(|| {
-            Arc::new(Server {
-                permits: Arc::new(Semaphore::new(self.concurrency)),
-                paused_until: Mutex::new(Duration::ZERO),
-            })
-        });
-        Arc::clone(server)
+    /// Starts at most so many requests per second at each server, evenly spaced: 0.5 for one every 2
+    /// seconds. Retries count, redirects do not. What is not above 0, or less than one in a day, sets
+    /// no rate; nor does it by default.
+    #[must_use]
+    pub fn with_rate(mut self, per_second: f64) -> Self {
+        self.spacing = spacing(per_second).unwrap_or_default();
+        self
     }
 
-    pub(crate) async fn admitted(&self, server: &Server) -> Option<OwnedSemaphorePermit> {
-        loop {
-            if let Some(left) = server.pause_left(self.clock.monotonic()) {
-                self.clock.sleep(left).await;
-                continue;
+    pub(crate) fn server(&self, root: String) -> Arc<Server> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = servers.get(&root) {
+            return Arc::clone(server);
+        }
+        let server = Arc::new(Server::new(root.clone(), self.concurrency, self.spacing));
+        servers.insert(root, Arc::clone(&server));
+        server
+    }
+
+    pub(crate) async fn admitted(&self, server: &Arc<Server>) -> Seat {
+        server.admit(&*self.clock).await
+    }
+
+    /// Takes in what an answer says about the server's health.
+    fn learn(&self, server: &Server, turn: &Turn, rows: Option<u32>, answer: &Answer) {
+        let now = self.clock.monotonic();
+        let (epoch, since) = turn.started();
+        let took = now.saturating_sub(since);
+        server.learn(epoch, health(answer, rows, took));
+        let Ok(response) = answer else { return };
+        if let Outcome::Busy { after } = response.outcome() {
+            let pause = after.unwrap_or(UNNAMED_PAUSE).min(LONGEST_PAUSE);
+            telemetry::paused(server.root(), "busy", after, pause);
+            server.pause_until(now + pause);
+        }
+        match Quota::of(response.headers()) {
+            Some(Quota::Space(spacing)) => server.space(spacing),
+            Some(Quota::Pause(pause)) => {
+                telemetry::paused(server.root(), "quota", None, pause);
+                server.pause_until(now + pause);
             }
-            // Never closed, so that there always is a permit in the end.
-            let permit = Arc::clone(&server.permits).acquire_owned().await.ok();
-            if server.pause_left(self.clock.monotonic()).is_none() {
-                return permit;
-            }
+            None => {}
         }
     }
+}
+
+type Answer = Result<Response, Error>;
+
+/// The time between two starts at a rate, if it is one.
+pub(crate) fn spacing(per_second: f64) -> Option<Duration> {
+    let spacing = Duration::try_from_secs_f64(per_second.recip()).ok()?;
+    (per_second > 0.0 && spacing <= Duration::from_secs(24 * 60 * 60)).then_some(spacing)
+}
+
+fn health(answer: &Answer, rows: Option<u32>, took: Duration) -> Health {
+    match answer {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            match response.outcome() {
+                Outcome::Busy { .. } => Health::Busy,
+                Outcome::Ok => Health::Well {
+                    took,
+                    rows: rows.filter(|rows| *rows > 1),
+                },
+                Outcome::Transient if said(response) >= 500 => Health::Failed,
+                // A gateway that waited in vain, or has no server behind it.
+                Outcome::TooBig if matches!(status, 502..=504) => Health::Failed,
+                _ => Health::Silent,
+            }
+        }
+        Err(Error::Transport(error)) => match error.kind() {
+            TransportErrorKind::Connect
+            | TransportErrorKind::Timeout
+            | TransportErrorKind::Interrupted => Health::Failed,
+            _ => Health::Silent,
+        },
+        Err(_) => Health::Silent,
+    }
+}
+
+/// The code that an error names, in the body or else in the status.
+fn said(response: &Response) -> i64 {
+    let status = i64::from(response.status().as_u16());
+    let code = response.verdict().error().map(|error| error.code());
+    code.unwrap_or(status).max(status)
 }
 
 impl Transport for Throttle {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
         async move {
             let server = self.server(server_root(request.url()));
+            let rows = request.rows();
             let turn = Arc::new(Turn::at(self.clone(), Arc::clone(&server)).await);
-            let response = match &self.inner {
-                Inner::Any(inner) => inner.send(request).await?,
+            let answer = match &self.inner {
+                Inner::Any(inner) => inner.send(request).await,
                 Inner::SignedIn(session, provider) => {
                     let patient = Patient {
                         provider: Arc::clone(provider),
                         turn: Arc::clone(&turn),
                     };
                     let session = session.clone().with_provider(Arc::new(patient));
-                    session.send(request).await?
+                    session.send(request).await
                 }
             };
-            if let Outcome::Busy { after } = response.outcome() {
-                let pause = after.unwrap_or(UNNAMED_PAUSE).min(LONGEST_PAUSE);
-                server.pause_until(self.clock.monotonic() + pause);
-            }
-            Ok(response)
+            self.learn(&server, &turn, rows, &answer);
+            answer
         }
         .boxed()
     }

@@ -1,22 +1,31 @@
 //! A request's turn at a server, which it gives up while its token is made.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use arcgis_auth_core::{Error, Refresh, Token, TokenProvider, TrustPolicy};
+use arcgis_auth_core::{CredentialKind, Error, Refresh, Token, TokenProvider, TrustPolicy, Url};
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::throttle::{Server, Throttle};
+use crate::server::{Seat, Server};
+use crate::throttle::Throttle;
 
 /// How often a token may end while its request waits for another turn.
 const TURNS: usize = 3;
 
-/// The permit of one request, while it has one.
+/// The seat of one request, while it has one.
 pub(crate) struct Turn {
     throttle: Throttle,
     server: Arc<Server>,
-    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    seat: Option<Seat>,
+    /// Of this seat, or of the last.
+    epoch: u64,
+    since: Duration,
 }
 
 impl Turn {
@@ -25,23 +34,31 @@ impl Turn {
         let turn = Self {
             throttle,
             server,
-            permit: Mutex::default(),
+            held: Mutex::default(),
         };
         turn.take().await;
         turn
     }
 
     pub(crate) async fn take(&self) {
-        let permit = self.throttle.admitted(&self.server).await;
-        self.hold(permit);
+        let seat = self.throttle.admitted(&self.server).await;
+        let mut held = self.held();
+        (held.epoch, held.since) = (seat.epoch, seat.since);
+        held.seat = Some(seat);
     }
 
     pub(crate) fn give_up(&self) {
-        self.hold(None);
+        self.held().seat = None;
     }
 
-    fn hold(&self, permit: Option<OwnedSemaphorePermit>) {
-        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = permit;
+    /// How often the server's limit had been lowered when the last seat was taken, and when that was.
+    pub(crate) fn started(&self) -> (u64, Duration) {
+        let held = self.held();
+        (held.epoch, held.since)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,6 +109,34 @@ impl TokenProvider for Patient {
             Ok(self.fresh().await?.or(Some(token)))
         }
         .boxed()
+    }
+
+    /// Finding out who serves an address can take requests too, and so can that provider's tokens.
+    fn delegate<'a>(
+        &'a self,
+        url: &'a Url,
+    ) -> BoxFuture<'a, Result<Option<Arc<dyn TokenProvider>>, Error>> {
+        async move {
+            let mut asked = self.provider.delegate(url);
+            let found = match (&mut asked).now_or_never() {
+                Some(found) => found?,
+                None => {
+                    self.turn.give_up();
+                    let found = asked.await?;
+                    self.turn.take().await;
+                    found
+                }
+            };
+            Ok(found.map(|provider| {
+                let turn = Arc::clone(&self.turn);
+                Arc::new(Self { provider, turn }) as Arc<dyn TokenProvider>
+            }))
+        }
+        .boxed()
+    }
+
+    fn kind(&self) -> CredentialKind {
+        self.provider.kind()
     }
 }
 

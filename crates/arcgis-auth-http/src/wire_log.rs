@@ -7,6 +7,8 @@ use std::time::Instant;
 use arcgis_auth_core::http::Method;
 use arcgis_auth_core::{Error, Request, Response};
 
+use crate::telemetry;
+
 /// Longer values, such as lists of ids, are cut.
 const LONGEST: usize = 200;
 
@@ -43,9 +45,10 @@ pub(crate) fn tell(
     let url = request.redacted_url();
     let params = Params(request);
     let token = request.token().is_some();
-    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let millis = telemetry::millis(started.elapsed());
     match result {
         Ok(response) => tracing::debug!(
+            target: "arcgis::http",
             %method,
             %url,
             %params,
@@ -56,7 +59,9 @@ pub(crate) fn tell(
             millis,
             "answered"
         ),
-        Err(error) => tracing::debug!(%method, %url, %params, token, %error, millis, "failed"),
+        Err(error) => {
+            tracing::debug!(target: "arcgis::http", %method, %url, %params, token, %error, millis, "failed")
+        }
     }
 }
 

@@ -1,0 +1,49 @@
+//! What the parts of the stack tell through `tracing`.
+//!
+//! Targets, messages and fields are stable: filters and dashboards may count on them. None of the
+//! fields ever holds a secret; URLs and parameters are shown with `***` in place of secret values,
+//! and what servers say is left out where it may repeat what was sent.
+//!
+//! | target | level | message | fields |
+//! |---|---|---|---|
+//! | `arcgis::http` | debug | `answered` | `method` `url` `params` `token` `status` `outcome` `bytes` `millis` |
+//! | `arcgis::http` | debug | `failed` | `method` `url` `params` `token` `error` `millis` |
+//! | `arcgis::http` | info | `too long for a URL: sent as a form` | `url` `status` |
+//! | `arcgis::retry` | info | `to be sent again` | `url` `reason` `attempts` `wait_millis` |
+//! | `arcgis::retry` | warn | `given up` | `url` `reason` `attempts` `why` |
+//! | `arcgis::throttle` | info | `limit lowered`, `limit raised` | `server` `reason` `limit` `most` |
+//! | `arcgis::throttle` | info | `paused` | `server` `reason` `named_millis` `wait_millis` |
+//! | `arcgis::mint` | info | `token minted` | `grant` `endpoint` |
+//! | `arcgis::refresh` | info, warn | what became of a stored login | `endpoint` or `error` |
+//!
+//! `token` says whether an ArcGIS token went along. `reason` is, for retries, the outcome and
+//! status or the kind of failure; for the throttle `busy`, `failed`, `late`, `quota` or `well`. `why` is
+//! `retries`, `budget`, `named wait` or `page`. `named_millis` is the wait that the server asked
+//! for, before it was capped to `wait_millis`.
+
+use std::time::Duration;
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The limit of a server changed.
+pub(crate) fn throttled(server: &str, reason: &'static str, limit: usize, most: usize) {
+    if reason == "well" {
+        tracing::info!(target: "arcgis::throttle", server, reason, limit, most, "limit raised");
+    } else {
+        tracing::info!(target: "arcgis::throttle", server, reason, limit, most, "limit lowered");
+    }
+}
+
+/// Nothing starts at a server for `wait`; it asked for `named`.
+pub(crate) fn paused(server: &str, reason: &'static str, named: Option<Duration>, wait: Duration) {
+    tracing::info!(
+        target: "arcgis::throttle",
+        server,
+        reason,
+        named_millis = named.map(millis),
+        wait_millis = millis(wait),
+        "paused"
+    );
+}
