@@ -9,15 +9,15 @@ use futures_util::future::{BoxFuture, FutureExt, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::credential_kind::CredentialKind;
 use crate::error::Error;
+use crate::failures::Failures;
+use crate::origin::Origin;
 use crate::provider::{Refresh, TokenProvider};
+use crate::refusals::Refusals;
 use crate::token::Token;
 use crate::trust::TrustPolicy;
 
 /// Tokens are renewed this long before they expire, or at a tenth of their life if that is less.
 const EARLIEST_REFRESH: Duration = Duration::from_secs(300);
-
-/// After a failed renewal of a token that still lives, the next attempt waits this long.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes new tokens; a [`TokenCache`] decides when.
 pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
@@ -46,10 +46,17 @@ type Mint = Shared<BoxFuture<'static, Result<Token, Error>>>;
 /// - The first caller inside the refresh window (5 minutes or a tenth of the token's life, whichever
 ///   is less) drives the renewal; the others go on with the token that still lives.
 /// - A caller that is dropped half-way loses nothing: the next one goes on with the same mint.
-/// - A refusal of a token that has been replaced already costs nothing.
+/// - A refusal of a token that has been replaced already costs nothing. A token that was refused is
+///   not given out again.
 /// - A failed mint reaches everyone who waits for it and does not stand in the way of the next try.
-///   Wrong credentials are the exception: they are remembered and not sent again until
-///   [`Refresh::Forced`], so that no account gets locked.
+///   From the second failure in a row on the next try waits, 2 seconds at first, a minute at most. A
+///   failure that waiting does not mend, such as a certificate that nobody vouches for, is given to
+///   all callers of the next minute without another try.
+/// - Wrong credentials are remembered and not sent again until [`Refresh::Forced`], so that no
+///   account gets locked.
+///
+/// Life is counted on the monotonic clock, from [`Token::life`] where that is known, else from
+/// [`Token::expires_at`].
 pub struct TokenCache<S> {
     source: Arc<S>,
     state: Arc<Mutex<State>>,
@@ -59,9 +66,10 @@ pub struct TokenCache<S> {
 #[derive(Default)]
 struct State {
     current: Option<Current>,
-    in_flight: Option<Mint>,
-    refused: Option<Error>,
-    paused_until: Option<Duration>,
+    in_flight: Option<Flight>,
+    flights: u64,
+    refused: Refusals,
+    failures: Failures,
 }
 
 struct Current {
@@ -71,21 +79,96 @@ struct Current {
     window: Duration,
 }
 
+#[derive(Clone)]
+struct Flight {
+    number: u64,
+    mint: Mint,
+}
+
 impl State {
-    fn store(&mut self, token: &Token, clock: &dyn Clock) {
-        let by_wall_clock = || {
-            let ends = token.expires_at()?;
-            Some(ends.duration_since(clock.now()).unwrap_or_default())
+    /// Takes over what a mint brought. A token that cannot be used counts as a failed mint.
+    fn land(&mut self, result: Result<Token, Error>, landing: &Landing) -> Result<Token, Error> {
+        let now = landing.clock.monotonic();
+        let unusable = |problem| Err(Error::mint(landing.origin.clone(), problem));
+        let result = match result {
+            Ok(token) if self.refused.contains(&token) => unusable(Unusable::Refused),
+            Ok(token) if life(&token, &*landing.clock) == Some(Duration::ZERO) => {
+                unusable(Unusable::Expired)
+            }
+            result => result,
         };
-        let life = token.life().or_else(by_wall_clock);
-        self.current = Some(Current {
-            token: token.clone(),
-            deadline: life.map(|life| clock.monotonic() + life),
-            window: life.map_or(Duration::ZERO, |life| EARLIEST_REFRESH.min(life / 10)),
-        });
-        self.refused = None;
-        self.paused_until = None;
+        match &result {
+            Ok(token) => {
+                let life = life(token, &*landing.clock);
+                self.current = Some(Current {
+                    token: token.clone(),
+                    deadline: life.map(|life| now.saturating_add(life)),
+                    window: life.map_or(Duration::ZERO, |life| EARLIEST_REFRESH.min(life / 10)),
+                });
+                self.failures.forget();
+            }
+            Err(error) => self.failures.add(error, now),
+        }
+        result
     }
+
+    /// The token that lives, and whether it is time to renew it.
+    fn alive(&self, now: Duration) -> Option<(Token, bool)> {
+        let current = self.current.as_ref()?;
+        let Some(deadline) = current.deadline else {
+            return Some((current.token.clone(), false));
+        };
+        let left = deadline.checked_sub(now).filter(|left| !left.is_zero())?;
+        Some((current.token.clone(), left <= current.window))
+    }
+}
+
+/// How long `token` lives from now on, if it was minted just now.
+fn life(token: &Token, clock: &dyn Clock) -> Option<Duration> {
+    let by_wall_clock = || {
+        let ends = token.expires_at()?;
+        Some(ends.duration_since(clock.now()).unwrap_or_default())
+    };
+    token.life().or_else(by_wall_clock)
+}
+
+/// What a mint can bring besides a token or an error.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum Unusable {
+    #[error("the new token is the one that a server has just refused")]
+    Refused,
+    #[error("the new token has expired already")]
+    Expired,
+}
+
+/// Where a mint ends: it frees the place of its flight however it ends, a panic included.
+struct Landing {
+    number: u64,
+    /// Weak, because the state holds the future.
+    state: Weak<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+    origin: Origin,
+}
+
+impl Landing {
+    fn free(&self, state: &mut State) -> Option<Flight> {
+        let mine = |flight: &Flight| flight.number == self.number;
+        state.in_flight.take_if(|flight| mine(flight))
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Some(shared) = self.state.upgrade() {
+            let freed = self.free(&mut lock(&shared));
+            // Outside the lock: a future may run code of the source's when it goes.
+            drop(freed);
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S: TokenSource> TokenCache<S> {
@@ -111,80 +194,98 @@ impl<S: TokenSource> TokenCache<S> {
         &self.source
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The mint that is under way, or a new one.
-    fn join(&self, state: &mut State) -> Mint {
-        if let Some(mint) = &state.in_flight {
-            return mint.clone();
+    /// The mint that is under way, or a new one that begins after `wait`.
+    fn join(&self, state: &mut State, wait: Duration) -> Mint {
+        if let Some(flight) = &state.in_flight {
+            return flight.mint.clone();
         }
+        state.flights += 1;
+        let landing = Landing {
+            number: state.flights,
+            state: Arc::downgrade(&self.state),
+            clock: Arc::clone(&self.clock),
+            origin: self.source.trust().origin().clone(),
+        };
         let source = Arc::clone(&self.source);
-        // Weak, because the state holds the future.
-        let weak: Weak<Mutex<State>> = Arc::downgrade(&self.state);
-        let clock = Arc::clone(&self.clock);
         let mint = async move {
-            let result = source.mint().await;
-            if let Some(shared) = weak.upgrade() {
-                let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                state.in_flight = None;
-                match &result {
-                    Ok(token) => state.store(token, &*clock),
-                    Err(error) => {
-                        state.paused_until = Some(clock.monotonic() + RENEWAL_PAUSE);
-                        if matches!(error, Error::InvalidCredentials { .. }) {
-                            state.refused = Some(error.clone());
-                        }
-                    }
-                }
+            if !wait.is_zero() {
+                landing.clock.sleep(wait).await;
             }
+            let result = source.mint().await;
+            let Some(shared) = landing.state.upgrade() else {
+                return result;
+            };
+            let mut state = lock(&shared);
+            let freed = landing.free(&mut state);
+            // A flight that was given up brings nothing.
+            let result = match &freed {
+                Some(_) => state.land(result, &landing),
+                None => result,
+            };
+            drop(state);
             result
         }
         .boxed()
         .shared();
-        state.in_flight = Some(mint.clone());
+        state.in_flight = Some(Flight {
+            number: state.flights,
+            mint: mint.clone(),
+        });
         mint
     }
 
     /// What to do for a caller who needs a token now.
     fn next(&self) -> Next {
         let now = self.clock.monotonic();
-        let mut state = self.lock();
-        let alive = state.current.as_ref().and_then(|current| {
-            let left = match current.deadline {
-                None => return Some((current.token.clone(), false)),
-                Some(deadline) => deadline.checked_sub(now).filter(|left| !left.is_zero())?,
-            };
-            Some((current.token.clone(), left <= current.window))
-        });
-        match alive {
+        let mut state = lock(&self.state);
+        match state.alive(now) {
             Some((token, false)) => Next::Use(token),
             Some((token, true)) => {
                 // Someone drives the renewal already, unless its driver was dropped.
                 let driven = state
                     .in_flight
                     .as_ref()
-                    .is_some_and(|mint| mint.strong_count().unwrap_or(1) > 1);
-                let paused = state.paused_until.is_some_and(|until| now < until);
-                if driven || paused || state.refused.is_some() {
+                    .is_some_and(|flight| flight.mint.strong_count().unwrap_or(1) > 1);
+                if driven || state.failures.hold_renewals(now) {
                     Next::Use(token)
                 } else {
-                    Next::Renew(self.join(&mut state), token)
+                    Next::Join(self.join(&mut state, Duration::ZERO))
                 }
             }
-            None => match &state.refused {
+            None => match state.failures.standing(now) {
                 Some(error) => Next::Fail(error.clone()),
-                None => Next::Wait(self.join(&mut state)),
+                None => {
+                    let wait = state.failures.wait(now);
+                    Next::Join(self.join(&mut state, wait))
+                }
             },
+        }
+    }
+
+    async fn usable(&self) -> Result<Token, Error> {
+        loop {
+            let mint = match self.next() {
+                Next::Use(token) => return Ok(token),
+                Next::Fail(error) => return Err(error),
+                Next::Join(mint) => mint,
+            };
+            match mint.await {
+                // It may have been refused while this caller waited for its turn.
+                Ok(token) if lock(&self.state).refused.contains(&token) => {}
+                Ok(token) => return Ok(token),
+                // While the old token lives, a failed renewal is no failure yet.
+                Err(error) => {
+                    let alive = lock(&self.state).alive(self.clock.monotonic());
+                    return alive.map(|(token, _)| token).ok_or(error);
+                }
+            }
         }
     }
 }
 
 enum Next {
     Use(Token),
-    Renew(Mint, Token),
-    Wait(Mint),
+    Join(Mint),
     Fail(Error),
 }
 
@@ -194,39 +295,31 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
     }
 
     fn token(&self) -> BoxFuture<'_, Result<Option<Token>, Error>> {
-        async move {
-            match self.next() {
-                Next::Use(token) => Ok(Some(token)),
-                // The old token still lives: a failed renewal is no failure yet.
-                Next::Renew(mint, token) => Ok(Some(mint.await.unwrap_or(token))),
-                Next::Wait(mint) => mint.await.map(Some),
-                Next::Fail(error) => Err(error),
-            }
-        }
-        .boxed()
+        async move { self.usable().await.map(Some) }.boxed()
     }
 
     fn refresh<'a>(&'a self, why: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
         async move {
-            let mint = {
-                let mut state = self.lock();
+            let forced = {
+                let mut state = lock(&self.state);
                 match why {
                     Refresh::Rejected(refused) => {
-                        match &state.current {
-                            Some(current) if !current.token.is_same(refused) => {
-                                return Ok(Some(current.token.clone()));
-                            }
-                            _ => state.current = None,
-                        }
-                        if let Some(error) = &state.refused {
-                            return Err(error.clone());
-                        }
+                        state.refused.add(refused);
+                        state
+                            .current
+                            .take_if(|current| current.token.is_same(refused));
+                        None
                     }
-                    Refresh::Forced => state.refused = None,
+                    Refresh::Forced => {
+                        state.failures.forget();
+                        Some(self.join(&mut state, Duration::ZERO))
+                    }
                 }
-                self.join(&mut state)
             };
-            mint.await.map(Some)
+            if let Some(mint) = forced {
+                mint.await?;
+            }
+            self.usable().await.map(Some)
         }
         .boxed()
     }
@@ -240,11 +333,13 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        {
-            let mut state = self.lock();
-            state.in_flight = None;
+        let given_up = {
+            let mut state = lock(&self.state);
             state.current = None;
-        }
+            state.in_flight.take()
+        };
+        // Outside the lock, which a future that goes may take.
+        drop(given_up);
         self.source.close()
     }
 }

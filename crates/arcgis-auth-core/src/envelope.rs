@@ -209,6 +209,11 @@ impl Top {
             status.eq_ignore_ascii_case("error") || status.eq_ignore_ascii_case("failed")
         });
         if failed {
+            // Jobs put the error that ended them there, as JSON in a string.
+            let inner = self.status_message.as_deref().and_then(Self::read_nested);
+            if let Some(inner) = inner {
+                return Some(inner);
+            }
             let mut messages = self.messages.into_iter();
             return Some(Envelope {
                 code: self.code,
@@ -226,6 +231,15 @@ impl Top {
             message: self.message,
             details: self.messages,
         })
+    }
+
+    fn read_nested(text: &str) -> Option<Envelope> {
+        let text = text.trim_start();
+        if !text.starts_with('{') {
+            return None;
+        }
+        let envelope = Envelope::read(text.as_bytes())?;
+        (envelope.code.is_some() && envelope.message.is_some()).then_some(envelope)
     }
 
     fn into_details(self) -> Envelope {

@@ -34,8 +34,11 @@ pub enum Error {
     #[error("no permission: {0}")]
     Forbidden(#[source] Arc<ServiceError>),
 
-    /// The portal knows no such user and password. They are not tried again by themselves.
-    #[error("{endpoint} refused the user name or the password: {reason}")]
+    /// The portal knows no such user and password, or no such application and secret. They are not
+    /// tried again by themselves.
+    #[error(
+        "{endpoint} refused the user name or the password, or the secret of an application: {reason}"
+    )]
     InvalidCredentials {
         /// The origin of the token endpoint.
         endpoint: Origin,
@@ -275,7 +278,7 @@ impl fmt::Display for Unauthorized {
             write!(f, " ({} {})", service.code(), service.message())?;
         }
         if let Some(place) = &self.sign_in_at {
-            write!(f, "; sign in at {place}")?;
+            write!(f, "; by its own word it belongs to {place}: sign in there")?;
         }
         if let Some(hint) = self.credential.and_then(CredentialKind::hint) {
             write!(f, "; {hint}")?;

@@ -8,12 +8,14 @@ use futures_util::future::{BoxFuture, FutureExt};
 use url::Url;
 
 use crate::credential_kind::CredentialKind;
+use crate::envelope::ServiceError;
 use crate::error::{Error, Unauthorized, UnauthorizedReason};
 use crate::origin::Origin;
 use crate::outcome::{Outcome, Refusal};
 use crate::provider::{Refresh, TokenProvider};
 use crate::request::{Request, TokenPlacement};
 use crate::response::Response;
+use crate::sign_in::SignInPlaces;
 use crate::transport::Transport;
 
 /// A [`Transport`] around a transport that attaches the token of a [`TokenProvider`].
@@ -22,7 +24,10 @@ use crate::transport::Transport;
 ///   name another for an address ([`TokenProvider::delegate`]), which then stands for itself.
 /// - A request that brings a token or an authorisation header of its own is left alone.
 /// - A refused token (498 or 499, in the status or in the body) is replaced once and the request sent
-///   once more; a second refusal is [`Error::Unauthorized`]. It never goes on anonymously.
+///   once more; a second refusal is [`Error::Unauthorized`]. It never goes on anonymously. A 403 is
+///   about the account, not its token: nothing is replaced.
+/// - A service that wants a token where there is none is asked once for its `rest/info`, without a
+///   token, so that [`Unauthorized::sign_in_at`](crate::Unauthorized) can name the portal.
 /// - Where a server does not look at the header (499 although a token was sent), the token moves to
 ///   the form body, and stays there for that server.
 ///
@@ -46,21 +51,18 @@ pub struct TokenSession {
     placement: TokenPlacement,
     /// Server roots that were found to read the token from the form only.
     fallbacks: Arc<Mutex<HashMap<String, TokenPlacement>>>,
+    sign_in: SignInPlaces,
 }
 
 impl TokenSession {
     /// A session over `transport` with the tokens of `provider`.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, provider: Arc<dyn TokenProvider>) -> Self {
-        Self {
-            transport,
-            provider: Some(provider),
-            placement: TokenPlacement::default(),
-            fallbacks: Arc::default(),
-        }
+        Self::anonymous(transport).with_provider(provider)
     }
 
-    /// A session without credential: it adds nothing, and turns a demand for a token into [`Error::Unauthorized`].
+    /// A session without credential: it adds nothing, and turns a demand for a token into
+    /// [`Error::Unauthorized`], which says where to sign in.
     #[must_use]
     pub fn anonymous(transport: Arc<dyn Transport>) -> Self {
         Self {
@@ -68,6 +70,7 @@ impl TokenSession {
             provider: None,
             placement: TokenPlacement::default(),
             fallbacks: Arc::default(),
+            sign_in: SignInPlaces::default(),
         }
     }
 
@@ -114,7 +117,7 @@ impl TokenSession {
         let root = server_root(request.url());
         let mut placement = self.placement_for(&root);
         let Some(mut token) = provider.token().await? else {
-            return anonymous(&request, self.transport.send(request.clone()).await?);
+            return self.bare(request, UnauthorizedReason::NoCredential).await;
         };
         let mut attempts = 0;
         let mut may_refresh = true;
@@ -145,24 +148,38 @@ impl TokenSession {
                     placement = self.placement;
                 }
             }
-            let refused = || {
+            let refused_for_good = || {
                 let service = response.verdict().error().cloned();
-                unauthorized(
-                    &request,
-                    UnauthorizedReason::Refused,
-                    service,
-                    Some(provider.kind()),
-                )
+                refused(&request, service, provider.kind())
             };
             if !may_refresh {
-                return Err(refused()?);
+                return Err(refused_for_good()?);
             }
             may_refresh = false;
             match provider.refresh(Refresh::Rejected(&token)).await? {
                 Some(fresh) if !fresh.is_same(&token) => token = fresh,
-                _ => return Err(refused()?),
+                _ => return Err(refused_for_good()?),
             }
         }
+    }
+
+    /// Sends a request as it is: there is no token for its address, for this reason.
+    async fn bare(&self, request: Request, reason: UnauthorizedReason) -> Result<Response, Error> {
+        let response = self
+            .transport
+            .send(request.clone())
+            .await?
+            .blotted(&request);
+        if !matches!(response.outcome(), Outcome::TokenRefused(_)) {
+            return Ok(response);
+        }
+        Err(Error::Unauthorized(Arc::new(Unauthorized {
+            origin: Origin::of(request.url())?,
+            reason,
+            service: response.verdict().error().cloned(),
+            credential: None,
+            sign_in_at: self.sign_in.of(request.url(), &self.transport).await,
+        })))
     }
 }
 
@@ -174,12 +191,7 @@ impl Transport for TokenSession {
                 let response = response.blotted(&request);
                 if matches!(response.outcome(), Outcome::TokenRefused(_)) {
                     let service = response.verdict().error().cloned();
-                    return Err(unauthorized(
-                        &request,
-                        UnauthorizedReason::Refused,
-                        service,
-                        Some(CredentialKind::Token),
-                    )?);
+                    return Err(refused(&request, service, CredentialKind::Token)?);
                 }
                 return Ok(response);
             }
@@ -192,18 +204,12 @@ impl Transport for TokenSession {
                     self.authorized(&**provider, request).await
                 }
                 Some(provider) => {
-                    let response = self.transport.send(request.clone()).await?;
-                    let response = response.blotted(&request);
-                    if matches!(response.outcome(), Outcome::TokenRefused(_)) {
-                        let reason = UnauthorizedReason::BoundElsewhere {
-                            bound_to: provider.trust().origin().to_string(),
-                        };
-                        let service = response.verdict().error().cloned();
-                        return Err(unauthorized(&request, reason, service, None)?);
-                    }
-                    Ok(response)
+                    let reason = UnauthorizedReason::BoundElsewhere {
+                        bound_to: provider.trust().origin().to_string(),
+                    };
+                    self.bare(request, reason).await
                 }
-                None => anonymous(&request, self.transport.send(request.clone()).await?),
+                None => self.bare(request, UnauthorizedReason::NoCredential).await,
             }
         }
         .boxed()
@@ -217,31 +223,16 @@ fn is_header(placement: TokenPlacement) -> bool {
     )
 }
 
-fn anonymous(request: &Request, response: Response) -> Result<Response, Error> {
-    let response = response.blotted(request);
-    if matches!(response.outcome(), Outcome::TokenRefused(_)) {
-        let service = response.verdict().error().cloned();
-        return Err(unauthorized(
-            request,
-            UnauthorizedReason::NoCredential,
-            service,
-            None,
-        )?);
-    }
-    Ok(response)
-}
-
-fn unauthorized(
+fn refused(
     request: &Request,
-    reason: UnauthorizedReason,
-    service: Option<crate::ServiceError>,
-    credential: Option<CredentialKind>,
+    service: Option<ServiceError>,
+    credential: CredentialKind,
 ) -> Result<Error, Error> {
     Ok(Error::Unauthorized(Arc::new(Unauthorized {
         origin: Origin::of(request.url())?,
-        reason,
+        reason: UnauthorizedReason::Refused,
         service,
-        credential,
+        credential: Some(credential),
         sign_in_at: None,
     })))
 }
