@@ -31,6 +31,9 @@ impl Layer {
     ///
     /// As [`Layer::count`]; [`Error::Query`] for a layer without object ids.
     pub async fn object_ids(&self, query: &ResolvedQuery) -> Result<IdSet, Error> {
+        if query.parts() > 1 {
+            return self.ids_of_parts(query).await;
+        }
         let total = self.count(query).await?;
         self.object_ids_of(query, total).await
     }
@@ -47,6 +50,9 @@ impl Layer {
                 problem: "the layer has none".to_owned(),
             }));
         };
+        if query.parts() > 1 {
+            return self.ids_of_parts(query).await;
+        }
         if self.lists_ids_in_ranges() {
             // It broke down before, and that can take minutes.
             if let Some(bounds) = self.object_id_bounds(query).await? {

@@ -228,6 +228,9 @@ impl Layer {
     /// [`Error::Service`] if the server does not answer or answers with an error, [`Error::Answer`] if
     /// the answer holds no count.
     pub async fn count(&self, query: &ResolvedQuery) -> Result<u64, Error> {
+        if query.parts() > 1 {
+            return Ok(self.ids_of_parts(query).await?.len());
+        }
         let request = query
             .filter_request(&self.address)
             .with_param("returnCountOnly", "true");
@@ -253,6 +256,9 @@ impl Layer {
         if self.info.advanced.extent == Some(false) {
             return Err(unsupported("extent", "the layer does not compute it"));
         }
+        if query.parts() > 1 {
+            return Box::pin(self.extent_of_parts(query)).await;
+        }
         let mut request = query
             .filter_request(&self.address)
             .with_param("returnExtentOnly", "true");
@@ -265,65 +271,6 @@ impl Layer {
             } else {
                 Err(missing(top, "extent", "a rectangle"))
             }
-        })
-        .await
-    }
-
-    /// Statistics over the rows that the query selects, whatever its limit: one value for each, in
-    /// order, null where there is nothing to compute it from.
-    ///
-    /// # Errors
-    ///
-    /// As [`Layer::count`]; [`Error::Query`] for an unknown field, or if the layer says that it cannot.
-    pub async fn statistics(
-        &self,
-        query: &ResolvedQuery,
-        statistics: &[Statistic],
-    ) -> Result<Vec<Value>, Error> {
-        if statistics.is_empty() {
-            return Ok(Vec::new());
-        }
-        if self.info.advanced.statistics == Some(false) {
-            return Err(unsupported("statistics", "the layer does not compute them"));
-        }
-        let mut wanted = Vec::new();
-        for (place, statistic) in statistics.iter().enumerate() {
-            let name = statistic.field();
-            let field = match self.info.field(name) {
-                Some(field) => field.name.as_str(),
-                // The object id need not be among the fields.
-                None if query.object_id() == Some(name) => name,
-                None => {
-                    return Err(Error::Query(QueryError::UnknownField {
-                        name: name.to_owned(),
-                        suggestion: None,
-                    }));
-                }
-            };
-            wanted.push(statistic.to_json(place, field));
-        }
-        let request = query
-            .filter_request(&self.address)
-            .with_param("outStatistics", Value::Array(wanted).to_string())
-            .with_param("returnGeometry", "false");
-        self.ask(request, |top| {
-            let features = top
-                .get("features")
-                .and_then(Value::as_array)
-                .ok_or_else(|| missing(top, "features", "a list"))?;
-            let row = features
-                .first()
-                .and_then(Members::of)
-                .and_then(|feature| feature.object("attributes"));
-            let value = |place| {
-                let name = Statistic::result_name(place);
-                match row {
-                    Some(row) if !row.has_any_case(&name) => Err(missing(row, &name, "a value")),
-                    Some(row) => Ok(row.get_any_case(&name).cloned().unwrap_or(Value::Null)),
-                    None => Ok(Value::Null),
-                }
-            };
-            (0..statistics.len()).map(value).collect()
         })
         .await
     }
@@ -354,13 +301,13 @@ impl Layer {
         }
     }
 
-    fn unusable(&self, problem: String) -> Error {
+    pub(crate) fn unusable(&self, problem: String) -> Error {
         let error = DecodeError::Malformed { offset: 0, problem };
         Error::of_answer(self.address.query_url().as_str(), error)
     }
 
     /// Asks for a small document and reads it.
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         request: Request,
         read: impl Fn(Members<'_>) -> Result<T, DecodeError>,
@@ -378,7 +325,7 @@ impl Layer {
     }
 }
 
-fn missing(top: Members<'_>, name: &str, expected: &str) -> DecodeError {
+pub(crate) fn missing(top: Members<'_>, name: &str, expected: &str) -> DecodeError {
     let problem = match top.get(name) {
         Some(value) => {
             let shown: String = value.to_string().chars().take(60).collect();
@@ -389,9 +336,9 @@ fn missing(top: Members<'_>, name: &str, expected: &str) -> DecodeError {
     DecodeError::Malformed { offset: 0, problem }
 }
 
-fn unsupported(option: &'static str, problem: &str) -> Error {
+pub(crate) fn unsupported(option: &'static str, problem: impl Into<String>) -> Error {
     Error::Query(QueryError::Unsupported {
         option,
-        problem: problem.to_owned(),
+        problem: problem.into(),
     })
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod aggregate;
 mod decode;
 mod engine;
 mod error;
@@ -17,8 +18,11 @@ mod layout;
 mod literal;
 mod metadata;
 mod object_ids;
+mod parts;
 mod query;
+mod related;
 mod rings;
+mod sample;
 mod second_chance;
 mod service;
 mod sink;
@@ -27,6 +31,7 @@ mod spatial_reference;
 mod statistics;
 
 pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind};
+pub use aggregate::{Aggregation, Group, ValueCount};
 pub use decode::{
     AnswerHeader, DecodeContext, DecodeError, decode_json, decode_pbf, read_header, read_pbf_count,
     read_pbf_extent, read_pbf_header, read_pbf_ids,
@@ -50,6 +55,7 @@ pub use metadata::{
     AdvancedQueryCapabilities, Cardinality, Extent, LayerInfo, LayerKind, LayerReference,
     Relationship, Subtype, Subtypes, TimeInfo, UniqueId,
 };
+pub use related::RelatedRecords;
 pub use query::{Query, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
 pub use service::{Directory, ServiceEntry, ServiceInfo};
 pub use sink::{FeatureSink, PageFacts, PageSink, SinkError, ValueRef};

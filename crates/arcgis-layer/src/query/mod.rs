@@ -229,6 +229,11 @@ impl Query {
         self
     }
 
+    /// The most rows that are wanted.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
     /// Coordinates in this reference system, computed by the server; heights too, if it names a vertical system.
     pub fn with_out_sr(mut self, reference: SpatialReference) -> Self {
         self.out_sr = Some(reference);

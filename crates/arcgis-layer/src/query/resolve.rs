@@ -285,7 +285,7 @@ impl Query {
 }
 
 /// The rows with one of the ids.
-pub(crate) fn listed(name: &str, ids: &[i64]) -> String {
+fn listed(name: &str, ids: &[i64]) -> String {
     if ids.is_empty() {
         return "1=0".to_owned();
     }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arcgis_auth_core::Request;
 
 use super::condition;
-use super::resolve::listed;
 use crate::address::LayerAddress;
-use crate::filter::identifier;
 use crate::layout::Layout;
 
 /// A [`Query`](crate::Query) that was checked against a layer: what its pages look like, and the
@@ -93,19 +91,28 @@ impl ResolvedQuery {
         query
     }
 
-    /// The query for the rows with these ids, which are known to be selected: without the parts of a geometry.
-    pub(crate) fn of_ids(&self, ids: &[i64]) -> Option<Self> {
-        let name = self.object_id()?;
-        let mut query = self.refined(&listed(&identifier(name), ids));
-        query.parts = Arc::new([]);
-        Some(query)
-    }
-
     /// A request for something about the selected rows: add `returnCountOnly` and the like. Of a geometry in several
     /// [parts](ResolvedQuery::parts) it has none.
     #[must_use]
     pub fn filter_request(&self, layer: &LayerAddress) -> Request {
         self.filtered(layer, self.condition.clone())
+    }
+
+    /// The parameters that say how rows come back.
+    pub(crate) fn shape_params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.shape
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
+    /// Whether anything but the condition selects rows.
+    pub(crate) fn has_filter_beside_where(&self) -> bool {
+        !self.parts.is_empty()
+            || self.filter.iter().any(|(name, _)| {
+                ["geometry", "time", "fullText"]
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(name))
+            })
     }
 
     /// A request for something about those of the selected rows that meet `condition` too.

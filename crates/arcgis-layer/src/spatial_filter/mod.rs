@@ -212,9 +212,9 @@ impl SpatialFilter {
         self
     }
 
-    /// Cuts geometries of more positions than this into parts; 10,000 by default, at least 16.
+    /// Cuts geometries of more positions than this into parts; 10,000 by default, at least 64.
     pub fn with_most_positions(mut self, positions: usize) -> Self {
-        self.most_positions = positions.max(16);
+        self.most_positions = positions.max(64);
         self
     }
 

@@ -1,0 +1,181 @@
+//! A few rows of many.
+
+use arcgis_auth_core::Request;
+use futures_util::TryStreamExt;
+
+use crate::decode::{DecodeContext, decode_json};
+use crate::error::Error;
+use crate::feature::{Feature, FeatureCollector};
+use crate::features::Features;
+use crate::ids::IdSet;
+use crate::layer::{Layer, unsupported};
+use crate::query::{Query, ResolvedQuery};
+use crate::second_chance::{Chances, send};
+use crate::sink::PageSink;
+
+impl Layer {
+    /// The first rows of a query, in the order of the object id; all of them if there are fewer.
+    ///
+    /// Where the server pages and orders rows, that is one request, and a second to count if fewer come; whatever does not
+    /// hold up is fetched as by [`Layer::features`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::features`].
+    pub async fn head(&self, query: Query, rows: u32) -> Result<Vec<Feature>, Error> {
+        let resolved = query.resolve(self.info())?;
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        let advanced = &self.info().advanced;
+        let at_once = self.info().max_record_count.is_none_or(|most| rows <= most)
+            && advanced.pagination == Some(true)
+            && advanced.order_by != Some(false)
+            && resolved.parts() == 1
+            && resolved.limit().is_none();
+        if let (Some(name), true) = (resolved.object_id(), at_once) {
+            let request = resolved
+                .page_request(self.address())
+                .with_param("orderByFields", format!("{name} ASC"))
+                .with_param("resultRecordCount", rows.to_string())
+                .with_rows(rows);
+            if let Some(features) = self.first_rows(&resolved, request, rows).await? {
+                return Ok(features);
+            }
+        }
+        let least = query.limit().map_or(u64::from(rows), |limit| limit.min(rows.into()));
+        self.features(query.with_limit(least)).try_collect().await
+    }
+
+    /// The rows of one answer; `None` if they cannot be the first.
+    async fn first_rows(
+        &self,
+        query: &ResolvedQuery,
+        request: Request,
+        rows: u32,
+    ) -> Result<Option<Vec<Feature>>, Error> {
+        let context = DecodeContext::new(query.layout());
+        let sink = FeatureCollector::new(std::sync::Arc::clone(query.layout()));
+        let mut chances = Chances::new();
+        let (page, facts) = loop {
+            let body = match send(&**self.transport(), &request).await {
+                Ok(body) => body,
+                // Perhaps too much at once: the engine knows what to do.
+                Err(Error::Service(arcgis_auth_core::Error::Service(_))) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let mut page = sink.page(rows as usize);
+            match decode_json(&body, &context, &mut page) {
+                Ok(facts) => break (page, facts),
+                Err(error) => chances.spend(&request, error).await?,
+            }
+        };
+        let ordered = facts
+            .ids
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a < b));
+        let in_reference = match (&query.layout().geometry, &facts.spatial_reference) {
+            (Some(asked), Some(got)) => !asked.spatial_reference.contradicts(got),
+            _ => true,
+        };
+        if !ordered || !in_reference || facts.ids.len() > rows as usize {
+            return Ok(None);
+        }
+        let features = page.into_features(&facts);
+        let short = features.len() < rows as usize;
+        if short && self.count(query).await? != features.len() as u64 {
+            return Ok(None);
+        }
+        Ok(Some(features))
+    }
+
+    /// So many rows of a query, chosen at random and each as likely as any other; in the order of the object id. The same
+    /// seed chooses the same rows as long as the ids are the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::features`]; [`Error::Query`] for a layer without object ids.
+    pub async fn sample(&self, query: Query, rows: u32, seed: u64) -> Result<Features, Error> {
+        let resolved = query.resolve(self.info())?;
+        if resolved.object_id().is_none() {
+            return Err(unsupported("sample", "the layer has no object ids to choose from"));
+        }
+        let mut ids = self.object_ids(&resolved).await?;
+        if let Some(limit) = query.limit() {
+            ids = ids.first(limit);
+        }
+        let chosen = choose(&ids, u64::from(rows), seed);
+        Ok(self.features(query.with_object_ids(chosen.iter())))
+    }
+}
+
+/// So many of the ids, by the algorithm of Floyd: each set of that size is as likely as any other.
+fn choose(ids: &IdSet, count: u64, seed: u64) -> IdSet {
+    let total = ids.len();
+    let mut random = SplitMix(seed);
+    let mut places = std::collections::BTreeSet::new();
+    for last in total.saturating_sub(count)..total {
+        let place = random.below(last + 1);
+        if !places.insert(place) {
+            places.insert(last);
+        }
+    }
+    places.iter().filter_map(|&place| ids.nth(place)).collect()
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014): small, and good enough to choose rows.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`, each as likely as any other.
+    fn below(&mut self, bound: u64) -> u64 {
+        let bound = bound.max(1);
+        // Numbers beyond the last whole multiple would make small ones likelier.
+        let beyond = u64::MAX - u64::MAX % bound;
+        loop {
+            let number = self.next();
+            if number < beyond {
+                return number % bound;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_is_the_one_of_the_paper() {
+        // The reference implementation's first outputs for the seed 1234567.
+        let mut random = SplitMix(1_234_567);
+        assert_eq!(random.next(), 6_457_827_717_110_365_317);
+        assert_eq!(random.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn every_id_is_as_likely_as_any_other() {
+        let ids: IdSet = (0..10).map(|id| id * 1000 - 3).collect();
+        let mut seen = [0_u32; 10];
+        for seed in 0..2000 {
+            let chosen = choose(&ids, 3, seed);
+            assert_eq!(chosen.len(), 3);
+            for id in chosen.iter() {
+                seen[usize::try_from((id + 3) / 1000).unwrap()] += 1;
+            }
+        }
+        // 600 expected of each; five standard deviations are about 102.
+        assert!(seen.iter().all(|&times| (498..=702).contains(&times)), "{seen:?}");
+        assert_eq!(choose(&ids, 99, 1), ids);
+        assert_eq!(choose(&ids, 0, 1).len(), 0);
+        assert_eq!(choose(&ids, 4, 7), choose(&ids, 4, 7));
+    }
+}
