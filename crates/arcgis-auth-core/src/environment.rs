@@ -138,6 +138,49 @@ mod tests {
     }
 
     #[test]
+    fn an_application_is_read_and_its_id_alone_is_no_credential() {
+        let app = read(&[
+            (CLIENT_ID, "id"),
+            (CLIENT_SECRET, "s"),
+            (PORTAL, "https://h/portal"),
+        ]);
+        let Some(Credentials::App(app)) = app.unwrap() else {
+            panic!("no application");
+        };
+        use secrecy::ExposeSecret;
+        assert_eq!(app.client_id(), "id");
+        assert_eq!(app.client_secret().expose_secret(), "s");
+        assert_eq!(app.portal().to_string(), "https://h/portal");
+        assert!(read(&[(CLIENT_ID, "id")]).unwrap().is_none());
+        let user = read(&[(CLIENT_ID, "id"), (USER, "u"), (PASSWORD, "p")]);
+        assert!(matches!(user, Ok(Some(Credentials::UserPassword(_)))));
+    }
+
+    #[test]
+    fn a_referer_goes_with_what_can_be_bound_to_one() {
+        let referer = |variables: &[(&str, &str)]| match read(variables)? {
+            Some(Credentials::ApiKey { key, .. }) => Ok(key.referer().map(str::to_owned)),
+            Some(Credentials::Token { token, .. }) => Ok(token.referer().map(str::to_owned)),
+            Some(Credentials::UserPassword(user)) => Ok(user.referer()),
+            _ => Ok(None),
+        };
+        let site = Some("https://site.example.com".to_owned());
+        let with = (REFERER, "https://site.example.com");
+        assert_eq!(referer(&[(API_KEY, "k"), with]).unwrap(), site);
+        assert_eq!(referer(&[(TOKEN, "t"), with]).unwrap(), site);
+        assert_eq!(
+            referer(&[(USER, "u"), (PASSWORD, "p"), with]).unwrap(),
+            site
+        );
+        assert_eq!(referer(&[(API_KEY, "k")]).unwrap(), None);
+        assert_eq!(referer(&[with]).unwrap(), None);
+        let app = [(CLIENT_ID, "i"), (CLIENT_SECRET, "s"), with];
+        let refused: Result<_, Error> = referer(&app);
+        assert!(refused.is_err());
+        assert!(referer(&[(API_KEY, "k"), (REFERER, "a\nb")]).is_err());
+    }
+
+    #[test]
     fn halves_and_doubles_are_refused_by_name() {
         let message = |variables: &[(&str, &str)]| read(variables).unwrap_err().to_string();
         assert_eq!(
@@ -148,7 +191,21 @@ mod tests {
             message(&[(PASSWORD, "hunter2")]),
             "ARCGIS_PASSWORD is set but ARCGIS_USER is not"
         );
-        assert!(message(&[(TOKEN, "t"), (API_KEY, "k")]).contains("give one of them"));
+        assert_eq!(
+            message(&[(CLIENT_SECRET, "hunter2")]),
+            "ARCGIS_CLIENT_SECRET is set but ARCGIS_CLIENT_ID is not"
+        );
+        for doubled in [
+            [(TOKEN, "t"), (API_KEY, "k")],
+            [(TOKEN, "t"), (PASSWORD, "p")],
+            [(API_KEY, "k"), (USER, "u")],
+            [(USER, "u"), (CLIENT_SECRET, "s")],
+        ] {
+            assert!(
+                message(&doubled).contains("give one of them"),
+                "{doubled:?}"
+            );
+        }
     }
 
     #[test]
