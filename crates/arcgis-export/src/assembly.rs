@@ -1,21 +1,42 @@
 //! From pages to a finished file, on a thread that may block.
 
+use std::io::{self, Write};
+
 use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
-use crate::geometry_summary::GeometrySummary;
-use crate::geoparquet::{GeoParquetWriter, RowGroup};
+use crate::geoparquet::GeoParquetWriter;
 use crate::options::WriterOptions;
 use crate::provenance::Provenance;
+use crate::report::Report;
 use crate::schema::ExportSchema;
 use crate::spool::{Spool, SpooledPage};
+use crate::tally::{PageSums, Start};
 
 /// A file that pages are written to. Dropped, it leaves nothing.
 pub(crate) struct Assembly {
     spool: Box<dyn Spool>,
-    writer: GeoParquetWriter<Box<dyn Output>>,
+    writer: GeoParquetWriter<Counted>,
     observer: Observer,
     told: usize,
+}
+
+/// An output and how many bytes went there.
+struct Counted {
+    output: Box<dyn Output>,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
 }
 
 impl Assembly {
@@ -26,6 +47,7 @@ impl Assembly {
         spool: Box<dyn Spool>,
         observer: Observer,
     ) -> Result<Self, Error> {
+        let output = Counted { output, bytes: 0 };
         Ok(Self {
             spool,
             writer: GeoParquetWriter::try_new(output, schema, options)?,
@@ -39,7 +61,8 @@ impl Assembly {
         self.drain()
     }
 
-    fn drain(&mut self) -> Result<(), Error> {
+    /// Writes the rows that the spool gives.
+    pub(crate) fn drain(&mut self) -> Result<(), Error> {
         while let Some(batch) = self.spool.next()? {
             self.writer.write(&batch)?;
             for group in self.writer.row_groups().skip(self.told) {
@@ -52,21 +75,56 @@ impl Assembly {
 
     /// Writes what is left. The file is whole then, and appears when it is committed.
     ///
-    /// `rows` is how many rows the pages had: a spool has to give back as many.
+    /// `all` is what the pages had: a spool has to give back as many rows.
     pub(crate) fn finish(
         mut self,
-        rows: u64,
-        geometry: &GeometrySummary,
+        all: &PageSums,
         provenance: &Provenance,
-    ) -> Result<(Box<dyn Output>, Vec<RowGroup>), Error> {
+    ) -> Result<WholeFile, Error> {
         self.spool.finish()?;
         self.drain()?;
-        check_rows(rows, self.writer.rows())?;
-        let (output, groups) = self.writer.finish(geometry, provenance)?;
+        check_rows(all.rows, self.writer.rows())?;
+        let (Counted { output, bytes }, groups) = self.writer.finish(&all.geometry, provenance)?;
         for group in groups.iter().skip(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(*group));
         }
-        Ok((output, groups))
+        Ok(WholeFile {
+            spool: self.spool,
+            output,
+            bytes,
+            row_groups: groups.len() as u64,
+        })
+    }
+}
+
+/// A file that is whole and has no name yet. Dropped, it leaves nothing.
+pub(crate) struct WholeFile {
+    spool: Box<dyn Spool>,
+    output: Box<dyn Output>,
+    bytes: u64,
+    row_groups: u64,
+}
+
+impl WholeFile {
+    /// Completes the report, shows it to `before`, and lets the file appear if that does not object.
+    pub(crate) fn commit(
+        mut self,
+        report: Report,
+        name: String,
+        options: &WriterOptions,
+        start: Start,
+        before: impl FnOnce(&Report) -> Result<(), Error>,
+    ) -> Result<Report, Error> {
+        self.output.settle()?;
+        let report = report.in_file(name, self.bytes, self.row_groups, options, start);
+        before(&report)?;
+        let committed = self.output.commit()?;
+        self.spool.committed();
+        Ok(Report {
+            output: Some(committed.name),
+            file_bytes: Some(committed.bytes),
+            ..report
+        })
     }
 }
 

@@ -13,11 +13,12 @@ use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::page::ArrowSink;
 use crate::provenance::Provenance;
-use crate::report::{Report, Start, Tally, spatial_reference};
+use crate::report::{Report, spatial_reference};
 use crate::saved_answer::{AnswerKind, Outline, kind_of_pbf};
 use crate::schema::{DateZone, ExportSchema};
 use crate::spool::{DirectSpool, SpooledPage};
 use crate::table::Table;
+use crate::tally::{PageSums, Start, Tally};
 
 /// The conversion of a saved answer in Esri JSON (`…/query?f=json`) or PBF (`f=pbf`), told apart by its
 /// first byte: fields, geometry type and CRS are what the answer itself declares.
@@ -96,18 +97,13 @@ impl<'a> Conversion<'a> {
             DirectSpool::boxed(&rows.schema),
             Observer::default(),
         )?;
-        let geometry = rows.page.geometry.clone();
         assembly.push(rows.page)?;
         let provenance = self.provenance(&rows.schema);
-        let (output, groups) = assembly.finish(rows.tally.rows, &geometry, &provenance)?;
-        let committed = output.commit()?;
-        let mut report = rows
-            .tally
-            .report(rows.notes)
-            .in_file(committed, &groups, &self.writer);
+        let mut report = rows.tally.report(rows.notes);
         report.source = self.source;
         report.object_id_field = rows.object_id_field;
-        Ok(report)
+        let file = assembly.finish(&rows.tally.sums, &provenance)?;
+        file.commit(report, destination.name(), &self.writer, start, |_| Ok(()))
     }
 
     /// Puts the rows into memory, as one table.
@@ -156,22 +152,22 @@ impl<'a> Conversion<'a> {
             return Err(Error::Doubled(Box::new(doubled)));
         }
         let page = page.into_batch()?;
+        let (partial, has) = (facts.exceeded, facts.rows as u64);
+        let page = SpooledPage::new(0, page, facts).with_bytes(self.answer.len() as u64);
         let mut tally = Tally::new(&schema, start);
-        tally.add(&page, &facts);
+        tally.add(&PageSums::of(&page));
         let mut notes = tally.notes();
         if !outline.undeclared.is_empty() {
             notes.push(Note::UndeclaredAttributes {
                 names: outline.undeclared,
             });
         }
-        if facts.exceeded {
-            notes.push(Note::Partial {
-                rows: facts.rows as u64,
-            });
+        if partial {
+            notes.push(Note::Partial { rows: has });
         }
         Ok(Rows {
             schema,
-            page: SpooledPage::new(0, page, facts).with_bytes(self.answer.len() as u64),
+            page,
             tally,
             notes,
             object_id_field: header.object_id_field,

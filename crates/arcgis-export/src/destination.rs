@@ -20,11 +20,32 @@ pub trait Destination: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`Error::Exists`] and [`Error::Unwritable`].
     fn open(&self) -> Result<Box<dyn Output>, Error>;
+
+    /// A folder, which may not exist, where pages of an export can be kept while it is under way; none
+    /// where the place is not on this machine.
+    fn spool_folder(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// An export on its way to its place. Dropping it leaves the place as it was.
 pub trait Output: Write + Send {
-    /// Everything is written: lets it appear under its name.
+    /// Everything is written: does all that can still fail before it appears under its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`].
+    fn settle(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The file that is written to until then, if there is one: where a process is killed it stays behind,
+    /// and an export that goes on removes it.
+    fn temporary(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Lets it appear under its name. [`Output::settle`] was called, and nothing was written since.
     ///
     /// # Errors
     ///
@@ -174,6 +195,13 @@ impl Destination for LocalFile {
             destination: self.clone(),
         }))
     }
+
+    fn spool_folder(&self) -> Option<PathBuf> {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.path.file_name()?);
+        name.push(".arcgis-spool");
+        Some(self.path.with_file_name(name))
+    }
 }
 
 #[cfg(unix)]
@@ -232,6 +260,17 @@ impl Write for LocalOutput {
 }
 
 impl Output for LocalOutput {
+    fn settle(&mut self) -> Result<(), Error> {
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().as_file().sync_all())
+            .map_err(|error| self.destination.unwritable(error))
+    }
+
+    fn temporary(&self) -> Option<&Path> {
+        Some(self.file.get_ref().path())
+    }
+
     fn commit(self: Box<Self>) -> Result<Committed, Error> {
         let Self {
             file,

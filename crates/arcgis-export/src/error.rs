@@ -44,6 +44,15 @@ pub enum Error {
     #[error("rows could not be spooled")]
     Spool(#[source] Box<dyn std::error::Error + Send + Sync>),
 
+    /// The export cannot go on where an earlier one ended, or cannot keep what comes: see there.
+    #[error(transparent)]
+    Resume(#[from] crate::resume::ResumeError),
+
+    /// What was to be done before the output takes its name failed, so it did not take it. See
+    /// [`LayerExport::with_before_commit`](crate::LayerExport::with_before_commit).
+    #[error("what goes with the output could not be done")]
+    BeforeCommit(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// Rows could not be put together as columns.
     #[error("the rows could not be put together")]
     Columns(#[from] ArrowError),
@@ -64,6 +73,13 @@ pub enum Error {
     #[error("the saved answer has {} in more than one row: {}", object_ids(.0), first(.0))]
     Doubled(Box<IdSet>),
 
+    /// The system gives no thread to write with: try again when it has less to do.
+    #[error("no thread could be started")]
+    NoThread {
+        /// Why not.
+        source: io::Error,
+    },
+
     /// The thread that writes ended too early.
     #[error("the writer stopped before its work was done")]
     WriterStopped,
@@ -77,11 +93,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of a spool.
+    pub(crate) fn spool(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Spool(source.into())
+    }
+
     /// The error of a task that did not end by itself.
     pub(crate) fn of_task(error: tokio::task::JoinError) -> Self {
-        let Ok(panic) = error.try_into_panic() else {
-            return Self::WriterStopped;
-        };
+        match error.try_into_panic() {
+            Ok(panic) => Self::of_panic(panic),
+            Err(_) => Self::WriterStopped,
+        }
+    }
+
+    /// The error of a thread that panicked.
+    pub(crate) fn of_panic(panic: Box<dyn std::any::Any + Send>) -> Self {
         let message = match panic.downcast::<String>() {
             Ok(message) => *message,
             Err(panic) => panic

@@ -1,6 +1,7 @@
 //! What happens during an export, for those who watch.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arcgis_layer::{Completion, FetchStats, PageFormat, Strategy};
@@ -8,6 +9,7 @@ use arcgis_layer::{Completion, FetchStats, PageFormat, Strategy};
 use crate::geoparquet::RowGroup;
 use crate::note::Note;
 use crate::report::Report;
+use crate::resume::ResumeReport;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub enum ExportEvent {
         /// The format that pages are asked for in.
         format: PageFormat,
     },
+    /// The export goes on where an earlier one ended: these rows are there already.
+    Resumed(ResumeReport),
     /// A page was judged and taken.
     Page {
         /// Its rows.
@@ -48,6 +52,15 @@ pub enum ExportEvent {
     RowGroup(RowGroup),
     /// Every row has come once.
     Verified(Completion),
+    /// The export ends without an output, and what came is kept for
+    /// [`LayerExport::with_resume`](crate::LayerExport::with_resume). Told last of all, also where the
+    /// export was given up.
+    Kept {
+        /// Where.
+        folder: PathBuf,
+        /// Rows, those of earlier processes among them.
+        rows: u64,
+    },
     /// The output is in its place.
     Finished(Box<Report>),
 }

@@ -147,6 +147,42 @@ impl GeometrySummary {
         self.other_kind += other.other_kind;
     }
 
+    /// The same as numbers, exactly.
+    pub(crate) fn to_words(&self) -> [u64; 11] {
+        [
+            u64::from(self.types),
+            self.bbox.xmin.to_bits(),
+            self.bbox.ymin.to_bits(),
+            self.bbox.xmax.to_bits(),
+            self.bbox.ymax.to_bits(),
+            self.z.0.to_bits(),
+            self.z.1.to_bits(),
+            self.nulls,
+            self.empty,
+            self.with_m,
+            self.other_kind,
+        ]
+    }
+
+    pub(crate) fn from_words(words: [u64; 11]) -> Self {
+        let [types, bounds @ .., nulls, empty, with_m, other_kind] = words;
+        let [xmin, ymin, xmax, ymax, least, most] = bounds.map(f64::from_bits);
+        Self {
+            types: u16::try_from(types).unwrap_or(0),
+            bbox: Bbox {
+                xmin,
+                ymin,
+                xmax,
+                ymax,
+            },
+            z: (least, most),
+            nulls,
+            empty,
+            with_m,
+            other_kind,
+        }
+    }
+
     /// What is known of rows of a layer of some kind, with the bounding box of each.
     pub(crate) fn of(rows: &[RowGeometry], covering: &StructArray, kind: GeometryType) -> Self {
         let mut summary = Self::default();

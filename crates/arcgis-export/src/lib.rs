@@ -17,11 +17,15 @@ mod options;
 mod page;
 mod provenance;
 mod report;
+mod resume;
+mod run;
 mod saved_answer;
 mod schema;
 mod spool;
 mod table;
+mod tally;
 mod wkb;
+mod writer_thread;
 
 pub use convert::Conversion;
 pub use crs::{
@@ -42,6 +46,7 @@ pub use report::{
     ColumnReport, FetchReport, GeometryReport, MisfitReport, ProofReport, QueryReport, Report,
     WriterReport,
 };
+pub use resume::{Resume, ResumeError, ResumeReport};
 pub use saved_answer::AnswerKind;
 pub use schema::{DateZone, ExportSchema};
 pub use spool::{DirectSpool, Spool, SpoolFactory, SpoolPlan, SpooledPage};

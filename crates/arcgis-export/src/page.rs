@@ -377,6 +377,12 @@ impl Misfits {
             .map(|(column, count)| (self.schema.column_name(column), *count))
     }
 
+    /// The same by the columns' places.
+    pub(crate) fn by_place(&self) -> impl Iterator<Item = (usize, u64)> {
+        let counts = self.counts.iter().copied().enumerate();
+        counts.filter(|(_, count)| *count > 0)
+    }
+
     /// Adds those of another page of the same query.
     pub fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {

@@ -1,20 +1,18 @@
 //! What came of an export.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arcgis_layer::arcgis_auth_core::Url;
-use arcgis_layer::{Completion, FetchStats, IdSet, PageFacts, Plan, ResolvedQuery, Strategy};
+use arcgis_layer::{Completion, FetchStats, IdSet, Plan, ResolvedQuery, Strategy};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::destination::Committed;
-use crate::geometry_summary::GeometrySummary;
-use crate::geoparquet::RowGroup;
 use crate::note::Note;
 use crate::options::WriterOptions;
-use crate::page::{Misfits, PageBatch};
+use crate::resume::ResumeReport;
 use crate::schema::ExportSchema;
+use crate::tally::Start;
 
 /// What came of an export. Its JSON has the same names, save `elapsed_seconds`, `where` and
 /// `decoded_bytes`; every name is always there, and what is not known or does not apply is `null`.
@@ -54,6 +52,9 @@ pub struct Report {
     pub proof: Option<ProofReport>,
     /// What it took to fetch the rows; none for saved answers.
     pub fetch: Option<FetchReport>,
+    /// What was there already, where the export went on behind an earlier one. Then `started`, `elapsed`
+    /// and `fetch` are about the rest alone.
+    pub resumed: Option<ResumeReport>,
     /// The size of the file in bytes.
     pub file_bytes: Option<u64>,
     /// Row groups in the file.
@@ -338,177 +339,27 @@ impl ProofReport {
     }
 }
 
-/// When an export began.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
-    pub(crate) moment: Timestamp,
-    instant: Instant,
-}
-
-impl Start {
-    pub(crate) fn now() -> Self {
-        Self {
-            moment: Timestamp::now(),
-            instant: Instant::now(),
-        }
-    }
-}
-
-/// What is known of the pages so far, on its way to a report.
-#[derive(Debug, Clone)]
-pub(crate) struct Tally {
-    schema: ExportSchema,
-    began: Timestamp,
-    started: Instant,
-    pub(crate) rows: u64,
-    pub(crate) geometry: GeometrySummary,
-    misfits: Misfits,
-    left_out: u64,
-    absent: BTreeMap<usize, u64>,
-}
-
-impl Tally {
-    pub(crate) fn new(schema: &ExportSchema, start: Start) -> Self {
-        Self {
-            schema: schema.clone(),
-            began: start.moment,
-            started: start.instant,
-            rows: 0,
-            geometry: GeometrySummary::default(),
-            misfits: Misfits::new(schema),
-            left_out: 0,
-            absent: BTreeMap::new(),
-        }
-    }
-
-    pub(crate) fn add(&mut self, page: &PageBatch, facts: &PageFacts) {
-        if page.batch.num_rows() == 0 {
-            return;
-        }
-        self.rows += page.batch.num_rows() as u64;
-        self.geometry.merge(&page.geometry);
-        self.misfits.merge(&page.misfits);
-        self.left_out += facts.repaired as u64;
-        for (column, rows) in &facts.absent {
-            *self.absent.entry(*column).or_default() += *rows as u64;
-        }
-    }
-
-    /// What the pages showed.
-    pub(crate) fn notes(&self) -> Vec<Note> {
-        let mut notes = Vec::new();
-        if let Some(reason) = self.schema.unknown_crs() {
-            notes.push(Note::UnknownCrs {
-                reason: reason.clone(),
-                spatial_reference: spatial_reference(&self.schema),
-            });
-        }
-        if let Some(wkid) = self.schema.crs().and_then(|crs| crs.unknown_vertical()) {
-            notes.push(Note::UnknownHeights { wkid });
-        }
-        if self.geometry.dropped_m() > 0 {
-            notes.push(Note::DroppedM {
-                rows: self.geometry.dropped_m(),
-            });
-        }
-        if self.left_out > 0 {
-            notes.push(Note::LeftOut {
-                rows: self.left_out,
-            });
-        }
-        if let Some(expected) = self.schema.geometry_type() {
-            if self.geometry.other_kind() > 0 {
-                notes.push(Note::OtherGeometry {
-                    expected,
-                    rows: self.geometry.other_kind(),
-                });
-            }
-            if self.rows > 0 && self.geometry.nulls() == self.rows {
-                notes.push(Note::NoGeometry { rows: self.rows });
-            }
-        }
-        notes.extend(self.misfits.iter().map(|(column, count)| Note::Misfits {
-            column: column.to_owned(),
-            count,
-        }));
-        notes.extend(
-            self.absent
-                .iter()
-                .map(|(&column, &rows)| Note::AbsentValues {
-                    column: self.schema.column_name(column).to_owned(),
-                    rows,
-                }),
-        );
-        notes
-    }
-
-    /// The report, of an output in memory as far as this goes.
-    pub(crate) fn report(&self, notes: Vec<Note>) -> Report {
-        let geometry = &self.geometry;
-        Report {
-            tool: crate::provenance::TOOL.to_owned(),
-            source: None,
-            layer: None,
-            query: None,
-            object_id_field: None,
-            output: None,
-            writer: None,
-            started: self.began,
-            finished: Timestamp::now(),
-            elapsed: self.started.elapsed(),
-            rows: self.rows,
-            columns: columns(&self.schema),
-            geometry: self.schema.geometry_name().map(|_| GeometryReport {
-                crs: self.schema.crs().map(|crs| crs.id()),
-                crs_name: self.schema.crs().map(|crs| crs.name().to_owned()),
-                spatial_reference: spatial_reference(&self.schema),
-                types: geometry
-                    .geometry_types()
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect(),
-                extent: geometry
-                    .bbox()
-                    .map(|bbox| [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax]),
-                z_range: geometry.z_range().map(|(least, most)| [least, most]),
-                null_rows: geometry.nulls(),
-                empty_rows: geometry.empty(),
-                dropped_m_rows: geometry.dropped_m(),
-                other_kind_rows: geometry.other_kind(),
-            }),
-            proof: None,
-            fetch: None,
-            file_bytes: None,
-            row_groups: None,
-            misfits: self
-                .misfits
-                .iter()
-                .map(|(column, count)| MisfitReport {
-                    column: column.to_owned(),
-                    count,
-                })
-                .collect(),
-            notes,
-        }
-    }
-}
-
 impl Report {
+    /// The report of a file that is complete, though it has not got its name yet.
     pub(crate) fn in_file(
         mut self,
-        committed: Committed,
-        row_groups: &[RowGroup],
+        name: String,
+        bytes: u64,
+        row_groups: u64,
         options: &WriterOptions,
+        start: Start,
     ) -> Self {
         self.writer = Some(options.into());
-        self.output = Some(committed.name);
-        self.file_bytes = Some(committed.bytes);
-        self.row_groups = Some(row_groups.len() as u64);
+        self.output = Some(name);
+        self.file_bytes = Some(bytes);
+        self.row_groups = Some(row_groups);
+        self.finished = Timestamp::now();
+        self.elapsed = start.elapsed();
         self
     }
 }
 
-fn columns(schema: &ExportSchema) -> Vec<ColumnReport> {
+pub(crate) fn columns(schema: &ExportSchema) -> Vec<ColumnReport> {
     schema
         .table()
         .fields()

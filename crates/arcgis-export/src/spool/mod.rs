@@ -1,9 +1,15 @@
 //! What stands between accepted pages and the writer.
 
+mod disk;
+mod folder;
+mod journal;
+mod leftover;
+mod segment;
+
 use std::fmt;
 use std::sync::Arc;
 
-use arcgis_layer::{PageFacts, PageFormat, Strategy};
+use arcgis_layer::{PageFacts, PageFormat, PageRecord, Strategy};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -12,6 +18,9 @@ use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
 use crate::page::{Misfits, PageBatch};
 use crate::schema::ExportSchema;
+
+pub(crate) use disk::{Beginning, DiskSpool, Found, Worth, difference, shape};
+pub(crate) use leftover::Leftover;
 
 /// The rows of one accepted page, and what is known of them: enough to journal the page, to leave it
 /// out when an export is taken up again, and to sort rows by something else than their object id.
@@ -31,6 +40,8 @@ pub struct SpooledPage {
     pub misfits: Misfits,
     /// The size of the answers that the rows came in, after decompression.
     pub bytes: u64,
+    /// What the proof at the end has to know of the page, if the fetch is to go on in another process.
+    pub record: PageRecord,
 }
 
 impl SpooledPage {
@@ -44,7 +55,15 @@ impl SpooledPage {
             geometry: page.geometry,
             misfits: page.misfits,
             bytes: 0,
+            record: PageRecord::default(),
         }
+    }
+
+    /// Sets what the proof has to know of the page.
+    #[must_use]
+    pub fn with_record(mut self, record: PageRecord) -> Self {
+        self.record = record;
+        self
     }
 
     /// Sets the size of the answers.
@@ -57,8 +76,9 @@ impl SpooledPage {
 
 /// Takes the rows of accepted pages and gives them to the writer, perhaps later and in another order.
 ///
-/// It runs on a thread that may block. One that is dropped before [`Spool::finish`] belongs to an export
-/// that failed or was given up.
+/// It runs on a thread that may block. Rows may come out before the first page goes in, if it keeps some of
+/// an earlier time. One that is dropped before [`Spool::committed`] belongs to an export that failed or was
+/// given up.
 pub trait Spool: Send {
     /// Takes the rows of a page. Positions ascend; one may be left out, where a page had no rows.
     ///
@@ -81,6 +101,9 @@ pub trait Spool: Send {
     ///
     /// As [`Spool::push`].
     fn next(&mut self) -> Result<Option<RecordBatch>, Error>;
+
+    /// The output is in its place: nothing has to be kept any more.
+    fn committed(&mut self) {}
 }
 
 /// What a spool can know before the first page.

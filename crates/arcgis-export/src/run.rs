@@ -1,0 +1,441 @@
+//! An export that is under way.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arcgis_layer::arcgis_auth_core::{Url, redact_url};
+use arcgis_layer::{
+    AcceptedPage, CheckpointError, Completion, FetchStats, Layer, LayerInfo, Pages, Plan, Progress,
+    ResolvedQuery,
+};
+use jiff::Timestamp;
+
+use crate::assembly::Assembly;
+use crate::destination::Output;
+use crate::error::Error;
+use crate::event::{ExportEvent, Observer};
+use crate::job::{BeforeCommit, LayerExport, blocking};
+use crate::note::Note;
+use crate::options::WriterOptions;
+use crate::page::{ArrowPage, ArrowSink};
+use crate::provenance::Provenance;
+use crate::report::{FetchReport, ProofReport, QueryReport, Report, spatial_reference};
+use crate::resume::{ResumeError, ResumeReport};
+use crate::schema::{DateZone, ExportSchema};
+use crate::spool::{
+    Beginning, DiskSpool, Found, Leftover, Spool, SpoolPlan, SpooledPage, Spools, Worth,
+    difference, shape,
+};
+use crate::tally::{PageSums, Start, Tally};
+use crate::writer_thread::WriterThread;
+
+/// Where an export goes.
+pub(crate) struct Place {
+    /// What people call the output; none for tables in memory.
+    pub(crate) name: Option<String>,
+    /// What the output is called until it has its name.
+    pub(crate) part: Option<PathBuf>,
+    /// Where to keep pages, if they are to be kept.
+    pub(crate) spool: Option<PathBuf>,
+}
+
+/// An export that is under way.
+pub(crate) struct Run {
+    layer: Layer,
+    query: ResolvedQuery,
+    schema: ExportSchema,
+    pages: Pages<ArrowSink>,
+    tally: Tally,
+    /// When the first process began.
+    retrieved: Timestamp,
+    resumed: Option<ResumeReport>,
+    seen: FetchStats,
+    completion: Option<Completion>,
+    notes: Vec<Note>,
+    writer: WriterOptions,
+    fail_on_drift: bool,
+    place: Option<String>,
+    /// The spool on disk until the writer takes it.
+    disk: Option<DiskSpool>,
+    worth: Worth,
+    spools: Spools,
+    before_commit: BeforeCommit,
+    observer: Observer,
+}
+
+/// What the writer is told. The end of messages without a `Finish` means that there will be no file.
+pub(crate) enum Message {
+    Page(Box<SpooledPage>),
+    Finish(Box<Finish>),
+}
+
+/// What is known when all pages are there.
+pub(crate) struct Finish {
+    sums: PageSums,
+    provenance: Provenance,
+    report: Report,
+    start: Start,
+}
+
+impl Run {
+    /// Decides how to fetch, or goes on with what an earlier process left.
+    pub(crate) async fn start(
+        export: LayerExport,
+        query: ResolvedQuery,
+        place: Place,
+        start: Start,
+    ) -> Result<Self, Error> {
+        let LayerExport {
+            layer,
+            query: _,
+            fetch,
+            writer,
+            lenient,
+            fail_on_drift,
+            spools,
+            resume,
+            before_commit,
+            observer,
+        } = export;
+        let dates = if layer.info().dates_in_unknown_time_zone {
+            DateZone::Unknown
+        } else {
+            DateZone::Utc
+        };
+        let schema = ExportSchema::new(query.layout(), dates);
+        let mut tally = Tally::new(&schema, start);
+        let anew = resume.is_some_and(|resume| resume.is_anew());
+        let found = match place.spool {
+            Some(path) => Some(blocking(move || Found::at(path, anew)).await??),
+            None => None,
+        };
+        let mut retrieved = start.moment;
+        let mut resumed = None;
+        let mut progress = Progress::new();
+        let (plan, disk) = match found {
+            None => (layer.plan(&query, &fetch).await?, None),
+            Some(Found::Nothing(folder)) => {
+                let plan = layer.plan(&query, &fetch).await?;
+                let beginning = Beginning {
+                    source: redact_url(layer.address().url()),
+                    started: start.moment,
+                    shape: shape(&schema, lenient),
+                    checkpoint: plan.checkpoint(),
+                    part: place.part,
+                };
+                let (schema, observer) = (schema.clone(), observer.clone());
+                let disk = blocking(move || DiskSpool::begin(folder, beginning, &schema, observer));
+                (plan, Some(disk.await??))
+            }
+            Some(Found::Leftover(folder, leftover)) => {
+                let mut leftover = *leftover;
+                let plan = layer
+                    .plan_of(&query, &fetch, &leftover.checkpoint)
+                    .map_err(|error| differs(error, folder.path()))?;
+                let now = shape(&schema, lenient);
+                if let Some((what, was, is)) = difference(&leftover.header.shape, &now) {
+                    return Err(Error::Resume(ResumeError::Differs {
+                        folder: folder.path().to_owned(),
+                        what,
+                        was,
+                        is,
+                    }));
+                }
+                retrieved = leftover.header.started;
+                resumed = Some(report_of(&leftover));
+                tally.add(&leftover.sums);
+                progress = std::mem::take(&mut leftover.progress);
+                let (schema, observer) = (schema.clone(), observer.clone());
+                let disk = blocking(move || {
+                    DiskSpool::go_on(folder, &leftover, place.part, &schema, observer)
+                });
+                (plan, Some(disk.await??))
+            }
+        };
+        observer.tell(&planned(&plan));
+        if let Some(resumed) = &resumed {
+            observer.tell(&ExportEvent::Resumed(resumed.clone()));
+        }
+        // What is known already should not wait for the end of a long export.
+        let notes = tally.notes();
+        for note in &notes {
+            observer.tell(&ExportEvent::Noted(note.clone()));
+        }
+        let sink = ArrowSink::new(schema.clone()).with_lenient(lenient);
+        Ok(Self {
+            pages: layer.pages_after(plan, sink, progress),
+            layer,
+            query,
+            schema,
+            tally,
+            retrieved: whole_seconds(retrieved),
+            resumed,
+            seen: FetchStats::default(),
+            completion: None,
+            notes,
+            writer,
+            fail_on_drift,
+            place: place.name,
+            worth: disk.as_ref().map(DiskSpool::worth).unwrap_or_default(),
+            disk,
+            spools,
+            before_commit,
+            observer,
+        })
+    }
+
+    /// The next page, or `None` when all are there and proven to be all.
+    pub(crate) async fn next(&mut self) -> Result<Option<SpooledPage>, Error> {
+        let next = self.pages.next().await;
+        if let Err(arcgis_layer::Error::Incomplete(incomplete)) = &next {
+            // Asking for the same pages again would end in the same way.
+            if incomplete.missing.is_empty() {
+                self.worth.nothing();
+            } else {
+                self.worth.lacking();
+            }
+        }
+        let Some(accepted) = next? else {
+            self.complete()?;
+            return Ok(None);
+        };
+        let page = take(accepted)?;
+        self.tally.add(&PageSums::of(&page));
+        let stats = self.pages.stats();
+        if stats.retries > self.seen.retries {
+            self.observer.tell(&ExportEvent::Retried {
+                times: stats.retries - self.seen.retries,
+            });
+        }
+        self.seen = stats;
+        self.observer.tell(&ExportEvent::Page {
+            rows: page.batch.num_rows() as u64,
+            bytes: page.bytes,
+            stats,
+        });
+        Ok(Some(page))
+    }
+
+    fn complete(&mut self) -> Result<(), Error> {
+        self.seen = self.pages.stats();
+        let mut notes = self.tally.notes();
+        if self.seen.fell_back > 0 {
+            notes.push(Note::FellBack {
+                pages: self.seen.fell_back,
+            });
+        }
+        if self.seen.corrected > 0 {
+            notes.push(Note::Corrected {
+                pages: self.seen.corrected,
+            });
+        }
+        for note in notes.iter().filter(|note| !self.notes.contains(note)) {
+            self.observer.tell(&ExportEvent::Noted(note.clone()));
+        }
+        self.notes = notes;
+        self.completion = self.pages.completion().cloned();
+        if let Some(completion) = &self.completion {
+            self.observer
+                .tell(&ExportEvent::Verified(completion.clone()));
+            if self.fail_on_drift && !completion.drift.is_none() {
+                return Err(Error::Drift(Box::new(completion.drift.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that encodes and writes.
+    pub(crate) fn writer(
+        &mut self,
+        output: Box<dyn Output>,
+        name: String,
+    ) -> Result<WriterThread<Message, Report>, Error> {
+        let (schema, options) = (self.schema.clone(), self.writer.clone());
+        let observer = self.observer.clone();
+        let (disk, spools, plan) = (self.disk.take(), self.spools.clone(), self.spool_plan());
+        let before_commit = self.before_commit.clone();
+        WriterThread::start(move |mut messages| {
+            let spool = match disk {
+                Some(disk) => Box::new(disk),
+                None => spools.spool(&plan)?,
+            };
+            let mut assembly = Assembly::new(output, &schema, &options, spool, observer)?;
+            // What the spool has from an earlier time.
+            assembly.drain()?;
+            while let Some(message) = messages.next() {
+                match message {
+                    Message::Page(page) => assembly.push(*page)?,
+                    Message::Finish(all) => {
+                        let file = assembly.finish(&all.sums, &all.provenance)?;
+                        if messages.is_deserted() {
+                            break;
+                        }
+                        return file.commit(all.report, name, &options, all.start, |report| {
+                            before_commit.check(report)
+                        });
+                    }
+                }
+            }
+            Err(Error::WriterStopped)
+        })
+    }
+
+    /// The spool for a table in memory, unless it is one that keeps nothing.
+    pub(crate) async fn other_spool(&mut self) -> Result<Option<Box<dyn Spool>>, Error> {
+        if let Some(disk) = self.disk.take() {
+            return Ok(Some(Box::new(disk)));
+        }
+        let (spools, plan) = (self.spools.clone(), self.spool_plan());
+        blocking(move || spools.other(&plan).transpose()).await?
+    }
+
+    /// What the writer needs when all pages are there.
+    pub(crate) fn finish(&self) -> Finish {
+        Finish {
+            sums: self.tally.sums.clone(),
+            provenance: self.provenance(),
+            report: self.report(),
+            start: self.tally.start(),
+        }
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    pub(crate) fn schema(&self) -> &ExportSchema {
+        &self.schema
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.tally.sums.rows
+    }
+
+    fn info(&self) -> &Arc<LayerInfo> {
+        self.layer.info()
+    }
+
+    fn source(&self) -> String {
+        redact_url(self.layer.address().url())
+    }
+
+    /// The address that asks for the rows, with all that decides which they are and how they look.
+    fn query_url(&self) -> Url {
+        let request = self.query.page_request(self.layer.address());
+        let shape = ["outFields", "returnGeometry", "outSR", "maxAllowableOffset"];
+        let mut url = self.layer.address().query_url();
+        url.query_pairs_mut()
+            .append_pair("where", self.query.where_clause())
+            .extend_pairs(self.query.filter_params())
+            .extend_pairs(
+                shape
+                    .iter()
+                    .filter_map(|name| Some((name, request.param(name)?))),
+            );
+        Url::parse(&redact_url(&url)).unwrap_or_else(|_| self.layer.address().query_url())
+    }
+
+    fn spool_plan(&self) -> SpoolPlan {
+        let plan = self.pages.plan();
+        SpoolPlan {
+            schema: self.schema.clone(),
+            source: self.source(),
+            query: self.query_url().into(),
+            destination: self.place.clone(),
+            object_id: self.query.object_id().map(str::to_owned),
+            rows: plan.rows(),
+            pages: plan.pages(),
+            page_size: plan.page_size(),
+            strategy: plan.strategy(),
+            format: plan.format(),
+        }
+    }
+
+    /// What is known of completeness.
+    fn proof(&self) -> Option<ProofReport> {
+        let completion = self.completion.as_ref()?;
+        Some(ProofReport::new(self.pages.plan(), completion))
+    }
+
+    pub(crate) fn provenance(&self) -> Provenance {
+        let info = self.info();
+        Provenance {
+            source: Some(self.source()),
+            layer: Some(info.name.clone()),
+            layer_id: Some(info.id),
+            query: Some(self.query_url().into()),
+            limit: self.query.limit(),
+            spatial_reference: self
+                .schema
+                .geometry_name()
+                .map(|_| spatial_reference(&self.schema)),
+            time_zone: info.date_time_zone.clone(),
+            proof: self.proof().map(|proof| proof.level),
+            copyright: info
+                .copyright_text
+                .clone()
+                .filter(|text| !text.trim().is_empty()),
+            retrieved: Some(self.retrieved),
+        }
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let mut report = self.tally.report(self.notes.clone());
+        report.source = Some(self.source());
+        report.layer = Some(self.info().name.clone());
+        report.query = Some(QueryReport::from((&self.query, self.query_url())));
+        report.object_id_field = self.query.object_id().map(str::to_owned);
+        report.proof = self.proof();
+        report.resumed = self.resumed.clone();
+        report.fetch = Some(FetchReport::from((self.pages.plan(), self.seen)));
+        report
+    }
+}
+
+/// Ends the building of columns: nothing is copied, so this is no work for a thread of its own.
+fn take(accepted: AcceptedPage<ArrowPage>) -> Result<SpooledPage, Error> {
+    let batch = accepted.page.into_batch()?;
+    Ok(SpooledPage::new(accepted.position, batch, accepted.facts)
+        .with_bytes(accepted.bytes)
+        .with_record(accepted.record))
+}
+
+fn planned(plan: &Plan) -> ExportEvent {
+    ExportEvent::Planned {
+        rows: plan.rows(),
+        pages: plan.pages(),
+        page_size: plan.page_size(),
+        strategy: plan.strategy(),
+        reason: plan.reason().to_owned(),
+        format: plan.format(),
+    }
+}
+
+fn report_of(leftover: &Leftover) -> ResumeReport {
+    ResumeReport {
+        started: leftover.header.started,
+        earlier_runs: leftover.runs,
+        rows: leftover.sums.rows,
+        pages: leftover.pages,
+        bytes: leftover.bytes,
+    }
+}
+
+/// Why a plan does not fit any more, with the folder that it lies in.
+fn differs(error: arcgis_layer::Error, folder: &Path) -> Error {
+    match error {
+        arcgis_layer::Error::Checkpoint(CheckpointError::Differs { what, was, is, .. }) => {
+            Error::Resume(ResumeError::Differs {
+                folder: folder.to_owned(),
+                what,
+                was,
+                is,
+            })
+        }
+        other => Error::Layer(other),
+    }
+}
+
+fn whole_seconds(moment: Timestamp) -> Timestamp {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
+}

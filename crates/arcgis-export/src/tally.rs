@@ -1,0 +1,271 @@
+//! What is known of the pages so far, on its way to footer and report.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::geometry_summary::GeometrySummary;
+use crate::note::Note;
+use crate::report::{GeometryReport, MisfitReport, Report, columns, spatial_reference};
+use crate::schema::ExportSchema;
+use crate::spool::SpooledPage;
+
+/// When an export began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) moment: Timestamp,
+    instant: Instant,
+}
+
+impl Start {
+    pub(crate) fn now() -> Self {
+        Self {
+            moment: Timestamp::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.instant.elapsed()
+    }
+}
+
+/// What pages add to footer and report. It does not grow with rows, and the order of pages does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PageSums {
+    pub(crate) rows: u64,
+    #[serde(with = "words")]
+    pub(crate) geometry: GeometrySummary,
+    /// Values that did not fit and became null, by column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    misfits: BTreeMap<usize, u64>,
+    /// Rows whose geometry lost parts.
+    #[serde(default)]
+    left_out: u64,
+    /// Rows that came without a column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    absent: BTreeMap<usize, u64>,
+}
+
+/// Geometry as the bits of its numbers: infinities have no place in JSON.
+mod words {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::geometry_summary::GeometrySummary;
+
+    pub(super) fn serialize<S: Serializer>(
+        summary: &GeometrySummary,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        summary.to_words().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<GeometrySummary, D::Error> {
+        Ok(GeometrySummary::from_words(<_>::deserialize(deserializer)?))
+    }
+}
+
+impl PageSums {
+    pub(crate) fn of(page: &SpooledPage) -> Self {
+        if page.batch.num_rows() == 0 {
+            return Self::default();
+        }
+        Self {
+            rows: page.batch.num_rows() as u64,
+            geometry: page.geometry.clone(),
+            misfits: page.misfits.by_place().collect(),
+            left_out: page.facts.repaired as u64,
+            absent: page
+                .facts
+                .absent
+                .iter()
+                .map(|(column, rows)| (*column, *rows as u64))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.geometry.merge(&other.geometry);
+        self.left_out += other.left_out;
+        for (all, more) in [
+            (&mut self.misfits, &other.misfits),
+            (&mut self.absent, &other.absent),
+        ] {
+            for (column, count) in more {
+                *all.entry(*column).or_default() += count;
+            }
+        }
+    }
+}
+
+/// What is known of the pages so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    schema: ExportSchema,
+    start: Start,
+    pub(crate) sums: PageSums,
+}
+
+impl Tally {
+    pub(crate) fn new(schema: &ExportSchema, start: Start) -> Self {
+        Self {
+            schema: schema.clone(),
+            start,
+            sums: PageSums::default(),
+        }
+    }
+
+    pub(crate) fn start(&self) -> Start {
+        self.start
+    }
+
+    pub(crate) fn add(&mut self, page: &PageSums) {
+        self.sums.merge(page);
+    }
+
+    /// What the pages showed.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let PageSums {
+            rows,
+            geometry,
+            misfits,
+            left_out,
+            absent,
+        } = &self.sums;
+        let name = |column: usize| self.schema.column_name(column).to_owned();
+        let mut notes = Vec::new();
+        if let Some(reason) = self.schema.unknown_crs() {
+            notes.push(Note::UnknownCrs {
+                reason: reason.clone(),
+                spatial_reference: spatial_reference(&self.schema),
+            });
+        }
+        if let Some(wkid) = self.schema.crs().and_then(|crs| crs.unknown_vertical()) {
+            notes.push(Note::UnknownHeights { wkid });
+        }
+        if geometry.dropped_m() > 0 {
+            notes.push(Note::DroppedM {
+                rows: geometry.dropped_m(),
+            });
+        }
+        if *left_out > 0 {
+            notes.push(Note::LeftOut { rows: *left_out });
+        }
+        if let Some(expected) = self.schema.geometry_type() {
+            if geometry.other_kind() > 0 {
+                notes.push(Note::OtherGeometry {
+                    expected,
+                    rows: geometry.other_kind(),
+                });
+            }
+            if *rows > 0 && geometry.nulls() == *rows {
+                notes.push(Note::NoGeometry { rows: *rows });
+            }
+        }
+        notes.extend(misfits.iter().map(|(&column, &count)| Note::Misfits {
+            column: name(column),
+            count,
+        }));
+        notes.extend(absent.iter().map(|(&column, &rows)| Note::AbsentValues {
+            column: name(column),
+            rows,
+        }));
+        notes
+    }
+
+    /// The report, of an output in memory as far as this goes.
+    pub(crate) fn report(&self, notes: Vec<Note>) -> Report {
+        let geometry = &self.sums.geometry;
+        Report {
+            tool: crate::provenance::TOOL.to_owned(),
+            source: None,
+            layer: None,
+            query: None,
+            object_id_field: None,
+            output: None,
+            writer: None,
+            started: self.start.moment,
+            finished: Timestamp::now(),
+            elapsed: self.start.elapsed(),
+            rows: self.sums.rows,
+            columns: columns(&self.schema),
+            geometry: self.schema.geometry_name().map(|_| GeometryReport {
+                crs: self.schema.crs().map(|crs| crs.id()),
+                crs_name: self.schema.crs().map(|crs| crs.name().to_owned()),
+                spatial_reference: spatial_reference(&self.schema),
+                types: geometry
+                    .geometry_types()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+                extent: geometry
+                    .bbox()
+                    .map(|bbox| [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax]),
+                z_range: geometry.z_range().map(|(least, most)| [least, most]),
+                null_rows: geometry.nulls(),
+                empty_rows: geometry.empty(),
+                dropped_m_rows: geometry.dropped_m(),
+                other_kind_rows: geometry.other_kind(),
+            }),
+            proof: None,
+            fetch: None,
+            resumed: None,
+            file_bytes: None,
+            row_groups: None,
+            misfits: self
+                .sums
+                .misfits
+                .iter()
+                .map(|(&column, &count)| MisfitReport {
+                    column: self.schema.column_name(column).to_owned(),
+                    count,
+                })
+                .collect(),
+            notes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_survive_json_bit_by_bit() {
+        let mut sums = PageSums {
+            rows: 3,
+            misfits: [(2, 1)].into(),
+            absent: [(0, 3), (10, 2)].into(),
+            left_out: 1,
+            ..PageSums::default()
+        };
+        for _ in 0..2 {
+            let text = serde_json::to_string(&sums).unwrap();
+            assert_eq!(serde_json::from_str::<PageSums>(&text).unwrap(), sums);
+            // The second time around with numbers that JSON would round or refuse.
+            sums.geometry = GeometrySummary::from_words([
+                2,
+                0.1_f64.to_bits(),
+                (-0.0_f64).to_bits(),
+                f64::MAX.to_bits(),
+                f64::INFINITY.to_bits(),
+                f64::NEG_INFINITY.to_bits(),
+                1,
+                2,
+                3,
+                4,
+                u64::MAX / 2,
+            ]);
+        }
+        let mut twice = sums.clone();
+        twice.merge(&sums);
+        assert_eq!(twice.rows, 6);
+        assert_eq!(twice.misfits, [(2, 2)].into());
+        assert_eq!(twice.absent, [(0, 6), (10, 4)].into());
+    }
+}

@@ -1,0 +1,121 @@
+//! The thread that encodes and writes.
+
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Error;
+
+/// Messages that wait: what bounds memory is the fetch window.
+const WAITING: usize = 2;
+
+/// A thread of its own, so that it takes none of the runtime's for the hours of an export. Dropped, it waits
+/// until the thread has ended, and with it all that the thread had open: a batch is the most that it may
+/// still be at work on.
+pub(crate) struct WriterThread<M, T> {
+    messages: Option<mpsc::Sender<M>>,
+    done: Option<oneshot::Receiver<Result<T, Error>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread receives: messages until the other side is gone.
+pub(crate) struct Inbox<M>(mpsc::Receiver<M>);
+
+impl<M> Inbox<M> {
+    pub(crate) fn next(&mut self) -> Option<M> {
+        self.0.blocking_recv()
+    }
+
+    /// Whether nobody waits for a result any more.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.0.sender_strong_count() == 0
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
+    pub(crate) fn start(
+        work: impl FnOnce(Inbox<M>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (messages, inbox) = mpsc::channel(WAITING);
+        let (finished, done) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("arcgis-writer".to_owned())
+            .spawn(move || {
+                // Nobody to tell is nothing to do about.
+                let _ = finished.send(work(Inbox(inbox)));
+            })
+            .map_err(|source| Error::NoThread { source })?;
+        Ok(Self {
+            messages: Some(messages),
+            done: Some(done),
+            thread: Some(thread),
+        })
+    }
+
+    /// Sends a message; false if the thread has ended, which it does early only with an error.
+    pub(crate) async fn send(&self, message: M) -> bool {
+        match &self.messages {
+            Some(messages) => messages.send(message).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// What came of the work.
+    pub(crate) async fn finished(mut self) -> Result<T, Error> {
+        let result = match &mut self.done {
+            Some(done) => done.await.ok(),
+            None => None,
+        };
+        match result {
+            Some(result) => result,
+            None => Err(self.panic().unwrap_or(Error::WriterStopped)),
+        }
+    }
+
+    /// Why the thread ended without a result.
+    fn panic(&mut self) -> Option<Error> {
+        self.thread.take()?.join().err().map(Error::of_panic)
+    }
+}
+
+impl<M, T> Drop for WriterThread<M, T> {
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_keeps_its_text() {
+        let thread = WriterThread::<(), ()>::start(|_| panic!("row {}", 7)).unwrap();
+        let error = thread.finished().await.unwrap_err();
+        assert!(matches!(&error, Error::Panicked { message } if message == "row 7"));
+    }
+
+    #[tokio::test]
+    async fn dropping_waits_for_the_thread() {
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ended);
+        let thread = WriterThread::<u8, ()>::start(move |mut inbox| {
+            while inbox.next().is_some() {}
+            assert!(inbox.is_deserted());
+            thread::sleep(Duration::from_millis(50));
+            end.store(true, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+        assert!(thread.send(1).await);
+        drop(thread);
+        assert!(ended.load(Ordering::SeqCst));
+    }
+}
