@@ -49,6 +49,9 @@ pub enum Error {
     /// The layer has no object ids, but the operation addresses a row by its object id.
     #[error("layer {0:?} has no object ids")]
     NoObjectIds(String),
+    /// The layer's rows are computed, so that none can be added, changed or removed.
+    #[error("the rows of layer {0:?} are computed and cannot be edited")]
+    Generated(String),
     /// A row's object id is not a whole number, or another row has it already.
     #[error("layer {layer:?}: the object id {value} is not a whole number or is taken")]
     ObjectId {

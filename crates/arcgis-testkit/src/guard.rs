@@ -13,7 +13,7 @@ use crate::answer::{Answer, EsriError};
 use crate::grants::Grants;
 use crate::parameters::{ParameterSource, Parameters};
 use crate::security::{Issuer, Placement, RefusalStyle, Security};
-use crate::table::now_millis;
+use crate::store::now_millis;
 
 #[derive(Debug)]
 pub(crate) struct Guard {

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldType};
 use crate::geometry::GeometryType;
+use crate::layer_options::Options;
 use crate::projection::SpatialReference;
 use crate::quirk::{Ability, Quirk};
 use crate::row::Row;
@@ -51,6 +52,7 @@ pub struct Layer {
     pub(crate) null_members: Vec<String>,
     pub(crate) description: String,
     pub(crate) copyright_text: String,
+    pub(crate) options: Options,
 }
 
 impl Layer {
@@ -98,6 +100,7 @@ impl Layer {
             null_members: Vec::new(),
             description: String::new(),
             copyright_text: String::new(),
+            options: Options::default(),
         }
     }
 

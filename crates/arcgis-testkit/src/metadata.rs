@@ -228,18 +228,19 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
     let advanced = json!({
         "useStandardizedQueries": true,
         "supportsStatistics": statistics,
-        "supportsHavingClause": false,
+        "supportsHavingClause": table.can(Ability::Having),
         "supportsOrderBy": ordering,
         "supportsDistinct": distinct,
         "supportsCountDistinct": distinct,
         "supportsPagination": paging,
-        "supportsPaginationOnAggregatedQueries": paging && statistics,
+        "supportsPaginationOnAggregatedQueries": paging && statistics && table.can(Ability::StatisticsPagination),
         "supportsReturningQueryExtent": extents,
-        "supportsQueryWithDistance": false,
-        "supportsQueryWithResultType": false,
-        "supportsMaxRecordCountFactor": false,
+        "supportsQueryWithDistance": layer.geometry_type().is_some(),
+        "supportsQueryWithResultType": layer.options.standard_cap.is_some() || layer.options.tile_cap.is_some(),
+        "supportsMaxRecordCountFactor": layer.options.cap_factor.is_some(),
         "supportsSqlExpression": false,
-        "supportsTrueCurve": false,
+        "supportsTrueCurve": table.has_curves,
+        "supportsQueryWithHistoricMoment": layer.options.archives,
     });
     let mut document = json!({
         "currentVersion": VERSION,
@@ -276,6 +277,9 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "advancedQueryCapabilities": advanced,
         "dateFieldsTimeReference": {"timeZone": "UTC", "respectsDaylightSaving": false, "timeZoneIANA": "Etc/UTC"},
     });
+    for (member, value) in layer.option_members() {
+        set(&mut document, member, value);
+    }
     if let LayerKind::Features(geometry) = layer.kind {
         let reference = reference(table);
         set(&mut document, "geometryType", json!(geometry.esri_name()));

@@ -2,24 +2,30 @@
 
 mod esri_json;
 mod filter;
+mod found;
 mod geojson;
 pub(crate) mod page;
+mod place;
 mod statistics;
+mod tally;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, EsriError};
+use crate::geometry::Envelope;
 use crate::parameters::Parameters;
 use crate::pbf;
-use crate::quirk::Ability;
-use crate::table::{Rows, Table};
+use crate::quirk::{Ability, Failure, Quirk};
+use crate::store::Rows;
+use crate::table::Table;
 use crate::value::Value;
 
 use filter::Filter;
+use found::Found;
 use page::{Geometries, Page};
 
 /// The parameters that `query` understands here. Others are ignored, as servers do, but logged.
-pub(crate) const PARAMETERS: [&str; 26] = [
+pub(crate) const PARAMETERS: &[&str] = &[
     "f",
     "token",
     "where",
@@ -46,6 +52,15 @@ pub(crate) const PARAMETERS: [&str; 26] = [
     "groupByFieldsForStatistics",
     "having",
     "havingClause",
+    "historicMoment",
+    "resultType",
+    "maxRecordCountFactor",
+    "time",
+    "distance",
+    "units",
+    "returnTrueCurves",
+    "uniqueIds",
+    "returnUniqueIdsOnly",
 ];
 
 /// What a fault does to a page of features.
@@ -77,7 +92,10 @@ pub(crate) fn answer(
         return Err(EsriError::unsupported());
     }
     refuse_what_is_missing(table, parameters)?;
-    let rows = table.read();
+    let rows = match historic_moment(table, parameters)? {
+        Some(moment) => table.read_at(moment),
+        None => table.read(),
+    };
     let filter = Filter::parse(table, parameters)?;
     if flag(parameters, "returnCountOnly", false)? && !flag(parameters, "returnExtentOnly", false)?
     {
@@ -85,6 +103,9 @@ pub(crate) fn answer(
     }
     if flag(parameters, "returnIdsOnly", false)? {
         return ids(table, &rows, &filter, parameters, request, format);
+    }
+    if flag(parameters, "returnUniqueIdsOnly", false)? {
+        return unique_ids(table, &rows, &filter, parameters, request);
     }
     if flag(parameters, "returnExtentOnly", false)? {
         return extent(table, &rows, &filter, parameters, format);
@@ -98,11 +119,21 @@ pub(crate) fn answer(
         return statistics::answer(table, &rows, &filter, parameters);
     }
     let page = Page::select(table, &rows, &filter, parameters, format, request, damage)?;
+    if let Some(failure) = page.failure(parameters) {
+        return Ok(failed(failure));
+    }
     let (body, written) = match format {
         Format::Json => esri_json::write(&page),
         Format::GeoJson => geojson::write(&page),
         Format::Pbf => pbf::features(&page),
     };
+    let too_long = table.quirk(|quirk| match quirk {
+        Quirk::TooManyBytes(most, failure) if body.len() > most => Some(failure),
+        _ => None,
+    });
+    if let Some(failure) = too_long {
+        return Ok(failed(failure));
+    }
     let mut answer = match format {
         Format::Json => Answer::json(body),
         Format::GeoJson => Answer::new(200, "application/geo+json; charset=utf-8", body),
@@ -137,12 +168,43 @@ fn refuse_what_is_missing(table: &Table, parameters: &Parameters) -> Outcome<()>
             "'returnExtentOnly' parameter is not supported",
         ));
     }
-    if asks("having") || asks("havingClause") {
+    if !table.can(Ability::StatisticsPagination)
+        && asks("outStatistics")
+        && (asks("resultOffset") || asks("resultRecordCount"))
+    {
+        return Err(EsriError::new(400, "Pagination is not supported."));
+    }
+    if !table.can(Ability::Ids) && flag(parameters, "returnIdsOnly", false)? {
+        return Err(EsriError::parameter(
+            "'returnIdsOnly' parameter is not supported",
+        ));
+    }
+    if !table.can(Ability::Having) && (asks("having") || asks("havingClause")) {
         return Err(EsriError::parameter(
             "'havingClause' parameter is not supported",
         ));
     }
     Ok(())
+}
+
+/// The moment that is asked about; without archiving the parameter means nothing.
+fn historic_moment(table: &Table, parameters: &Parameters) -> Outcome<Option<u64>> {
+    parameters
+        .filled("historicMoment")
+        .filter(|_| table.layer.options.archives)
+        .map(|text| {
+            text.parse()
+                .map_err(|_| EsriError::invalid("historicMoment"))
+        })
+        .transpose()
+}
+
+fn failed(failure: Failure) -> Answer {
+    let text = "Error performing query operation";
+    match failure {
+        Failure::Status(status) => Answer::html(status, "Error", text),
+        Failure::Body => EsriError::new(500, text).answer(200),
+    }
 }
 
 fn count(
@@ -152,14 +214,20 @@ fn count(
     parameters: &Parameters,
     format: Format,
 ) -> Outcome<Answer> {
-    let mut found = filter.find(&rows.rows);
+    let mut found = filter.find(rows);
     if flag(parameters, "returnDistinctValues", false)? {
         let fields = page::out_fields(table, parameters)?;
-        page::keep_distinct(&rows.rows, &mut found, &fields);
+        page::keep_distinct(rows, &mut found, &fields);
     }
+    let wrong = table.quirk(|quirk| match quirk {
+        Quirk::WrongCount(difference) => Some(difference),
+        _ => None,
+    });
+    let difference = isize::try_from(wrong.unwrap_or(0)).unwrap_or(0);
+    let count = found.len().saturating_add_signed(difference);
     Ok(match format {
-        Format::Pbf => Answer::new(200, pbf::CONTENT_TYPE, pbf::count(found.len())),
-        Format::Json | Format::GeoJson => Answer::json(json!({"count": found.len()}).to_string()),
+        Format::Pbf => Answer::new(200, pbf::CONTENT_TYPE, pbf::count(count)),
+        Format::Json | Format::GeoJson => Answer::json(json!({"count": count}).to_string()),
     })
 }
 
@@ -171,29 +239,115 @@ fn ids(
     request: u64,
     format: Format,
 ) -> Outcome<Answer> {
-    let Some(field) = table.object_id.and_then(|at| table.layer.fields.get(at)) else {
+    let named = table
+        .object_id
+        .and_then(|at| Some((at, table.layer.fields.get(at)?)));
+    let Some((at, field)) = named else {
         return Err(EsriError::invalid("returnIdsOnly"));
     };
-    let mut found = filter.find(&rows.rows);
+    let mut found = filter.find(rows);
     page::order(table, rows, &mut found, parameters, request)?;
-    let ids: Vec<i64> = found
-        .iter()
-        .filter_map(|&at| table.object_id_of(rows.rows.get(at)?))
+    let (listed, more) = listed(table, &found, parameters)?;
+    let ids: Vec<i64> = listed
+        .into_iter()
+        .filter_map(|row| rows.id(row, at))
         .collect();
     if format == Format::Pbf {
         let body = pbf::ids(field.name(), &ids);
         return Ok(Answer::new(200, pbf::CONTENT_TYPE, body));
     }
-    // No rows are null, not an empty list.
-    let ids = if ids.is_empty() {
-        json!(null)
-    } else {
-        json!(ids)
-    };
-    Ok(Answer::json(format!(
-        r#"{{"objectIdFieldName":{},"objectIds":{ids}}}"#,
+    let mut body = format!(
+        r#"{{"objectIdFieldName":{},"objectIds":"#,
         json!(field.name())
-    )))
+    );
+    if ids.is_empty() {
+        // No rows are null, not an empty list.
+        body.push_str("null");
+    } else {
+        body.push('[');
+        for (position, id) in ids.iter().enumerate() {
+            if position > 0 {
+                body.push(',');
+            }
+            body.push_str(&id.to_string());
+        }
+        body.push(']');
+    }
+    body.push_str(if more {
+        r#","exceededTransferLimit":true}"#
+    } else {
+        "}"
+    });
+    Ok(Answer::json(body))
+}
+
+fn unique_ids(
+    table: &Table,
+    rows: &Rows,
+    filter: &Filter,
+    parameters: &Parameters,
+    request: u64,
+) -> Outcome<Answer> {
+    let fields = &table.unique_fields;
+    if fields.is_empty() {
+        return Err(EsriError::invalid("returnUniqueIdsOnly"));
+    }
+    let mut found = filter.find(rows);
+    page::order(table, rows, &mut found, parameters, request)?;
+    let (listed, more) = listed(table, &found, parameters)?;
+    let ids: Vec<Json> = listed
+        .into_iter()
+        .filter_map(|at| rows.get(at))
+        .map(|row| {
+            let values: Vec<Json> = fields
+                .iter()
+                .filter_map(|&at| row.values.get(at))
+                .map(|value| {
+                    let mut text = Vec::new();
+                    value.write_json(false, &mut text);
+                    serde_json::from_slice(&text).unwrap_or(Json::Null)
+                })
+                .collect();
+            match <[Json; 1]>::try_from(values) {
+                Ok([only]) => only,
+                Err(several) => Json::Array(several),
+            }
+        })
+        .collect();
+    let names: Vec<&str> = fields
+        .iter()
+        .filter_map(|&at| table.layer.fields.get(at))
+        .map(crate::field::Field::name)
+        .collect();
+    let names = if let [only] = names.as_slice() {
+        json!(only)
+    } else {
+        json!(names)
+    };
+    let mut body = json!({"uniqueIdFieldNames": names, "uniqueIds": ids});
+    if let (true, Some(object)) = (more, body.as_object_mut()) {
+        object.insert("exceededTransferLimit".to_owned(), json!(true));
+    }
+    Ok(Answer::json(body.to_string()))
+}
+
+/// The rows whose ids are listed, and whether the answer says that more follow.
+fn listed(table: &Table, found: &Found, parameters: &Parameters) -> Outcome<(Vec<usize>, bool)> {
+    let silent = table.quirk(|quirk| match quirk {
+        Quirk::IdsCap(ids) if ids < found.len() => Some(ids),
+        _ => None,
+    });
+    if let Some(most) = silent {
+        return Ok((found.page(0, most), false));
+    }
+    let Some(cap) = table.layer.options.id_cap else {
+        return Ok((found.iter().collect(), false));
+    };
+    let offset = whole_number(parameters, "resultOffset")?.unwrap_or(0);
+    let wanted = whole_number(parameters, "resultRecordCount")?.filter(|ids| *ids > 0);
+    let length = wanted.map_or(cap, |wanted| wanted.min(cap));
+    let more = found.len() > offset.saturating_add(length);
+    Ok((found.page(offset, length), more))
 }
 
 fn extent(
@@ -203,14 +357,17 @@ fn extent(
     parameters: &Parameters,
     format: Format,
 ) -> Outcome<Answer> {
-    let found = filter.find(&rows.rows);
+    let found = filter.find(rows);
     let out = Geometries::parse(table, parameters, Format::Json)?
         .ok_or_else(|| EsriError::invalid("returnExtentOnly"))?;
-    let geometries = found
-        .iter()
-        .filter_map(|&at| rows.rows.get(at)?.geometry.as_ref());
-    let envelope =
-        crate::geometry::Envelope::of(geometries.flat_map(crate::geometry::Geometry::vertices));
+    let envelope = match rows.formula() {
+        // All computed rows: nobody looks at them.
+        Some(generated) if found.len() == rows.len() => Some(generated.extent),
+        _ => found
+            .iter()
+            .filter_map(|at| Envelope::of(rows.get(at)?.geometry.as_ref()?.vertices()))
+            .reduce(|a, b| a.union(&b)),
+    };
     let envelope = envelope.map(|envelope| out.projection.apply_to_envelope(envelope));
     let counted = flag(parameters, "returnCountOnly", false)?;
     if format == Format::Pbf {

@@ -24,6 +24,44 @@ pub enum Quirk {
     LowerLeftOrigin,
     /// PBF answers lack their `transform`, so that nobody can tell what the coordinates mean.
     NoTransform,
+    /// `resultRecordCount` counts for nothing: pages are as long as the cap.
+    IgnoresRecordCount,
+    /// Every page but the first begins with the last rows of the one before, so many of them, and is longer by them.
+    OverlappingPages(usize),
+    /// `returnCountOnly` tells so many rows more than there are, or less.
+    WrongCount(i64),
+    /// `returnIdsOnly` ends after so many ids, and says nothing about it.
+    IdsCap(usize),
+    /// No page with the row of this object id can be served: it fails as a server does that cannot make an answer.
+    BadRow(i64, BadRow),
+    /// Pages of more rows fail.
+    TooManyRows(usize, Failure),
+    /// Pages of features that are longer than so many bytes fail.
+    TooManyBytes(usize, Failure),
+    /// True curves are sent whether or not they were asked for.
+    SendsCurves,
+}
+
+/// When a bad row can be served after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadRow {
+    /// Never.
+    Never,
+    /// Without its geometry (`returnGeometry=false`).
+    WithoutGeometry,
+    /// With its geometry generalized (`maxAllowableOffset`), or without it.
+    Generalized,
+}
+
+/// How a page fails that the server cannot make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// This HTTP status (500, 504, 413 …) with an HTML body.
+    Status(u16),
+    /// Status 200 and the error body `Error performing query operation`, code 500.
+    Body,
 }
 
 /// Queries that an older server may not offer. Its metadata says so, and the parameters are refused.
@@ -42,4 +80,10 @@ pub enum Ability {
     Extent,
     /// `f=pbf`.
     Pbf,
+    /// `returnIdsOnly`.
+    Ids,
+    /// `resultOffset` and `resultRecordCount` of statistics.
+    StatisticsPagination,
+    /// `havingClause`.
+    Having,
 }

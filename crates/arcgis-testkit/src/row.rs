@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -19,6 +20,7 @@ use crate::value::Value;
 pub struct Row {
     pub(crate) attributes: Vec<(Cow<'static, str>, Value)>,
     pub(crate) geometry: Option<Geometry>,
+    pub(crate) curves: Option<Arc<str>>,
 }
 
 impl Row {
@@ -42,6 +44,14 @@ impl Row {
         self
     }
 
+    /// Sets what is served instead of the geometry where true curves are asked for (`returnTrueCurves=true`): an Esri JSON geometry with `curveRings` or
+    /// `curvePaths`, in the layer's spatial reference. The [geometry](Row::at) is what the server makes of it otherwise.
+    #[must_use]
+    pub fn with_curves(mut self, geometry: &Json) -> Self {
+        self.curves = Some(geometry.to_string().into());
+        self
+    }
+
     /// The geometry.
     #[must_use]
     pub fn geometry(&self) -> Option<&Geometry> {
@@ -61,6 +71,7 @@ impl Row {
             geometry: feature
                 .get("geometry")
                 .and_then(|geometry| Geometry::from_esri_json(geometry, has_z, has_m)),
+            curves: None,
         }
     }
 }

@@ -63,7 +63,7 @@ fn segment_meets(a: &Vertex, b: &Vertex, envelope: &Envelope) -> bool {
 }
 
 /// Whether the place lies inside the rings by the even-odd rule, which lets holes be holes whatever their orientation.
-fn covers(rings: &[Vec<Vertex>], x: f64, y: f64) -> bool {
+pub(crate) fn covers(rings: &[Vec<Vertex>], x: f64, y: f64) -> bool {
     rings
         .iter()
         .filter(|ring| ring_contains(ring, x, y))

@@ -1,6 +1,7 @@
 //! The part of SQL that `where` understands: comparisons, `IN`, `BETWEEN`, `LIKE`, `IS NULL`, `AND`, `OR`, `NOT`, parentheses, `UPPER` and `LOWER`,
 //! numbers, `'text'`, and `DATE`, `TIME` and `TIMESTAMP` literals. Nulls make a condition unknown, and unknown rows are not found.
 
+mod bounds;
 mod condition;
 mod literal;
 mod parser;
@@ -8,6 +9,7 @@ mod parser;
 mod tests;
 mod token;
 
+pub(crate) use bounds::IdBounds;
 pub(crate) use condition::Condition;
 pub(crate) use parser::parse;
 

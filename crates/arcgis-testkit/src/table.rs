@@ -1,41 +1,50 @@
 //! A layer as it is served: its definition, and rows that may change meanwhile.
 
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldType};
-use crate::geometry::{Envelope, Geometry};
+use crate::geometry::Envelope;
 use crate::layer::{Layer, LayerKind};
 use crate::quirk::{Ability, Quirk};
 use crate::row::Row;
+use crate::store::{Formula, Rows, StoredRow};
+use crate::unique_id::hash_of;
 use crate::value::Value;
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// The definition; its rows have moved to `rows`.
+    /// The definition; its rows have moved to `state`.
     pub(crate) layer: Layer,
     pub(crate) id: u32,
     pub(crate) object_id: Option<usize>,
-    rows: RwLock<Rows>,
+    /// The fields that tell rows apart instead of the object id.
+    pub(crate) unique_fields: Vec<usize>,
+    /// Whether rows have true curves.
+    pub(crate) has_curves: bool,
+    /// How often each quirk had a say.
+    quirks_fired: Vec<AtomicU64>,
+    state: RwLock<State>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
-    pub(crate) rows: Vec<StoredRow>,
-    /// Whether the rows lie in the order of their object ids, so that no page needs to sort them.
-    pub(crate) in_id_order: bool,
-    /// Milliseconds since 1970.
-    pub(crate) last_edit: u64,
-    next_id: i64,
+struct State {
+    rows: Rows,
+    /// The rows before each edit, with the moment of that edit. Kept for layers with archiving only.
+    history: Vec<(u64, Rows)>,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct StoredRow {
-    pub(crate) values: Box<[Value]>,
-    pub(crate) geometry: Option<Geometry>,
-}
+/// The fields of editor tracking: when and by whom a row was made and changed.
+const TRACKING: [(&str, FieldType); 4] = [
+    ("CreationDate", FieldType::Date),
+    ("Creator", FieldType::String),
+    ("EditDate", FieldType::Date),
+    ("Editor", FieldType::String),
+];
+/// When the rows that a layer starts with were made: September 2020.
+const FIRST_EDIT: i64 = 1_600_000_000_000;
 
 impl Table {
     pub(crate) fn new(mut layer: Layer, id: u32) -> Result<Self> {
@@ -50,38 +59,73 @@ impl Table {
                 .insert(0, Field::new("OBJECTID", FieldType::Oid));
             object_id = Some(0);
         }
+        if layer.options.tracks_edits {
+            for (name, kind) in TRACKING {
+                layer.fields.push(Field::new(name, kind));
+            }
+        }
         let given = std::mem::take(&mut layer.rows);
-        let table = Self {
+        let generated = layer.options.generated.clone();
+        let unique_names = layer
+            .options
+            .unique_id
+            .as_ref()
+            .map(|unique| unique.fields.clone());
+        let mut table = Self {
+            quirks_fired: layer.quirks.iter().map(|_| AtomicU64::new(0)).collect(),
+            has_curves: given.iter().any(|row| row.curves.is_some()),
             layer,
             id,
             object_id,
-            rows: RwLock::default(),
+            unique_fields: Vec::new(),
+            state: RwLock::default(),
         };
-        let mut rows = Rows {
-            rows: Vec::with_capacity(given.len()),
-            in_id_order: true,
-            last_edit: now_millis(),
-            next_id: 1,
+        table.unique_fields = unique_names
+            .unwrap_or_default()
+            .iter()
+            .map(|name| table.field_named(name))
+            .collect::<Result<_>>()?;
+        let rows = match generated {
+            Some(generated) => Rows::generated(Formula {
+                generated,
+                names: table
+                    .layer
+                    .fields
+                    .iter()
+                    .map(|field| field.name().to_owned())
+                    .collect(),
+                object_id,
+            }),
+            None => table.hold(given)?,
         };
+        table.write().rows = rows;
+        Ok(table)
+    }
+
+    fn hold(&self, given: Vec<Row>) -> Result<Rows> {
+        let mut rows = Rows::default();
+        let mut held = Vec::with_capacity(given.len());
         let mut ids = HashSet::new();
         for row in given {
-            let stored = table.stored(row, &mut rows)?;
-            if let Some(Value::Int(id)) = object_id.and_then(|at| stored.values.get(at)) {
-                if !ids.insert(*id) {
+            let stored = self.stored(row, &mut rows, FIRST_EDIT)?;
+            if let Some(id) = self.object_id_of(&stored) {
+                if !ids.insert(id) {
                     return Err(Error::ObjectId {
-                        layer: table.layer.name,
+                        layer: self.layer.name.clone(),
                         value: id.to_string(),
                     });
                 }
             }
-            rows.rows.push(stored);
+            held.push(stored);
         }
-        *table.write() = rows;
-        Ok(table)
+        if let Some(slot) = rows.held_mut() {
+            *slot = held;
+        }
+        Ok(rows)
     }
 
     /// Finds each attribute its field, and gives the row an object id if it has none.
-    fn stored(&self, row: Row, rows: &mut Rows) -> Result<StoredRow> {
+    fn stored(&self, row: Row, rows: &mut Rows, moment: i64) -> Result<StoredRow> {
         let mut values = vec![Value::Null; self.layer.fields.len()];
         for (name, value) in row.attributes {
             let at = self.field_named(&name)?;
@@ -89,9 +133,25 @@ impl Table {
                 *slot = value;
             }
         }
+        if self.layer.options.tracks_edits {
+            for (name, kind) in TRACKING {
+                let at = self.field_named(name)?;
+                if let Some(slot) = values.get_mut(at).filter(|slot| slot.is_null()) {
+                    *slot = if kind == FieldType::Date {
+                        Value::Int(moment)
+                    } else {
+                        Value::Text("editor".to_owned())
+                    };
+                }
+            }
+        }
+        let hashed = self.has_hashed_ids().then(|| {
+            let unique = self.unique_fields.iter().filter_map(|&at| values.get(at));
+            hash_of(unique)
+        });
         if let Some(slot) = self.object_id.and_then(|at| values.get_mut(at)) {
             if slot.is_null() {
-                *slot = Value::Int(rows.next_id);
+                *slot = Value::Int(hashed.unwrap_or(rows.next_id));
             }
             let Value::Int(id) = *slot else {
                 return Err(Error::ObjectId {
@@ -105,7 +165,17 @@ impl Table {
         Ok(StoredRow {
             values: values.into_boxed_slice(),
             geometry: row.geometry,
+            curves: row.curves,
         })
+    }
+
+    /// Whether object ids are hashes of the unique fields: neither stable nor ordered, and no field to ask by.
+    pub(crate) fn has_hashed_ids(&self) -> bool {
+        self.layer
+            .options
+            .unique_id
+            .as_ref()
+            .is_some_and(|unique| unique.hashed)
     }
 
     fn field_named(&self, name: &str) -> Result<usize> {
@@ -120,20 +190,67 @@ impl Table {
             .ok_or_else(unknown)
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Rows> {
-        self.rows.read().unwrap_or_else(PoisonError::into_inner)
+    /// The rows as they are now.
+    pub(crate) fn read(&self) -> Rows {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rows
+            .clone()
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Rows> {
-        self.rows.write().unwrap_or_else(PoisonError::into_inner)
+    /// The rows as they were at a moment (milliseconds since 1970).
+    pub(crate) fn read_at(&self, moment: u64) -> Rows {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let past = state.history.iter().find(|(edit, _)| *edit > moment);
+        past.map_or_else(|| state.rows.clone(), |(_, rows)| rows.clone())
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters an edit: the earlier rows are kept if the layer archives.
+    fn commit(&self, state: &mut State, mut rows: Rows) {
+        rows.touch();
+        let edited = rows.last_edit;
+        let before = std::mem::replace(&mut state.rows, rows);
+        if self.layer.options.archives {
+            state.history.push((edited, before));
+        }
+    }
+
+    fn generated(&self) -> Error {
+        Error::Generated(self.layer.name.clone())
     }
 
     pub(crate) fn can(&self, ability: Ability) -> bool {
         !self.layer.missing.contains(&ability)
     }
 
+    /// Whether the layer has this quirk, which then has a say.
     pub(crate) fn has_quirk(&self, quirk: Quirk) -> bool {
-        self.layer.quirks.contains(&quirk)
+        self.quirk(|known| (known == quirk).then_some(())).is_some()
+    }
+
+    /// The first quirk that `choose` takes: it has a say.
+    pub(crate) fn quirk<T>(&self, mut choose: impl FnMut(Quirk) -> Option<T>) -> Option<T> {
+        self.layer
+            .quirks
+            .iter()
+            .zip(&self.quirks_fired)
+            .find_map(|(quirk, fired)| {
+                let chosen = choose(*quirk)?;
+                fired.fetch_add(1, Ordering::SeqCst);
+                Some(chosen)
+            })
+    }
+
+    pub(crate) fn quirks_fired(&self) -> Vec<u64> {
+        self.quirks_fired
+            .iter()
+            .map(|fired| fired.load(Ordering::SeqCst))
+            .collect()
     }
 
     /// Whether the layer answers queries at all.
@@ -148,43 +265,43 @@ impl Table {
 
     pub(crate) fn extent(&self) -> Option<Envelope> {
         let rows = self.read();
-        Envelope::of(
-            rows.rows
-                .iter()
-                .filter_map(|row| row.geometry.as_ref())
-                .flat_map(Geometry::vertices),
-        )
+        if let Some(generated) = rows.formula() {
+            return matches!(self.layer.kind, LayerKind::Features(_)).then_some(generated.extent);
+        }
+        rows.iter()
+            .filter_map(|row| Envelope::of(row.geometry.as_ref()?.vertices()))
+            .reduce(|a, b| a.union(&b))
     }
 
     pub(crate) fn insert(&self, row: Row) -> Result<Option<i64>> {
-        let mut rows = self.write();
-        let stored = self.stored(row, &mut rows)?;
+        let mut state = self.write();
+        let mut rows = state.rows.clone();
+        let stored = self.stored(row, &mut rows, crate::store::now_millis_signed())?;
         let id = self.object_id_of(&stored);
+        let held = rows.held_mut().ok_or_else(|| self.generated())?;
         if let Some(id) = id {
-            if rows
-                .rows
-                .iter()
-                .any(|row| self.object_id_of(row) == Some(id))
-            {
+            if held.iter().any(|row| self.object_id_of(row) == Some(id)) {
                 return Err(Error::ObjectId {
                     layer: self.layer.name.clone(),
                     value: id.to_string(),
                 });
             }
         }
-        rows.rows.push(stored);
-        rows.touch();
+        held.push(stored);
+        self.commit(&mut state, rows);
         Ok(id)
     }
 
     pub(crate) fn delete(&self, id: i64) -> Result<bool> {
         self.need_object_ids()?;
-        let mut rows = self.write();
-        let before = rows.rows.len();
-        rows.rows.retain(|row| self.object_id_of(row) != Some(id));
-        let deleted = rows.rows.len() < before;
+        let mut state = self.write();
+        let mut rows = state.rows.clone();
+        let held = rows.held_mut().ok_or_else(|| self.generated())?;
+        let before = held.len();
+        held.retain(|row| self.object_id_of(row) != Some(id));
+        let deleted = held.len() < before;
         if deleted {
-            rows.touch();
+            self.commit(&mut state, rows);
         }
         Ok(deleted)
     }
@@ -203,9 +320,14 @@ impl Table {
             }
             changes.push((at, value));
         }
-        let mut rows = self.write();
-        let Some(row) = rows
-            .rows
+        if self.layer.options.tracks_edits {
+            let at = self.field_named("EditDate")?;
+            changes.push((at, Value::Int(crate::store::now_millis_signed())));
+        }
+        let mut state = self.write();
+        let mut rows = state.rows.clone();
+        let held = rows.held_mut().ok_or_else(|| self.generated())?;
+        let Some(row) = held
             .iter_mut()
             .find(|row| self.object_id_of(row) == Some(id))
         else {
@@ -218,8 +340,9 @@ impl Table {
         }
         if change.geometry.is_some() {
             row.geometry = change.geometry;
+            row.curves = change.curves;
         }
-        rows.touch();
+        self.commit(&mut state, rows);
         Ok(true)
     }
 
@@ -237,19 +360,4 @@ impl Table {
             _ => None,
         }
     }
-}
-
-impl Rows {
-    fn touch(&mut self) {
-        // An edit always shows, even within one millisecond of the last.
-        self.last_edit = now_millis().max(self.last_edit + 1);
-    }
-}
-
-pub(crate) fn now_millis() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        })
 }

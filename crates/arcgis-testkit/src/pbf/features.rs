@@ -12,7 +12,7 @@ use crate::layer::LayerKind;
 use crate::projection::SpatialReference;
 use crate::query::page::Page;
 use crate::quirk::Quirk;
-use crate::table::StoredRow;
+use crate::store::StoredRow;
 
 /// A page as `f=pbf`, and how many features it holds.
 pub(crate) fn features(page: &Page<'_>) -> (Vec<u8>, usize) {

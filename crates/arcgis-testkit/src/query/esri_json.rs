@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::field::{Field, FieldType};
 use crate::quirk::Quirk;
-use crate::table::StoredRow;
+use crate::store::StoredRow;
 use crate::value::write_text;
 
 use super::page::Page;
@@ -138,6 +138,10 @@ fn write_geometry(page: &Page<'_>, row: &StoredRow, bare_nan: bool, out: &mut Ve
         return false;
     };
     out.extend_from_slice(b"\"geometry\":");
+    if let Some(curves) = row.curves.as_ref().filter(|_| page.curves) {
+        out.extend_from_slice(curves.as_bytes());
+        return true;
+    }
     geometries
         .prepare(geometry)
         .write_esri_json(geometries.has_z, geometries.has_m, bare_nan, out);

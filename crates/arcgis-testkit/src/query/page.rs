@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::answer::EsriError;
@@ -7,11 +8,12 @@ use crate::geometry::{Geometry, GeometryType};
 use crate::layer::LayerKind;
 use crate::parameters::Parameters;
 use crate::projection::{Projection, SpatialReference};
-use crate::quirk::Quirk;
-use crate::table::{Rows, StoredRow, Table};
-use crate::value::Value;
+use crate::quirk::{BadRow, Failure, Quirk};
+use crate::store::{Rows, StoredRow};
+use crate::table::Table;
 
 use super::filter::Filter;
+use super::found::Found;
 use super::{
     Format, Outcome, PageDamage, compare_by, field_index, flag, order_terms, whole_number,
 };
@@ -19,10 +21,12 @@ use super::{
 /// The rows that answer a query, and what of them is wanted.
 pub(crate) struct Page<'a> {
     pub(crate) table: &'a Table,
-    pub(crate) rows: Vec<&'a StoredRow>,
+    pub(crate) rows: Vec<Cow<'a, StoredRow>>,
     pub(super) fields: Vec<usize>,
     pub(crate) geometries: Option<Geometries>,
     pub(super) more_follow: bool,
+    /// Whether geometries are sent with their true curves.
+    pub(super) curves: bool,
     /// The features end once they are this long.
     pub(crate) most_bytes: usize,
 }
@@ -61,33 +65,24 @@ impl<'a> Page<'a> {
                 "'returnGeometry' must be false with 'returnDistinctValues'",
             ));
         }
-        let mut found = filter.find(&rows.rows);
+        let mut found = filter.find(rows);
         if distinct {
-            keep_distinct(&rows.rows, &mut found, &fields);
+            keep_distinct(rows, &mut found, &fields);
         }
         order(table, rows, &mut found, parameters, request)?;
 
-        let mut offset = whole_number(parameters, "resultOffset")?.unwrap_or(0);
-        let mut cap = table.layer.max_record_count;
-        let mut most_bytes = usize::MAX;
-        for quirk in &table.layer.quirks {
-            match *quirk {
-                Quirk::ActualCap(rows) => cap = cap.min(rows),
-                Quirk::PageBytes(bytes) => most_bytes = bytes,
-                Quirk::IgnoresOffset => offset = 0,
-                _ => {}
-            }
-        }
-        let wanted = whole_number(parameters, "resultRecordCount")?.filter(|rows| *rows > 0);
-        let length = wanted.map_or(cap, |wanted| wanted.min(cap));
-        let after = found.get(offset.min(found.len())..).unwrap_or_default();
-        let more_follow = after.len() > length;
-        let mut page: Vec<_> = after
-            .iter()
-            .take(length)
-            .filter_map(|&at| rows.rows.get(at))
+        let window = Window::of(table, parameters, geometries.is_some())?;
+        let most_bytes = table.quirk(|quirk| match quirk {
+            Quirk::PageBytes(bytes) => Some(bytes),
+            _ => None,
+        });
+        let more_follow = found.len() > window.end();
+        let mut page: Vec<_> = found
+            .page(window.offset, window.length)
+            .into_iter()
+            .filter_map(|at| rows.get(at))
             .collect();
-        if let Some(row) = damage.double.and_then(|at| page.get(at)).copied() {
+        if let Some(row) = damage.double.and_then(|at| page.get(at)).cloned() {
             page.push(row);
         }
         if let Some(at) = damage.lose.filter(|at| *at < page.len()) {
@@ -96,13 +91,41 @@ impl<'a> Page<'a> {
         if damage.empty {
             page.clear();
         }
+        let curves = geometries
+            .as_ref()
+            .is_some_and(|geometries| geometries.projection == Projection::None)
+            && (flag(parameters, "returnTrueCurves", false)?
+                || table.has_quirk(Quirk::SendsCurves));
         Ok(Self {
             table,
             rows: page,
             fields,
             geometries,
             more_follow,
-            most_bytes,
+            curves,
+            most_bytes: most_bytes.unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The failure of a server that cannot make this page.
+    pub(super) fn failure(&self, parameters: &Parameters) -> Option<Failure> {
+        let generalized = parameters.filled("maxAllowableOffset").is_some();
+        let with_geometry = self.geometries.is_some();
+        self.table.quirk(|quirk| match quirk {
+            Quirk::TooManyRows(most, failure) if self.rows.len() > most => Some(failure),
+            Quirk::BadRow(id, bad) => {
+                let is_here = self
+                    .rows
+                    .iter()
+                    .any(|row| self.table.object_id_of(row) == Some(id));
+                let fails = match bad {
+                    BadRow::Never => true,
+                    BadRow::WithoutGeometry => with_geometry,
+                    BadRow::Generalized => with_geometry && !generalized,
+                };
+                (is_here && fails).then_some(Failure::Status(500))
+            }
+            _ => None,
         })
     }
 
@@ -237,25 +260,91 @@ pub(super) fn out_fields(table: &Table, parameters: &Parameters) -> Outcome<Vec<
     Ok(fields)
 }
 
-/// Keeps the first row of those that agree in these fields.
-pub(super) fn keep_distinct(rows: &[StoredRow], found: &mut Vec<usize>, fields: &[usize]) {
-    let mut seen = HashSet::new();
-    found.retain(|&at| {
-        let mut key = Vec::new();
-        if let Some(row) = rows.get(at) {
-            for value in fields.iter().filter_map(|&field| row.values.get(field)) {
-                value.write_json(false, &mut key);
-                key.push(b',');
-            }
+/// Which rows of those found make the page.
+struct Window {
+    offset: usize,
+    length: usize,
+}
+
+impl Window {
+    fn of(table: &Table, parameters: &Parameters, with_geometry: bool) -> Outcome<Self> {
+        let mut offset = whole_number(parameters, "resultOffset")?.unwrap_or(0);
+        let wanted = whole_number(parameters, "resultRecordCount")?.filter(|rows| *rows > 0);
+        let cap = cap(table, parameters, with_geometry)?;
+        let mut length = wanted.map_or(cap, |wanted| wanted.min(cap));
+        if length < cap && table.has_quirk(Quirk::IgnoresRecordCount) {
+            length = cap;
         }
-        seen.insert(key)
+        let actual = table.quirk(|quirk| match quirk {
+            Quirk::ActualCap(rows) if rows < length => Some(rows),
+            _ => None,
+        });
+        length = actual.unwrap_or(length);
+        if offset > 0 {
+            if table.has_quirk(Quirk::IgnoresOffset) {
+                offset = 0;
+            }
+            let overlap = table.quirk(|quirk| match quirk {
+                Quirk::OverlappingPages(rows) => Some(rows.min(offset)),
+                _ => None,
+            });
+            let overlap = overlap.unwrap_or(0);
+            offset -= overlap;
+            length += overlap;
+        }
+        Ok(Self { offset, length })
+    }
+
+    fn end(&self) -> usize {
+        self.offset.saturating_add(self.length)
+    }
+}
+
+/// The most rows of a page, by what is asked for.
+fn cap(table: &Table, parameters: &Parameters, with_geometry: bool) -> Outcome<usize> {
+    let (layer, options) = (&table.layer, &table.layer.options);
+    let standard = match options.standard_cap_without_geometry {
+        Some(cap) if !with_geometry => Some(cap),
+        _ => options.standard_cap,
+    };
+    let cap = match parameters.filled("resultType").unwrap_or("none") {
+        "none" => None,
+        "standard" => standard,
+        "tile" => options.tile_cap,
+        _ => return Err(EsriError::invalid("resultType")),
+    };
+    let factor = match options.cap_factor {
+        None => 1,
+        Some(greatest) => whole_number(parameters, "maxRecordCountFactor")?
+            .map_or(Some(1), |factor| {
+                (1..=greatest).contains(&factor).then_some(factor)
+            })
+            .ok_or_else(|| EsriError::invalid("maxRecordCountFactor"))?,
+    };
+    Ok(cap.unwrap_or(layer.max_record_count).saturating_mul(factor))
+}
+
+/// Keeps the first row of those that agree in these fields.
+pub(super) fn keep_distinct(rows: &Rows, found: &mut Found, fields: &[usize]) {
+    let mut seen = HashSet::new();
+    found.arrange(|found| {
+        found.retain(|&at| {
+            let mut key = Vec::new();
+            if let Some(row) = rows.get(at) {
+                for value in fields.iter().filter_map(|&field| row.values.get(field)) {
+                    value.write_json(false, &mut key);
+                    key.push(b',');
+                }
+            }
+            seen.insert(key)
+        });
     });
 }
 
 pub(super) fn order(
     table: &Table,
     rows: &Rows,
-    found: &mut [usize],
+    found: &mut Found,
     parameters: &Parameters,
     request: u64,
 ) -> Outcome<()> {
@@ -263,22 +352,38 @@ pub(super) fn order(
         None => Vec::new(),
         Some(text) => order_terms(text, |name| field_index(table, name, "orderByFields"))?,
     };
-    for quirk in &table.layer.quirks {
-        match *quirk {
-            Quirk::IgnoresOrder(seed) => {
-                shuffle(found, seed ^ request);
-                return Ok(());
-            }
-            Quirk::UnorderedPages(seed) if terms.is_empty() => shuffle(found, seed ^ request),
-            _ => {}
-        }
+    let asks_hashes = terms
+        .iter()
+        .any(|(at, _)| table.has_hashed_ids() && Some(*at) == table.object_id);
+    if asks_hashes {
+        return Err(EsriError::invalid("orderByFields"));
     }
-    let by_id = matches!(terms.as_slice(), [(at, false), ..] if Some(*at) == table.object_id);
-    if terms.is_empty() || (by_id && rows.in_id_order) {
+    let seed = table.quirk(|quirk| match quirk {
+        Quirk::IgnoresOrder(seed) => Some(seed),
+        Quirk::UnorderedPages(seed) if terms.is_empty() => Some(seed),
+        _ => None,
+    });
+    if let Some(seed) = seed {
+        found.arrange(|found| shuffle(found, seed ^ request));
         return Ok(());
     }
-    let values = |at: usize| -> &[Value] { rows.rows.get(at).map_or(&[], |row| &row.values) };
-    found.sort_by(|&a, &b| compare_by(&terms, values(a), values(b)));
+    match terms.as_slice() {
+        [] => {}
+        [(at, descending), ..] if rows.in_id_order && Some(*at) == table.object_id => {
+            if *descending {
+                found.reverse();
+            }
+        }
+        terms => found.arrange(|found| {
+            // Computed rows are made once, not at every comparison.
+            let mut keyed: Vec<_> = found.iter().map(|&at| (at, rows.get(at))).collect();
+            keyed.sort_by(|(_, a), (_, b)| match (a, b) {
+                (Some(a), Some(b)) => compare_by(terms, &a.values, &b.values),
+                _ => std::cmp::Ordering::Equal,
+            });
+            *found = keyed.into_iter().map(|(at, _)| at).collect();
+        }),
+    }
     Ok(())
 }
 

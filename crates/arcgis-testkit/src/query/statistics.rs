@@ -3,23 +3,17 @@ use std::collections::HashMap;
 use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, EsriError};
+use crate::field::Field;
 use crate::parameters::Parameters;
-use crate::table::{Rows, Table};
+use crate::sql::{self, Condition};
+use crate::store::Rows;
+use crate::table::Table;
 use crate::value::{Value, write_text};
 
 use super::filter::Filter;
+use super::found::Found;
+use super::tally::{Kind, Tally};
 use super::{Outcome, compare_by, field_index, order_terms, whole_number};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Count,
-    Sum,
-    Min,
-    Max,
-    Average,
-    Deviation,
-    Variance,
-}
 
 struct Statistic {
     kind: Kind,
@@ -44,55 +38,11 @@ pub(super) fn answer(
             .map(|name| field_index(table, name.trim(), "groupByFieldsForStatistics"))
             .collect::<Outcome<_>>()?,
     };
-
-    let mut members: Vec<Vec<usize>> = Vec::new();
-    let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
-    for at in filter.find(&rows.rows) {
-        let mut key = Vec::new();
-        if let Some(row) = rows.rows.get(at) {
-            for value in groups.iter().filter_map(|&field| row.values.get(field)) {
-                value.write_json(false, &mut key);
-                key.push(b',');
-            }
-        }
-        let group = *known.entry(key).or_insert_with(|| {
-            members.push(Vec::new());
-            members.len() - 1
-        });
-        if let Some(group) = members.get_mut(group) {
-            group.push(at);
-        }
-    }
-    // Without groups there is always one row, even about no rows.
-    if groups.is_empty() && members.is_empty() {
-        members.push(Vec::new());
-    }
-
-    let value = |at: usize, field: usize| {
-        rows.rows
-            .get(at)
-            .and_then(|row| row.values.get(field))
-            .unwrap_or(&Value::Null)
+    let found = filter.find(rows);
+    let mut lines = match of_ids_alone(table, rows, &found, &statistics, &groups) {
+        Some(line) => vec![line],
+        None => gather(rows, &found, &statistics, &groups),
     };
-    let mut lines: Vec<Vec<Value>> = members
-        .iter()
-        .map(|group| {
-            let keys = groups.iter().map(|&field| {
-                group
-                    .first()
-                    .map_or(Value::Null, |&at| value(at, field).clone())
-            });
-            let results = statistics.iter().map(|statistic| {
-                let values: Vec<&Value> = group
-                    .iter()
-                    .map(|&at| value(at, statistic.field))
-                    .filter(|value| !value.is_null())
-                    .collect();
-                compute(statistic.kind, &values)
-            });
-            keys.chain(results).collect()
-        })
-        .collect();
 
     let field = |at: &usize| table.layer.fields.get(*at);
     let mut columns: Vec<Json> = groups
@@ -113,6 +63,13 @@ pub(super) fn answer(
         .filter_map(|column| column.get("name")?.as_str())
         .collect();
 
+    let having = parameters
+        .filled("havingClause")
+        .or_else(|| parameters.filled("having"));
+    if let Some(text) = having {
+        let having = Having::parse(table, text, &statistics, &columns)?;
+        lines.retain(|line| having.0.holds(line));
+    }
     if let Some(text) = parameters.filled("orderByFields") {
         let position = |name: &str| {
             names
@@ -162,6 +119,129 @@ pub(super) fn answer(
     Ok(answer)
 }
 
+/// What the group has to fulfil: a condition about the columns of the answer.
+struct Having(Condition);
+
+impl Having {
+    /// `SUM(POP) > 1000`: the functions stand for the columns that the answer has of them.
+    fn parse(
+        table: &Table,
+        text: &str,
+        statistics: &[Statistic],
+        columns: &[Json],
+    ) -> Outcome<Self> {
+        let invalid = || EsriError::invalid("havingClause");
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(Field::from_esri_json)
+            .collect::<Option<_>>()
+            .ok_or_else(invalid)?;
+        let mut clause = text.to_owned();
+        for statistic in statistics {
+            let field = table.layer.fields.get(statistic.field);
+            let call = format!(
+                "{}({})",
+                statistic.kind.sql_name(),
+                field.map_or("", |field| field.name())
+            );
+            let wanted = call.to_ascii_uppercase();
+            let mut from = 0;
+            // The search goes on behind what was put in.
+            while let Some(at) = clause
+                .get(from..)
+                .and_then(|rest| rest.to_ascii_uppercase().find(&wanted))
+            {
+                let at = from + at;
+                clause.replace_range(at..at + call.len(), &statistic.name);
+                from = at + statistic.name.len();
+            }
+        }
+        sql::parse(&clause, &fields)
+            .map(Self)
+            .map_err(|_| invalid())
+    }
+}
+
+/// The smallest and the greatest id and their number can be told of ranges without a look at the rows.
+fn of_ids_alone(
+    table: &Table,
+    rows: &Rows,
+    found: &Found,
+    statistics: &[Statistic],
+    groups: &[usize],
+) -> Option<Vec<Value>> {
+    let id = table.object_id?;
+    let of_ids = |statistic: &Statistic| {
+        statistic.field == id && matches!(statistic.kind, Kind::Count | Kind::Min | Kind::Max)
+    };
+    if !groups.is_empty() || !rows.in_id_order || !statistics.iter().all(of_ids) {
+        return None;
+    }
+    let Found::Ranges { .. } = found else {
+        return None;
+    };
+    let count = found.len();
+    let at = |position: usize| {
+        let row = found.page(position, 1).first().copied()?;
+        rows.id(row, id).map(Value::Int)
+    };
+    let line = statistics.iter().map(|statistic| match statistic.kind {
+        Kind::Count => Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
+        Kind::Min => at(0).unwrap_or(Value::Null),
+        _ => at(count.wrapping_sub(1)).unwrap_or(Value::Null),
+    });
+    Some(line.collect())
+}
+
+/// One line for each group, in the order in which they are met: its keys and its results.
+fn gather(
+    rows: &Rows,
+    found: &Found,
+    statistics: &[Statistic],
+    groups: &[usize],
+) -> Vec<Vec<Value>> {
+    let tallies = || -> Vec<Tally> {
+        statistics
+            .iter()
+            .map(|statistic| Tally::new(statistic.kind))
+            .collect()
+    };
+    let mut members: Vec<(Vec<Value>, Vec<Tally>)> = Vec::new();
+    let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
+    for row in found.iter().filter_map(|at| rows.get(at)) {
+        let keys = || groups.iter().filter_map(|&field| row.values.get(field));
+        let mut key = Vec::new();
+        for value in keys() {
+            value.write_json(false, &mut key);
+            key.push(b',');
+        }
+        let group = *known.entry(key).or_insert_with(|| {
+            members.push((keys().cloned().collect(), tallies()));
+            members.len() - 1
+        });
+        let tallies = members
+            .get_mut(group)
+            .into_iter()
+            .flat_map(|(_, tallies)| tallies);
+        for (tally, statistic) in tallies.zip(statistics) {
+            if let Some(value) = row.values.get(statistic.field) {
+                tally.add(value);
+            }
+        }
+    }
+    // Without groups there is always one row, even about no rows.
+    if groups.is_empty() && members.is_empty() {
+        members.push((Vec::new(), tallies()));
+    }
+    members
+        .into_iter()
+        .map(|(mut line, tallies)| {
+            line.extend(tallies.into_iter().map(Tally::result));
+            line
+        })
+        .collect()
+}
+
 fn parse(table: &Table, text: &str) -> Outcome<Vec<Statistic>> {
     let invalid = || EsriError::invalid("outStatistics");
     let list: Vec<Json> = serde_json::from_str(text).map_err(|_| invalid())?;
@@ -177,16 +257,7 @@ fn parse(table: &Table, text: &str) -> Outcome<Vec<Statistic>> {
                 member("onStatisticField").ok_or_else(invalid)?,
                 "outStatistics",
             )?;
-            let kind = match word.to_ascii_lowercase().as_str() {
-                "count" => Kind::Count,
-                "sum" => Kind::Sum,
-                "min" => Kind::Min,
-                "max" => Kind::Max,
-                "avg" => Kind::Average,
-                "stddev" => Kind::Deviation,
-                "var" => Kind::Variance,
-                _ => return Err(invalid()),
-            };
+            let kind = Kind::parse(statistic, word).ok_or_else(invalid)?;
             let numeric = table
                 .layer
                 .fields
@@ -212,37 +283,4 @@ fn parse(table: &Table, text: &str) -> Outcome<Vec<Statistic>> {
             Ok(Statistic { kind, field, name })
         })
         .collect()
-}
-
-/// Nulls have been left out. Of no values only the count is known; variance and deviation are those of a sample.
-fn compute(kind: Kind, values: &[&Value]) -> Value {
-    let numbers = || values.iter().filter_map(|value| value.as_f64());
-    let count = values.len() as f64;
-    let variance = || {
-        let mean = numbers().sum::<f64>() / count;
-        numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / (count - 1.0)
-    };
-    match kind {
-        Kind::Count => Value::Int(i64::try_from(values.len()).unwrap_or(i64::MAX)),
-        _ if values.is_empty() => Value::Null,
-        Kind::Sum => {
-            let whole = values.iter().try_fold(0_i64, |sum, value| match value {
-                Value::Int(number) => sum.checked_add(*number),
-                _ => None,
-            });
-            whole.map_or_else(|| Value::Double(numbers().sum()), Value::Int)
-        }
-        Kind::Min => values
-            .iter()
-            .min_by(|a, b| a.order(b))
-            .map_or(Value::Null, |value| (*value).clone()),
-        Kind::Max => values
-            .iter()
-            .max_by(|a, b| a.order(b))
-            .map_or(Value::Null, |value| (*value).clone()),
-        Kind::Average => Value::Double(numbers().sum::<f64>() / count),
-        Kind::Deviation | Kind::Variance if values.len() < 2 => Value::Null,
-        Kind::Deviation => Value::Double(variance().sqrt()),
-        Kind::Variance => Value::Double(variance()),
-    }
 }

@@ -47,6 +47,23 @@ impl Condition {
         matches!(self, Self::Known(true))
     }
 
+    /// Whether it asks about this field.
+    pub(crate) fn mentions(&self, field: usize) -> bool {
+        match self {
+            Self::Known(_) => false,
+            Self::And(conditions) | Self::Or(conditions) => {
+                conditions.iter().any(|condition| condition.mentions(field))
+            }
+            Self::Not(condition) => condition.mentions(field),
+            Self::Compare(a, _, b) => a.mentions(field) || b.mentions(field),
+            Self::In(operand, list) => {
+                operand.mentions(field) || list.iter().any(|operand| operand.mentions(field))
+            }
+            Self::Between(a, b, c) => [a, b, c].iter().any(|operand| operand.mentions(field)),
+            Self::Like(operand, _) | Self::IsNull(operand) => operand.mentions(field),
+        }
+    }
+
     /// SQL's three-valued logic: None is unknown.
     fn judge(&self, row: &[Value]) -> Option<bool> {
         match self {
@@ -107,6 +124,17 @@ impl Condition {
 }
 
 impl Comparison {
+    /// The same comparison with its sides exchanged.
+    pub(super) fn flipped(self) -> Self {
+        match self {
+            Self::Equal | Self::NotEqual => self,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+
     pub(super) fn accepts(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
@@ -120,6 +148,14 @@ impl Comparison {
 }
 
 impl Operand {
+    fn mentions(&self, field: usize) -> bool {
+        match self {
+            Self::Field(at) | Self::Moment(at) => *at == field,
+            Self::Constant(_) => false,
+            Self::Upper(inner) | Self::Lower(inner) => inner.mentions(field),
+        }
+    }
+
     fn value(&self, row: &[Value]) -> Value {
         match self {
             Self::Field(at) => row.get(*at).cloned().unwrap_or(Value::Null),
