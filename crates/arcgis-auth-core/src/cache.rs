@@ -112,6 +112,12 @@ impl State {
         result
     }
 
+    fn reject(&mut self, token: &Token) {
+        self.refused.add(token);
+        self.current
+            .take_if(|current| current.token.is_same(token));
+    }
+
     /// The token that lives, and whether it is time to renew it.
     fn alive(&self, now: Duration) -> Option<(Token, bool)> {
         let current = self.current.as_ref()?;
@@ -304,10 +310,7 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
                 let mut state = lock(&self.state);
                 match why {
                     Refresh::Rejected(refused) => {
-                        state.refused.add(refused);
-                        state
-                            .current
-                            .take_if(|current| current.token.is_same(refused));
+                        state.reject(refused);
                         None
                     }
                     Refresh::Forced => {
@@ -322,6 +325,10 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
             self.usable().await.map(Some)
         }
         .boxed()
+    }
+
+    fn reject(&self, token: &Token) {
+        lock(&self.state).reject(token);
     }
 
     fn kind(&self) -> CredentialKind {

@@ -66,6 +66,12 @@ pub trait TokenProvider: fmt::Debug + Send + Sync {
     /// If another token should exist and cannot be had.
     fn refresh<'a>(&'a self, why: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>>;
 
+    /// Says that a server refused `token` and that nobody waits for another: it should not be given out
+    /// again. Does nothing by default. A provider around a provider passes it on.
+    fn reject(&self, token: &Token) {
+        let _ = token;
+    }
+
     /// The provider whose tokens go to `url` in place of this one's, such as a federated server's own;
     /// `None`, the default, if this provider serves that address itself.
     ///
@@ -116,6 +122,10 @@ impl<P: TokenProvider + ?Sized> TokenProvider for Arc<P> {
 
     fn refresh<'a>(&'a self, why: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
         (**self).refresh(why)
+    }
+
+    fn reject(&self, token: &Token) {
+        (**self).reject(token);
     }
 
     fn delegate<'a>(

@@ -126,7 +126,7 @@ impl TokenSession {
             let sent = request.clone().with_token(token.clone(), placement);
             let response = self.transport.send(sent.clone()).await?.blotted(&sent);
             attempts += response.attempts();
-            let refusal = match response.outcome() {
+            let mut refusal = match response.outcome() {
                 Outcome::TokenRefused(refusal) => refusal,
                 _ => return Ok(response.with_attempts(attempts)),
             };
@@ -143,6 +143,7 @@ impl TokenSession {
                 }
                 if moved.outcome() == Outcome::TokenRefused(Refusal::Invalid) {
                     // It was read there, and is not valid.
+                    refusal = Refusal::Invalid;
                     self.remember(root.clone(), placement);
                 } else {
                     placement = self.placement;
@@ -153,6 +154,10 @@ impl TokenSession {
                 refused(&request, service, provider.kind())
             };
             if !may_refresh {
+                // A server that does not look at the token says nothing of its worth elsewhere.
+                if refusal == Refusal::Invalid {
+                    provider.reject(&token);
+                }
                 return Err(refused_for_good()?);
             }
             may_refresh = false;
