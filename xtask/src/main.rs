@@ -14,6 +14,7 @@ mod python;
 mod repository;
 mod screen;
 mod site;
+mod soak;
 mod source;
 mod stage;
 mod standalone;
@@ -43,6 +44,9 @@ what is generated:
   generated             both of these with --check; needs Python and the package registries
   picture [<command>]   make docs/export.svg from a real export (or from another command, to try it)
 
+long runs:
+  soak [<part> …]       hundreds of requests over short-lived tokens; each part prints what it saw
+
 other:
   package --verify      also build each crate out of its package, as `cargo publish` would";
 
@@ -71,6 +75,7 @@ fn run() -> Result<ExitCode> {
         ["demo-data"] => demo_data::run(root, false)?,
         ["demo-data", "--check"] => demo_data::run(root, true)?,
         ["picture", command @ ..] => picture::run(&repository, command)?,
+        ["soak", parts @ ..] => soak::run(&repository, parts)?,
         ["package", "--verify"] => package::run(&repository, true)?,
         ["--help" | "-h" | "help"] => print!("{}", help()),
         [] => bail!("no task is named\n\n{}", help()),

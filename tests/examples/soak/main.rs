@@ -1,0 +1,31 @@
+//! Long runs that are no unit tests: `cargo xtask soak [part …]`. Each part prints what it saw, and
+//! fails if that is not what it has to be.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod tokens;
+
+use std::process::ExitCode;
+
+const PARTS: [(&str, fn()); 1] = [("tokens", tokens::run)];
+
+fn main() -> ExitCode {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = named
+        .iter()
+        .find(|name| PARTS.iter().all(|(known, _)| known != name))
+    {
+        let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+        eprintln!(
+            "there is no part {unknown}; the parts are {}",
+            known.join(", ")
+        );
+        return ExitCode::FAILURE;
+    }
+    for (name, run) in PARTS {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            println!("soak {name}");
+            run();
+        }
+    }
+    ExitCode::SUCCESS
+}
