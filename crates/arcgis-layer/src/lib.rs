@@ -2,7 +2,9 @@
 
 mod address;
 mod aggregate;
+mod crawl;
 mod decode;
+mod discovery;
 mod engine;
 mod error;
 mod feature;
@@ -32,10 +34,12 @@ mod statistics;
 
 pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind};
 pub use aggregate::{Aggregation, Group, ValueCount};
+pub use crawl::{Crawl, CrawlEntry, CrawlReport, FolderEntry, LayerEntry, ServiceListing};
 pub use decode::{
     AnswerHeader, DecodeContext, DecodeError, decode_json, decode_pbf, read_header, read_pbf_count,
     read_pbf_extent, read_pbf_header, read_pbf_ids,
 };
+pub use discovery::{Discovery, ItemAddress, ItemInfo, MapLayer};
 pub use engine::{
     AcceptedPage, Checkpoint, CheckpointError, Completion, Drift, FetchOptions, FetchStats,
     Incomplete, PageRecord, Pages, Plan, Progress, Proof, Strategy,

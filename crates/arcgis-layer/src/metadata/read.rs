@@ -201,12 +201,32 @@ fn kind(top: Members<'_>, geometry_type: Option<GeometryType>) -> LayerKind {
             None => LayerKind::Table,
         };
     };
-    match name.to_ascii_lowercase().as_str() {
-        "feature layer" => LayerKind::FeatureLayer,
-        "table" => LayerKind::Table,
-        "group layer" => LayerKind::GroupLayer,
-        "raster layer" => LayerKind::RasterLayer,
-        _ => LayerKind::Other(name.to_owned()),
+    LayerKind::parse(name)
+}
+
+impl LayerKind {
+    /// Reads a kind as services name it, whatever the case.
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "feature layer" => Self::FeatureLayer,
+            "table" => Self::Table,
+            "group layer" => Self::GroupLayer,
+            "raster layer" => Self::RasterLayer,
+            _ => Self::Other(name.to_owned()),
+        }
+    }
+
+    /// The name that services give it, such as `Feature Layer`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::FeatureLayer => "Feature Layer",
+            Self::Table => "Table",
+            Self::GroupLayer => "Group Layer",
+            Self::RasterLayer => "Raster Layer",
+            Self::Other(name) => name,
+        }
     }
 }
 
