@@ -1,13 +1,18 @@
 //! Bodies: read to their end, unpacked, and never beyond the limit.
 
+use std::error::Error as StdError;
 use std::io::{self, Write};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arcgis_auth_core::Bytes;
 use arcgis_auth_core::http::{HeaderMap, header};
+use bytes::Buf;
 use flate2::write::MultiGzDecoder;
+use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Room that is made ahead at most, however long the server says the body is.
 const ROOM: u64 = 16 * 1024 * 1024;
@@ -17,8 +22,8 @@ const ROOM: u64 = 16 * 1024 * 1024;
 pub(crate) enum BodyError {
     #[error("more than {0} bytes")]
     TooLarge(u64),
-    #[error(transparent)]
-    Broken(hyper::Error),
+    #[error("{0}")]
+    Broken(#[source] BoxError),
     #[error("the compressed answer is not whole")]
     Short,
     #[error("the compressed answer is damaged")]
@@ -29,12 +34,16 @@ pub(crate) enum BodyError {
 
 /// Reads `body` to its end and takes gzip off. At most `limit` bytes, unpacked. Counts the bytes on
 /// the wire in `wire`.
-pub(crate) async fn read(
-    mut body: Incoming,
+pub(crate) async fn read<B>(
+    body: B,
     headers: &mut HeaderMap,
     limit: u64,
     wire: &AtomicU64,
-) -> Result<Bytes, BodyError> {
+) -> Result<Bytes, BodyError>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     let gzip = match headers
         .get(header::CONTENT_ENCODING)
         .map(|value| value.as_bytes())
@@ -43,7 +52,7 @@ pub(crate) async fn read(
         Some(encoding) if is(encoding, "gzip") || is(encoding, "x-gzip") => true,
         Some(_) => return Err(BodyError::Encoding),
     };
-    let announced = hyper::body::Body::size_hint(&body).exact();
+    let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit) {
         return Err(BodyError::TooLarge(limit));
     }
@@ -57,14 +66,21 @@ pub(crate) async fn read(
         Sink::Plain(Limited::new(room, limit))
     };
     let mut received = 0_u64;
+    let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
+        let Ok(mut data) = frame.into_data() else {
             continue;
         };
-        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-        received = received.saturating_add(length);
-        wire.fetch_add(length, Ordering::Relaxed);
-        sink.push(&data)?;
+        while data.has_remaining() {
+            let piece = data.chunk();
+            let length = piece.len();
+            sink.push(piece)?;
+            data.advance(length);
+            let length = u64::try_from(length).unwrap_or(u64::MAX);
+            received = received.saturating_add(length);
+            wire.fetch_add(length, Ordering::Relaxed);
+        }
     }
     if gzip {
         headers.remove(header::CONTENT_ENCODING);

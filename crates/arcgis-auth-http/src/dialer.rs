@@ -1,6 +1,5 @@
 //! Connections: straight to the server, or by way of a proxy.
 
-use std::error::Error as StdError;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,10 +18,9 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use crate::body::BoxError;
 use crate::resolver::Overrides;
 use crate::tls::invalid;
-
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Which proxy stands in the way to an address, and where names lead that need none.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::io;
 
 use arcgis_auth_core::TransportErrorKind;
-use rustls::AlertDescription;
 
 use crate::body::BodyError;
+#[cfg(feature = "hyper")]
 use crate::dialer::NotInTime;
 
 /// The texts along a chain of causes, as one. They come from hyper, rustls and the operating
@@ -20,9 +20,7 @@ impl Causes {
         let mut hint = None;
         for cause in chain(error) {
             let text = cause.to_string();
-            if let Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) =
-                cause.downcast_ref::<rustls::Error>()
-            {
+            if wants_certificate(cause) {
                 hint = Some("the server wants a client certificate");
             }
             // An I/O error repeats what it wraps.
@@ -43,6 +41,7 @@ impl Causes {
     }
 
     /// The same, with the proxy that stands in the way.
+    #[cfg(feature = "hyper")]
     pub(crate) fn by_way_of(self, proxy: Option<String>) -> Self {
         match proxy {
             Some(proxy) => Self(format!("by way of the proxy {proxy}: {}", self.0)),
@@ -79,14 +78,9 @@ fn cause_of<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError
 /// The kind of a failed exchange; `connecting` if there was no connection yet.
 pub(crate) fn kind(error: &(dyn StdError + 'static), connecting: bool) -> TransportErrorKind {
     for cause in chain(error) {
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            // Under TLS 1.3 a server refuses the client after the handshake, by an alert.
-            if connecting || matches!(tls, rustls::Error::AlertReceived(_)) {
-                return TransportErrorKind::Tls;
-            }
-        }
-        if cause.is::<NotInTime>() {
-            return TransportErrorKind::Connect;
+        #[cfg(feature = "hyper")]
+        if let Some(kind) = hyper_kind(cause, connecting) {
+            return kind;
         }
         if let Some(body) = cause.downcast_ref::<BodyError>() {
             match body {
@@ -96,18 +90,64 @@ pub(crate) fn kind(error: &(dyn StdError + 'static), connecting: bool) -> Transp
                 BodyError::Broken(_) => {}
             }
         }
-        if let Some(http) = cause.downcast_ref::<hyper::Error>() {
-            if !connecting && http.is_parse() {
-                return TransportErrorKind::Protocol;
-            }
-            if !connecting && http.is_timeout() {
-                return TransportErrorKind::Timeout;
-            }
-        }
     }
     if connecting {
         TransportErrorKind::Connect
     } else {
         TransportErrorKind::Interrupted
     }
+}
+
+#[cfg(feature = "hyper")]
+fn hyper_kind(cause: &(dyn StdError + 'static), connecting: bool) -> Option<TransportErrorKind> {
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        // Under TLS 1.3 a server refuses the client after the handshake, by an alert.
+        if connecting || matches!(tls, rustls::Error::AlertReceived(_)) {
+            return Some(TransportErrorKind::Tls);
+        }
+    }
+    if cause.is::<NotInTime>() {
+        return Some(TransportErrorKind::Connect);
+    }
+    match cause.downcast_ref::<hyper::Error>() {
+        Some(http) if !connecting && http.is_parse() => Some(TransportErrorKind::Protocol),
+        Some(http) if !connecting && http.is_timeout() => Some(TransportErrorKind::Timeout),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "hyper")]
+fn wants_certificate(cause: &(dyn StdError + 'static)) -> bool {
+    use rustls::AlertDescription::CertificateRequired;
+    matches!(
+        cause.downcast_ref(),
+        Some(rustls::Error::AlertReceived(CertificateRequired))
+    )
+}
+
+#[cfg(not(feature = "hyper"))]
+fn wants_certificate(_: &(dyn StdError + 'static)) -> bool {
+    false
+}
+
+/// The kind of a failure in a stack that is not ours: what can be read off the system's errors.
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub(crate) fn foreign_kind(error: &(dyn StdError + 'static)) -> TransportErrorKind {
+    for cause in chain(error) {
+        #[cfg(feature = "hyper")]
+        if cause.is::<rustls::Error>() {
+            return TransportErrorKind::Tls;
+        }
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(
+                io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::AddrNotAvailable,
+            ) => return TransportErrorKind::Connect,
+            Some(io::ErrorKind::TimedOut) => return TransportErrorKind::Timeout,
+            _ => {}
+        }
+    }
+    kind(error, false)
 }

@@ -4,6 +4,8 @@
     doc = "HTTP for ArcGIS REST services over a transport of one's own."
 )]
 
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod adapters;
 mod basic_auth;
 mod client;
 mod client_builder;
@@ -11,8 +13,8 @@ mod discovery;
 mod extra_headers;
 mod federation;
 mod generate_token;
-mod long_url;
 mod generated_token;
+mod long_url;
 mod minted;
 mod oauth;
 mod provider;
@@ -30,11 +32,11 @@ mod turn;
 mod twin;
 mod who_am_i;
 
-#[cfg(feature = "hyper")]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "tower"))]
 mod body;
 #[cfg(feature = "hyper")]
 mod dialer;
-#[cfg(feature = "hyper")]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "tower"))]
 mod failure;
 #[cfg(feature = "hyper")]
 mod hyper_transport;
@@ -44,12 +46,16 @@ mod identity;
 mod resolver;
 #[cfg(feature = "hyper")]
 mod tls;
-#[cfg(feature = "hyper")]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "tower"))]
 mod wire_log;
 
 #[cfg(test)]
 mod scripted;
 
+#[cfg(feature = "reqwest")]
+pub use adapters::reqwest::ReqwestTransport;
+#[cfg(feature = "tower")]
+pub use adapters::tower::{TowerTransport, TransportService};
 pub use basic_auth::BasicAuth;
 pub use client::ArcGisClient;
 pub use client_builder::ArcGisClientBuilder;
@@ -61,13 +67,13 @@ pub use generate_token::GenerateToken;
 pub use hyper_transport::{HyperTransport, HyperTransportBuilder};
 #[cfg(feature = "hyper")]
 pub use identity::ClientIdentity;
+pub use long_url::LongUrl;
 #[cfg(feature = "hyper")]
 pub use oauth::LoopbackRedirect;
 pub use oauth::{
     AuthorizationCode, AuthorizationCodeBuilder, ClientCredentials, OAuthError, RefreshGrant,
     SignedIn,
 };
-pub use long_url::LongUrl;
 pub use redirect::Redirect;
 pub use retry::{Retry, RetryPolicy};
 pub use sign_out::sign_out;
