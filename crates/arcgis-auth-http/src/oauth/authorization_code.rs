@@ -341,18 +341,18 @@ impl AuthorizationCode {
         }))
     }
 
-    /// The code in an answer: an address, its query, or the code alone.
+    /// The code in an answer: an address, its query, or what the portal's page shows.
     fn code(&self, answer: &str) -> Result<SecretString, OAuthError> {
         let answer = answer.trim();
         let out_of_band = self.redirect_uri == OUT_OF_BAND;
+        let query = answer.trim_start_matches(['?', '#']);
         let address = if answer.contains("://") {
-            Url::parse(answer).map_err(|_| OAuthError::NoCode)?
-        } else if answer.contains('=') && !out_of_band {
-            // The query alone, as some copy it.
-            let query = answer.trim_start_matches(['?', '#']);
-            Url::parse(&format!("http://localhost/?{query}")).map_err(|_| OAuthError::NoCode)?
+            Url::parse(answer)
         } else if out_of_band {
-            let code = answer.strip_prefix("code=").unwrap_or(answer);
+            // The title of the portal's page is "SUCCESS code=…".
+            let code = answer
+                .rsplit_once("code=")
+                .map_or(answer, |(_, code)| code.trim());
             let blank = code.is_empty() || code.contains(char::is_whitespace);
             return if blank {
                 Err(OAuthError::NoCode)
@@ -360,13 +360,16 @@ impl AuthorizationCode {
                 Ok(code.into())
             };
         } else {
-            return Err(if answer.is_empty() {
-                OAuthError::NoCode
-            } else {
-                OAuthError::StateMismatch
-            });
+            // The query alone, as some copy it. A code alone lacks the state.
+            Url::parse(&format!("http://localhost/?{query}"))
         };
-        if !self.is_answer(&address) {
+        let address = address.map_err(|_| OAuthError::NoCode)?;
+        // The page that shows the code has an address too, without state.
+        let shown = out_of_band && parameter(&address, "state").is_none();
+        if answer.is_empty() {
+            return Err(OAuthError::NoCode);
+        }
+        if !shown && !self.is_answer(&address) {
             return Err(OAuthError::StateMismatch);
         }
         if let Some(error) = parameter(&address, "error") {
