@@ -1,14 +1,17 @@
 //! Trying again, where that can help.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arcgis_auth_core::{
     Access, Clock, Error, Outcome, Request, Response, SystemClock, Transport, TransportErrorKind,
+    server_root,
 };
 use futures_util::future::{BoxFuture, FutureExt};
+use tracing::Instrument as _;
 
 use crate::stats::Counters;
 use crate::telemetry;
@@ -62,7 +65,12 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets how long after its first failure a request is still sent again; 10 minutes by default.
+    /// Sets how long a server may fail until nothing is sent again; 10 minutes by default.
+    ///
+    /// It is one budget for all requests to a server, over all clones: it begins with the first failure
+    /// and ends with the next good answer, so that an export over a server that is down fails after
+    /// this time, not after this time for each request. A single request that fails while others go
+    /// well has as much from its own first failure.
     #[must_use]
     pub fn with_budget(mut self, budget: Duration) -> Self {
         self.budget = budget;
@@ -103,12 +111,14 @@ fn jitter(bound: Duration) -> Duration {
 /// - A request that may change something is sent again only where no connection was made.
 /// - Refused tokens, certificates and everything [`Outcome::Terminal`] are not sent again.
 ///
-/// At the end the last answer or error is returned, with the number of attempts.
+/// At the end the last answer or error is returned, with the number of attempts. Who asks again for a
+/// page that came back too big asks for less, and so begins anew: nothing is tried more often than both say.
 #[derive(Debug, Clone)]
 pub struct Retry {
     inner: Arc<dyn Transport>,
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
+    outages: Outages,
     counters: Arc<Counters>,
 }
 
@@ -120,6 +130,7 @@ impl Retry {
             inner,
             policy,
             clock: Arc::new(SystemClock::new()),
+            outages: Outages::default(),
             counters: Arc::default(),
         }
     }
@@ -142,6 +153,7 @@ impl Retry {
         let mut attempts = 0_u32;
         let mut first_failure = None;
         let mut retry = 0;
+        let root = server_root(request.url());
         loop {
             let result = self.inner.send(request.clone()).await;
             attempts = attempts.saturating_add(match &result {
@@ -153,31 +165,84 @@ impl Retry {
             if about_size && page {
                 page_failures += 1;
             }
-            if !helps || page_failures > 1 || retry >= self.policy.retries {
+            if !helps {
+                if matches!(&result, Ok(response) if response.outcome() == Outcome::Ok) {
+                    self.outages.end(&root);
+                }
                 return counted(result, attempts);
             }
             let now = self.clock.monotonic();
-            let since = now.saturating_sub(*first_failure.get_or_insert(now));
-            match self.policy.wait(retry, named) {
-                Some(wait) if since.saturating_add(wait) <= self.policy.budget => {
-                    let wait_millis = telemetry::millis(wait);
-                    tracing::info!(
-                        target: "arcgis::retry",
-                        url = request.redacted_url(),
-                        reason = why(&result),
-                        attempts,
-                        wait_millis,
-                        "to be sent again"
-                    );
-                    if !wait.is_zero() {
-                        self.clock.sleep(wait).await;
-                    }
-                }
-                _ => return counted(result, attempts),
+            let own = *first_failure.get_or_insert(now);
+            let since = now.saturating_sub(own.min(self.outages.go_on(&root, now)));
+            let wait = self.policy.wait(retry, named);
+            let late = |wait| since.saturating_add(wait) > self.policy.budget;
+            let why_not = match wait {
+                _ if page_failures > 1 => Some("page"),
+                _ if retry >= self.policy.retries => Some("retries"),
+                None => Some("named wait"),
+                Some(wait) if late(wait) => Some("budget"),
+                Some(_) => None,
+            };
+            if let Some(why_not) = why_not {
+                tracing::warn!(
+                    target: "arcgis::retry",
+                    url = request.redacted_url(),
+                    reason = why(&result),
+                    attempts,
+                    why = why_not,
+                    "given up"
+                );
+                return counted(result, attempts);
+            }
+            let wait = wait.unwrap_or_default();
+            tracing::info!(
+                target: "arcgis::retry",
+                url = request.redacted_url(),
+                reason = why(&result),
+                attempts,
+                wait_millis = telemetry::millis(wait),
+                "to be sent again"
+            );
+            if !wait.is_zero() {
+                self.clock.sleep(wait).await;
             }
             retry += 1;
             self.counters.retries.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// Since when each server has been failing, without a good answer in between.
+#[derive(Debug, Clone, Default)]
+struct Outages(Arc<Mutex<HashMap<String, Outage>>>);
+
+#[derive(Debug)]
+struct Outage {
+    first: Duration,
+    last: Duration,
+}
+
+/// A failure so long after the one before begins an outage of its own: nobody asked in between.
+const APART: Duration = Duration::from_secs(600);
+
+impl Outages {
+    /// Takes in a failure, and says when the outage began.
+    fn go_on(&self, root: &str, now: Duration) -> Duration {
+        let mut outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let outage = outages.entry(root.to_owned()).or_insert(Outage {
+            first: now,
+            last: now,
+        });
+        if now.saturating_sub(outage.last) > APART {
+            outage.first = now;
+        }
+        outage.last = now;
+        outage.first
+    }
+
+    fn end(&self, root: &str) {
+        let mut outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outages.remove(root);
     }
 }
 
@@ -227,7 +292,9 @@ fn counted(result: Result<Response, Error>, attempts: u32) -> Result<Response, E
 
 impl Transport for Retry {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
-        self.run(request).boxed()
+        let url = request.redacted_url();
+        let span = tracing::debug_span!(target: "arcgis::http", "request", url);
+        self.run(request).instrument(span).boxed()
     }
 }
 

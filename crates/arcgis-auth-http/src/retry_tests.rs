@@ -190,3 +190,58 @@ fn waits_grow_to_a_bound_and_are_spread() {
     waits.dedup();
     assert!(waits.len() > 250);
 }
+
+#[tokio::test]
+async fn the_budget_is_one_for_all_requests_of_a_server() {
+    let policy = policy()
+        .with_retries(100)
+        .with_budget(Duration::from_secs(100));
+    let answers = [with(429, "retry-after", "30")];
+    let transport = Scripted::new(answers);
+    let clock = HastyClock::default();
+    let retry = Retry::new(transport.clone(), policy).with_clock(Arc::new(clock.clone()));
+    retry.send(read()).await.unwrap();
+    assert_eq!(transport.sent(), 4);
+    // Whoever comes now is not told to wait for another 100 seconds.
+    retry.clone().send(read()).await.unwrap();
+    assert_eq!(transport.sent(), 5);
+    let elsewhere = Request::read(url("https://other/arcgis/rest/services/x"));
+    retry.send(elsewhere).await.unwrap();
+    assert_eq!(
+        transport.sent(),
+        9,
+        "another server has a budget of its own"
+    );
+    // An hour later it is another outage.
+    clock.0.advance(Duration::from_secs(3600));
+    retry.send(read()).await.unwrap();
+    assert_eq!(transport.sent(), 13);
+}
+
+#[tokio::test]
+async fn a_good_answer_ends_an_outage() {
+    let busy = || with(429, "retry-after", "60");
+    let answers = [busy(), json(OK), busy(), json(OK)];
+    let transport = Scripted::new(answers);
+    let policy = policy().with_budget(Duration::from_secs(100));
+    let clock = HastyClock::default();
+    let retry = Retry::new(transport.clone(), policy).with_clock(Arc::new(clock));
+    for sent in [2, 4] {
+        assert!(retry.send(read()).await.unwrap().into_ok().is_ok());
+        assert_eq!(transport.sent(), sent);
+    }
+}
+
+#[tokio::test]
+async fn t73_three_tries_and_then_the_timeout() {
+    let late = Answer::Fails(TransportErrorKind::Timeout);
+    let (result, sent, _) = run(vec![late], read(), policy().with_retries(2)).await;
+    let Err(Error::Transport(error)) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (TransportErrorKind::Timeout, 3)
+    );
+    assert_eq!(sent, 3);
+}

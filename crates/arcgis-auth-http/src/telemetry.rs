@@ -4,6 +4,9 @@
 //! fields ever holds a secret; URLs and parameters are shown with `***` in place of secret values,
 //! and what servers say is left out where it may repeat what was sent.
 //!
+//! A request from its first attempt to its last is the span `request` (target `arcgis::http`, level
+//! debug, field `url`). What is told in the meantime, and of a token that is made for it, stands within.
+//!
 //! | target | level | message | fields |
 //! |---|---|---|---|
 //! | `arcgis::http` | debug | `answered` | `method` `url` `params` `token` `status` `outcome` `bytes` `millis` |
@@ -11,10 +14,12 @@
 //! | `arcgis::http` | info | `too long for a URL: sent as a form` | `url` `status` |
 //! | `arcgis::retry` | info | `to be sent again` | `url` `reason` `attempts` `wait_millis` |
 //! | `arcgis::retry` | warn | `given up` | `url` `reason` `attempts` `why` |
-//! | `arcgis::throttle` | info | `limit lowered`, `limit raised` | `server` `reason` `limit` `most` |
+//! | `arcgis::throttle` | info | `limit lowered` | `server` `reason` `limit` `most` |
+//! | `arcgis::throttle` | info | `limit raised` | `server` `reason` `limit` `most` |
 //! | `arcgis::throttle` | info | `paused` | `server` `reason` `named_millis` `wait_millis` |
 //! | `arcgis::mint` | info | `token minted` | `grant` `endpoint` |
-//! | `arcgis::refresh` | info, warn | what became of a stored login | `endpoint` or `error` |
+//!
+//! What becomes of a login that is kept and renewed is told under the target `arcgis::refresh`, in words.
 //!
 //! `token` says whether an ArcGIS token went along. `reason` is, for retries, the outcome and
 //! status or the kind of failure; for the throttle `busy`, `failed`, `late`, `quota` or `well`. `why` is

@@ -94,8 +94,8 @@ impl Throttle {
     }
 
     /// Starts at most so many requests per second at each server, evenly spaced: 0.5 for one every 2
-    /// seconds. Retries count, redirects do not. What is not above 0, or less than one in a day, sets
-    /// no rate; nor does it by default.
+    /// seconds. Retries count, redirects do not. What is not above 0, less than one in a day, or more than a
+    /// clock can tell sets no rate. There is none by default.
     #[must_use]
     pub fn with_rate(mut self, per_second: f64) -> Self {
         self.spacing = spacing(per_second).unwrap_or_default();
@@ -144,7 +144,8 @@ type Answer = Result<Response, Error>;
 /// The time between two starts at a rate, if it is one.
 pub(crate) fn spacing(per_second: f64) -> Option<Duration> {
     let spacing = Duration::try_from_secs_f64(per_second.recip()).ok()?;
-    (per_second > 0.0 && spacing <= Duration::from_secs(24 * 60 * 60)).then_some(spacing)
+    let day = Duration::from_secs(24 * 60 * 60);
+    (per_second > 0.0 && !spacing.is_zero() && spacing <= day).then_some(spacing)
 }
 
 fn health(answer: &Answer, rows: Option<u32>, took: Duration) -> Health {

@@ -4,7 +4,7 @@ use arcgis_auth_core::{ManualClock, Origin, Refresh, Token, TrustPolicy};
 use futures_util::future::join_all;
 
 use super::*;
-use crate::scripted::{Scripted, json, url, with};
+use crate::scripted::{Answer, HastyClock, Scripted, json, status, url, with};
 
 /// Counts how many requests are under way at once.
 #[derive(Debug, Default)]
@@ -242,4 +242,132 @@ async fn a_provider_that_never_answers_at_once_is_waited_for() {
     assert_eq!(transport.sent(), 8);
     let server = throttle.server("https://h/arcgis".into());
     assert_eq!(server.permits.available_permits(), 2);
+}
+
+/// Sends `count` requests one after the other, past every pause.
+async fn run_through(throttle: &Throttle, count: usize) {
+    for _ in 0..count {
+        throttle.send(at("h")).await.ok();
+    }
+}
+
+fn over(answers: Vec<Answer>) -> (Throttle, Arc<Scripted>, HastyClock) {
+    let transport = Scripted::new(answers);
+    let clock = HastyClock::default();
+    let throttle = Throttle::new(transport.clone(), 8).with_clock(Arc::new(clock.clone()));
+    (throttle, transport, clock)
+}
+
+#[tokio::test]
+async fn t72_the_limit_goes_down_on_busy_and_comes_back() {
+    let quota = r#"{"error":{"code":429,"message":"Unable to perform query. Too many requests.","details":["API calls quota exceeded (24001)! maximum allowed (24000) per Minute. Retry after 60 sec."]}}"#;
+    let (throttle, transport, clock) =
+        over(vec![json(quota), with(429, "retry-after", "0"), json("{}")]);
+    let limit = || throttle.server("https://h/arcgis".into()).limit();
+    run_through(&throttle, 1).await;
+    assert_eq!(limit(), 4);
+    run_through(&throttle, 1).await;
+    assert_eq!(limit(), 2);
+    assert_eq!(
+        clock.0.sleeps(),
+        [Duration::from_secs(60)],
+        "and 0 is no pause"
+    );
+    // 2 for the third, 3 for the fourth, 4, 5, 6, 7 for the eighth.
+    run_through(&throttle, 26).await;
+    assert_eq!(limit(), 7);
+    run_through(&throttle, 1).await;
+    assert_eq!(limit(), 8);
+    run_through(&throttle, 100).await;
+    assert_eq!(limit(), 8);
+    assert_eq!(transport.sent(), 129);
+    // Another server knows nothing of it.
+    throttle.send(at("other")).await.unwrap();
+    assert_eq!(throttle.server("https://other/arcgis".into()).limit(), 8);
+}
+
+#[tokio::test]
+async fn failures_lower_the_limit_and_requests_that_are_wrong_do_not() {
+    use arcgis_auth_core::TransportErrorKind as Kind;
+    let page = || at("h").with_rows(1000);
+    for (answer, request, limit) in [
+        (status(502), at("h"), 5),
+        (status(500), at("h"), 5),
+        (status(504), page(), 5),
+        (Answer::Fails(Kind::Timeout), page(), 5),
+        (Answer::Fails(Kind::Interrupted), page(), 5),
+        // A page that is too much for the server is asked for in smaller ones.
+        (status(500), page(), 8),
+        (status(413), page(), 8),
+        (status(404), at("h"), 8),
+        (status(403), at("h"), 8),
+        (
+            json(r#"{"error":{"code":400,"message":"Invalid URL"}}"#),
+            at("h"),
+            8,
+        ),
+        (
+            json(r#"{"error":{"code":498,"message":"Invalid token."}}"#),
+            at("h"),
+            8,
+        ),
+        (
+            json(r#"{"error":{"code":503,"message":"Service is busy"}}"#),
+            at("h"),
+            5,
+        ),
+        (Answer::Fails(Kind::Tls), at("h"), 8),
+    ] {
+        let (throttle, _, _) = over(vec![answer.clone()]);
+        throttle.send(request).await.ok();
+        let server = throttle.server("https://h/arcgis".into());
+        assert_eq!(server.limit(), limit, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn pauses_are_capped_and_quotas_kept() {
+    let header = "x-esri-org-request-units-per-min";
+    let seconds = Duration::from_secs;
+    for (answer, pause) in [
+        (with(429, "retry-after", "86400"), vec![seconds(300)]),
+        (status(429), vec![seconds(2)]),
+        (
+            with(200, header, "usage=10000;max=10000"),
+            vec![seconds(10)],
+        ),
+        (with(200, header, "usage=97;max=10000"), vec![]),
+    ] {
+        let (throttle, _, clock) = over(vec![answer.clone(), json("{}")]);
+        run_through(&throttle, 2).await;
+        assert_eq!(clock.0.sleeps(), pause, "{answer:?}");
+    }
+    // At 90 % half a second lies between two starts, as long as the server says so.
+    let near = with(200, header, "usage=9000;max=10000");
+    let calm = with(200, header, "usage=10;max=10000");
+    let (throttle, _, clock) = over(vec![near, calm, json("{}")]);
+    run_through(&throttle, 4).await;
+    let sleeps = clock.0.sleeps();
+    assert_eq!(sleeps.len(), 1, "{sleeps:?}");
+}
+
+#[tokio::test]
+async fn a_rate_spaces_requests_at_each_server() {
+    let clock = HastyClock::default();
+    let transport = Scripted::new([json("{}")]);
+    let client = crate::ArcGisClient::builder()
+        .transport(transport.clone())
+        .rate(0.5)
+        .clock(Arc::new(clock.clone()))
+        .build()
+        .unwrap();
+    for host in ["h", "h", "other", "h"] {
+        client.clone().send(at(host)).await.unwrap();
+    }
+    assert_eq!(clock.0.sleeps(), [Duration::from_secs(2); 2]);
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let client = crate::ArcGisClient::builder().rate(wrong).build();
+        let told = client.unwrap_err().to_string();
+        assert!(told.starts_with("rate: "), "{told}");
+    }
 }
