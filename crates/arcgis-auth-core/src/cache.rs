@@ -114,8 +114,7 @@ impl State {
 
     fn reject(&mut self, token: &Token) {
         self.refused.add(token);
-        self.current
-            .take_if(|current| current.token.is_same(token));
+        self.current.take_if(|current| current.token.is_same(token));
     }
 
     /// The token that lives, and whether it is time to renew it.
@@ -139,12 +138,21 @@ fn life(token: &Token, clock: &dyn Clock) -> Option<Duration> {
 }
 
 /// What a mint can bring besides a token or an error.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Unusable {
     #[error("the new token is the one that a server has just refused")]
     Refused,
     #[error("the new token has expired already")]
     Expired,
+}
+
+impl Unusable {
+    fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::Mint { source, .. } => source.downcast_ref().copied(),
+            _ => None,
+        }
+    }
 }
 
 /// Where a mint ends: it frees the place of its flight however it ends, a panic included.
@@ -322,7 +330,11 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
             if let Some(mint) = forced {
                 mint.await?;
             }
-            self.usable().await.map(Some)
+            match self.usable().await {
+                // There is no other token, then.
+                Err(error) if Unusable::of(&error) == Some(Unusable::Refused) => Ok(None),
+                result => result.map(Some),
+            }
         }
         .boxed()
     }
