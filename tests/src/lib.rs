@@ -11,3 +11,7 @@ pub use bench::{Bench, open_json, paging, patient_client};
 pub use noise::Noise;
 pub use parquet_file::ParquetFile;
 pub use wkb::{Shape, Wkb, is_counter_clockwise};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/authentication.md")]
+mod authentication {}
