@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{ConfigError, Error};
@@ -40,6 +41,7 @@ impl Dotenv {
             reason,
         };
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = Zeroizing::new(bytes);
         let variables = read(&bytes)
             .map_err(|error| unreadable(error.to_string()))?
             .into_iter()

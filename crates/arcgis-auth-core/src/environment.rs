@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
 
 use crate::credentials::Credentials;
 use crate::dotenv::Dotenv;
 use crate::error::{ConfigError, Error};
-use crate::portal::{ARCGIS_ONLINE, Portal};
+use crate::portal::Portal;
 
 const TOKEN: &str = "ARCGIS_TOKEN";
 const API_KEY: &str = "ARCGIS_API_KEY";
@@ -61,8 +62,15 @@ impl Credentials {
     ///
     /// As [`Credentials::from_env`].
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
-        let get = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
-        let portal = || Portal::parse(get(PORTAL).as_deref().unwrap_or(ARCGIS_ONLINE));
+        // What is looked up may be a secret, and is wiped when it has been taken over.
+        let get = |name: &str| {
+            let value = lookup(name).map(Zeroizing::new);
+            value.filter(|value| !value.trim().is_empty())
+        };
+        let portal = || match get(PORTAL) {
+            Some(portal) => Portal::parse(&portal),
+            None => Portal::arcgis_online(),
+        };
         let given: Vec<&'static str> = [TOKEN, API_KEY, USER, PASSWORD, CLIENT_SECRET]
             .into_iter()
             .filter(|name| get(name).is_some())
@@ -79,24 +87,24 @@ impl Credentials {
             _ => Err(Error::from(ConfigError::Incomplete { present, missing })),
         };
         let credentials = match (given, given.and_then(get)) {
-            (Some(TOKEN), Some(token)) => Self::token(&portal()?, token)?,
-            (Some(API_KEY), Some(key)) => Self::api_key(&portal()?, key)?,
+            (Some(TOKEN), Some(token)) => Self::token(&portal()?, token.as_str())?,
+            (Some(API_KEY), Some(key)) => Self::api_key(&portal()?, key.as_str())?,
             (Some(USER), _) => {
                 let (user, password) = with(USER, PASSWORD)?;
-                Self::user_password(user, password, portal()?)?
+                Self::user_password(user.as_str(), password.as_str(), portal()?)?
             }
             (Some(PASSWORD), _) => {
                 let (password, user) = with(PASSWORD, USER)?;
-                Self::user_password(user, password, portal()?)?
+                Self::user_password(user.as_str(), password.as_str(), portal()?)?
             }
             (Some(CLIENT_SECRET), _) => {
                 let (secret, id) = with(CLIENT_SECRET, CLIENT_ID)?;
-                Self::app(id, secret, portal()?)?
+                Self::app(id.as_str(), secret.as_str(), portal()?)?
             }
             _ => return Ok(None),
         };
         match get(REFERER) {
-            Some(referer) => credentials.with_referer(referer).map(Some),
+            Some(referer) => credentials.with_referer(referer.as_str()).map(Some),
             None => Ok(Some(credentials)),
         }
     }

@@ -25,6 +25,14 @@ const LONGEST_QUERY: usize = 2000;
 /// The header in which ArcGIS takes a token beside whatever `Authorization` the web tier wants.
 const ESRI_AUTHORIZATION: HeaderName = HeaderName::from_static("x-esri-authorization");
 
+/// Headers whose values nobody may see.
+const SECRET_HEADERS: [HeaderName; 4] = [
+    AUTHORIZATION,
+    ESRI_AUTHORIZATION,
+    COOKIE,
+    PROXY_AUTHORIZATION,
+];
+
 /// One request to an ArcGIS endpoint: a URL, parameters, and what may be done with it.
 ///
 /// Whether it travels as GET or POST, where the token goes and what is hidden from logs is decided
@@ -199,9 +207,12 @@ impl Request {
         self.params.push((name, value));
     }
 
-    /// Sets a header.
+    /// Sets a header. One that signs in or carries a session is marked as sensitive.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+        if SECRET_HEADERS.contains(&name) {
+            value.set_sensitive(true);
+        }
         self.headers.insert(name, value);
         self
     }
@@ -361,14 +372,8 @@ impl Request {
             Value::Plain(_) => None,
         });
         let token = self.token().map(|token| Cow::Borrowed(token.expose()));
-        let headers = self.headers.iter().filter_map(|(name, value)| {
-            let known = [
-                AUTHORIZATION,
-                ESRI_AUTHORIZATION,
-                COOKIE,
-                PROXY_AUTHORIZATION,
-            ];
-            if !value.is_sensitive() && !known.contains(name) {
+        let headers = self.headers.values().filter_map(|value| {
+            if !value.is_sensitive() {
                 return None;
             }
             let text = String::from_utf8_lossy(value.as_bytes());
