@@ -91,7 +91,7 @@ impl Export {
             }
             _ => None,
         });
-        kept.last()
+        kept.max()
     }
 }
 
@@ -484,6 +484,50 @@ async fn a_table_in_memory_goes_on_too() {
         .await
         .unwrap();
     assert_eq!(table.batch.columns(), plain.batch.columns());
+}
+
+#[tokio::test]
+async fn what_goes_with_the_file_is_done_before_it_appears() {
+    for refuse in [false, true] {
+        let export = Export::of(&Generated::new(ROWS, CAP));
+        let path = export.path();
+        let seen = Arc::new(Mutex::new(None));
+        let see = Arc::clone(&seen);
+        let result = export
+            .layer_export()
+            .await
+            .with_before_commit(move |report| {
+                // The report is complete, and the file has no name yet.
+                assert!(!path.exists());
+                *see.lock().unwrap() = Some(report.clone());
+                if refuse {
+                    return Err("no room for the report".into());
+                }
+                Ok(())
+            })
+            .to(LocalFile::new(export.path()))
+            .await;
+        let seen = seen.lock().unwrap().clone().unwrap();
+        if refuse {
+            let Err(Error::BeforeCommit(source)) = result else {
+                panic!("{result:?}");
+            };
+            assert_eq!(source.to_string(), "no room for the report");
+            assert_eq!(export.names(), [".towns.parquet.arcgis-spool"]);
+            // All pages are there: only the file has to be written once more.
+            let asked = export.server.asked();
+            assert_eq!(export.run().await.unwrap().resumed.unwrap().pages, 7);
+            assert_eq!(export.server.asked(), asked);
+        } else {
+            let report = result.unwrap();
+            assert_eq!(
+                serde_json::to_value(&seen).unwrap(),
+                serde_json::to_value(&report).unwrap()
+            );
+            assert_eq!(seen.file_bytes, Some(export.file().len() as u64));
+            assert_eq!(seen.output.as_deref(), export.path().to_str());
+        }
+    }
 }
 
 #[tokio::test]

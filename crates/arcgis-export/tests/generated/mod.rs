@@ -154,13 +154,22 @@ impl Generated {
             return Some(format!("{{\"count\":{count}}}"));
         }
         if asks("returnIdsOnly") {
-            let mut body = String::from("{\"objectIdFieldName\":\"OBJECTID\",\"objectIds\":[");
-            for (place, id) in self.ids(request).enumerate() {
+            let mut body = String::with_capacity(9 * self.count() as usize + 100);
+            body.push_str("{\"objectIdFieldName\":\"OBJECTID\",\"objectIds\":[");
+            let most = request.param("resultRecordCount");
+            let most = most.map_or(usize::MAX, |rows| rows.parse().unwrap());
+            for (place, id) in self.ids(request).take(most).enumerate() {
                 let comma = if place > 0 { "," } else { "" };
                 write!(body, "{comma}{id}").unwrap();
             }
             body.push_str("]}");
             return Some(body);
+        }
+        if request.param("outStatistics").is_some() {
+            return Some(
+                r#"{"error":{"code":400,"message":"outStatistics is not supported","details":[]}}"#
+                    .to_owned(),
+            );
         }
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.pages_left.fetch_sub(1, Ordering::SeqCst) <= 0 {

@@ -1,0 +1,83 @@
+//! Memory does not grow with the layer, with and without a spool. A program of its own, since it counts
+//! what all threads take.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod generated;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use arcgis_export::{ExportEvent, LayerExport, LocalFile, Resume, WriterOptions};
+use generated::Generated;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// The most bytes that an export takes beyond what was taken before it: while it plans, while pages come,
+/// and from the last page on.
+async fn peaks(rows: i64, resume: bool) -> [usize; 3] {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Generated::new(rows, 2_000);
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let phases = Arc::new(Mutex::new([0; 3]));
+    let (seen, came) = (Arc::clone(&phases), AtomicU64::new(0));
+    let enter = move |phase: usize| {
+        let mut phases = seen.lock().unwrap();
+        phases[phase] = MEMORY.peak_usage().saturating_sub(before);
+        MEMORY.reset_peak_usage();
+    };
+    let mut export = LayerExport::new(server.open().await)
+        .with_lenient(true)
+        .with_writer(WriterOptions::default().with_row_group_rows(20_000.try_into().unwrap()))
+        .with_observer(move |event| match event {
+            ExportEvent::Planned { .. } => enter(0),
+            ExportEvent::Page { rows: page, .. } => {
+                if came.fetch_add(*page, Ordering::Relaxed) + page == rows as u64 {
+                    enter(1);
+                }
+            }
+            ExportEvent::Finished(_) => enter(2),
+            _ => {}
+        });
+    if resume {
+        export = export.with_resume(Resume::new());
+    }
+    let began = Instant::now();
+    let report = export
+        .to(LocalFile::new(folder.path().join("a.parquet")))
+        .await
+        .unwrap();
+    assert_eq!(report.rows, rows as u64);
+    let peaks = *phases.lock().unwrap();
+    println!(
+        "{rows} rows, spool: {resume}, {} row groups, {:?}: {:?} KiB",
+        report.row_groups.unwrap(),
+        began.elapsed(),
+        peaks.map(|bytes| bytes / 1024),
+    );
+    peaks
+}
+
+#[tokio::test]
+async fn a_layer_ten_times_as_long_takes_no_more_memory() {
+    // The first export pays for what is made once, such as the table of reference systems.
+    peaks(2_000, true).await;
+    for resume in [false, true] {
+        let short = peaks(50_000, resume).await;
+        let long = peaks(300_000, resume).await;
+        assert!(
+            long[1] < short[1] + short[1] / 4,
+            "{long:?} bytes for 300,000 rows, {short:?} for 50,000"
+        );
+        // The list of ids is as long as the layer: a few bytes for each row on its way in.
+        for phase in [0, 2] {
+            assert!(
+                long[phase] < short[1] + 16 * 300_000,
+                "{long:?} bytes for 300,000 rows, {short:?} for 50,000"
+            );
+        }
+    }
+}
