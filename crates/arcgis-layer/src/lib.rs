@@ -3,6 +3,7 @@
 mod address;
 mod aggregate;
 mod crawl;
+mod curves;
 mod decode;
 mod discovery;
 mod engine;
@@ -41,8 +42,9 @@ pub use decode::{
 };
 pub use discovery::{Discovery, ItemAddress, ItemInfo, MapLayer};
 pub use engine::{
-    AcceptedPage, Checkpoint, CheckpointError, Completion, Drift, FetchOptions, FetchStats,
-    Incomplete, PageRecord, Pages, Plan, Progress, Proof, Strategy,
+    AcceptedPage, Checkpoint, CheckpointError, Completion, Delivered, Doubt, Doubts, Drift,
+    FetchOptions, FetchStats, Incomplete, PageRecord, Pages, Plan, PlanSummary, Progress, Proof,
+    SkippedRow, Strategy,
 };
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
@@ -59,8 +61,8 @@ pub use metadata::{
     AdvancedQueryCapabilities, Cardinality, Extent, LayerInfo, LayerKind, LayerReference,
     Relationship, Subtype, Subtypes, TimeInfo, UniqueId,
 };
-pub use related::RelatedRecords;
 pub use query::{Query, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
+pub use related::RelatedRecords;
 pub use service::{Directory, ServiceEntry, ServiceInfo};
 pub use sink::{FeatureSink, PageFacts, PageSink, SinkError, ValueRef};
 pub use spatial_filter::{DistanceUnit, SpatialFilter, SpatialRelation};

@@ -43,7 +43,9 @@ impl Layer {
                 return Ok(features);
             }
         }
-        let least = query.limit().map_or(u64::from(rows), |limit| limit.min(rows.into()));
+        let least = query
+            .limit()
+            .map_or(u64::from(rows), |limit| limit.min(rows.into()));
         self.features(query.with_limit(least)).try_collect().await
     }
 
@@ -98,7 +100,10 @@ impl Layer {
     pub async fn sample(&self, query: Query, rows: u32, seed: u64) -> Result<Features, Error> {
         let resolved = query.resolve(self.info())?;
         if resolved.object_id().is_none() {
-            return Err(unsupported("sample", "the layer has no object ids to choose from"));
+            return Err(unsupported(
+                "sample",
+                "the layer has no object ids to choose from",
+            ));
         }
         let mut ids = self.object_ids(&resolved).await?;
         if let Some(limit) = query.limit() {
@@ -173,7 +178,10 @@ mod tests {
             }
         }
         // 600 expected of each; five standard deviations are about 102.
-        assert!(seen.iter().all(|&times| (498..=702).contains(&times)), "{seen:?}");
+        assert!(
+            seen.iter().all(|&times| (498..=702).contains(&times)),
+            "{seen:?}"
+        );
         assert_eq!(choose(&ids, 99, 1), ids);
         assert_eq!(choose(&ids, 0, 1).len(), 0);
         assert_eq!(choose(&ids, 4, 7), choose(&ids, 4, 7));

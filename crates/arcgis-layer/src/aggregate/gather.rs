@@ -28,7 +28,10 @@ impl Found {
     fn add(&mut self, groups: Vec<Group>) -> usize {
         let before = self.groups.len();
         for group in groups {
-            if self.keys.insert(Value::from(group.values.clone()).to_string()) {
+            if self
+                .keys
+                .insert(Value::from(group.values.clone()).to_string())
+            {
                 self.groups.push(group);
             }
         }
@@ -123,8 +126,13 @@ impl Layer {
             };
             let column = identifier(name);
             if self.info().field(name).is_none_or(|field| field.nullable) {
-                self.within(query.refined(&format!("{column} IS NULL")), spec, depth, found)
-                    .await?;
+                self.within(
+                    query.refined(&format!("{column} IS NULL")),
+                    spec,
+                    depth,
+                    found,
+                )
+                .await?;
             }
             let mut rest = query.refined(&format!("{column} IS NOT NULL"));
             loop {
@@ -141,21 +149,23 @@ impl Layer {
                     .collect();
                 let (Some(first), Some(last)) = (values.first().copied(), values.last().copied())
                 else {
-                    return Err(self.unusable("it has no groups, and says that there are more".to_owned()));
+                    return Err(
+                        self.unusable("it has no groups, and says that there are more".to_owned())
+                    );
                 };
                 // The last value may have more groups, which did not fit in: it comes again.
-                let done = values
-                    .iter()
-                    .rev()
-                    .find(|value| **value != last)
-                    .copied();
+                let done = values.iter().rev().find(|value| **value != last).copied();
                 let key = match done {
                     Some(value) => {
                         let to = self.compared(name, Comparison::LessOrEqual, value)?;
                         // What the answer holds up to there is counted anew, so that ranges do not overlap.
-                        let upto = self.groups_of(&rest.refined(&to), spec, None, depth).await?;
+                        let upto = self
+                            .groups_of(&rest.refined(&to), spec, None, depth)
+                            .await?;
                         if self.is_cut(&upto) {
-                            return Err(self.unusable(format!("the groups do not come in the order of {name}")));
+                            return Err(self.unusable(format!(
+                                "the groups do not come in the order of {name}"
+                            )));
                         }
                         found.rows = found.rows.saturating_add(upto.rows);
                         found.add(upto.groups);
@@ -170,7 +180,9 @@ impl Layer {
                 let behind = self.compared(name, Comparison::Greater, key)?;
                 let next = query.refined(&behind);
                 if next == rest {
-                    return Err(self.unusable(format!("the groups do not come in the order of {name}")));
+                    return Err(
+                        self.unusable(format!("the groups do not come in the order of {name}"))
+                    );
                 }
                 rest = next;
             }

@@ -105,7 +105,10 @@ impl Layer {
         if statistics.is_empty() {
             return Ok(Vec::new());
         }
-        let spec = self.spec(query, &Aggregation::default().with_statistics(statistics.to_vec()))?;
+        let spec = self.spec(
+            query,
+            &Aggregation::default().with_statistics(statistics.to_vec()),
+        )?;
         let request = self
             .request_of_all(query, "statistics")?
             .with_param("outStatistics", Value::Array(spec.statistics).to_string())
@@ -144,7 +147,10 @@ impl Layer {
     ) -> Result<Vec<Group>, Error> {
         if aggregation.group_by.is_empty() {
             if aggregation.having.is_some() {
-                return Err(unsupported("having", "there are no groups without group-by fields"));
+                return Err(unsupported(
+                    "having",
+                    "there are no groups without group-by fields",
+                ));
             }
             let statistics = self.statistics(query, &aggregation.statistics).await?;
             return Ok(vec![Group {

@@ -109,10 +109,10 @@ impl Crawl {
             ResourceAddress::Service(service) => stream::once(crawler.service(service))
                 .flat_map(stream::iter)
                 .boxed(),
-            ResourceAddress::Layer(layer) => stream::once(async move {
-                CrawlEntry::Layer(crawler.layer(layer, None).await)
-            })
-            .boxed(),
+            ResourceAddress::Layer(layer) => {
+                stream::once(async move { CrawlEntry::Layer(crawler.layer(layer, None).await) })
+                    .boxed()
+            }
         }
     }
 

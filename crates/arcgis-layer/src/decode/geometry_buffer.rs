@@ -27,8 +27,7 @@ pub(super) fn refuse(row: usize, problem: impl Into<String>) -> DecodeError {
     }
 }
 
-pub(super) const CURVES: &str =
-    "true curves are not supported; the server should not send them when returnTrueCurves is false";
+pub(super) const CURVES: &str = "true curves in PBF are not decoded; ask for JSON";
 
 pub(super) const MULTIPATCH: &str = "multipatch geometry is not supported; leave the geometry out";
 

@@ -257,7 +257,10 @@ fn one_of_map(
         address: format!("the map {title}"),
         problem: match (wanted, names.is_empty()) {
             (_, true) => "it shows no layers with rows".to_owned(),
-            (None, _) => format!("it shows several layers; take one of them: {}", names.join(", ")),
+            (None, _) => format!(
+                "it shows several layers; take one of them: {}",
+                names.join(", ")
+            ),
             (Some(wanted), _) => format!(
                 "not exactly one of its layers is named {wanted}; it shows {}",
                 names.join(", ")

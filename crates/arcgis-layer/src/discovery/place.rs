@@ -170,11 +170,10 @@ impl Place {
             .rsplit('/')
             .next()
             .is_some_and(|kind| crate::address::ServiceKind::parse(kind).is_some());
-        let name = arcgis_auth_core::url::form_urlencoded::parse(
-            last.replace('+', "%2B").as_bytes(),
-        )
-        .next()
-        .map(|(name, _)| name.into_owned())?;
+        let name =
+            arcgis_auth_core::url::form_urlencoded::parse(last.replace('+', "%2B").as_bytes())
+                .next()
+                .map(|(name, _)| name.into_owned())?;
         ends_in_service.then_some(Self::Named(address, name))
     }
 }

@@ -28,7 +28,10 @@ fn tokens(sql: &str) -> Vec<Token<'_>> {
                 let mut at = 0;
                 while let Some(quote) = inner.get(at..).and_then(|tail| tail.find(first)) {
                     let quote = at + quote;
-                    if inner.get(quote + 1..).is_some_and(|tail| tail.starts_with(first)) {
+                    if inner
+                        .get(quote + 1..)
+                        .is_some_and(|tail| tail.starts_with(first))
+                    {
                         at = quote + 2;
                     } else {
                         end = quote;
@@ -100,9 +103,9 @@ fn date(text: &str) -> bool {
 }
 
 fn time(text: &str) -> bool {
-    let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| {
-        (whole, Some(fraction))
-    });
+    let (whole, fraction) = text
+        .split_once('.')
+        .map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     whole.len() == 8
         && whole.parse::<Time>().is_ok()
         && !whole.ends_with(":60")
@@ -190,9 +193,7 @@ pub(super) fn check_strictly(info: &LayerInfo, sql: &str) -> Result<(), QueryErr
             _ => continue,
         };
         let with_offset = field.field_type == FieldType::TimestampOffset;
-        let word_at = |at: usize, wanted: &str| {
-            matches!(tokens.get(at), Some(Token::Word(word)) if word.eq_ignore_ascii_case(wanted))
-        };
+        let word_at = |at: usize, wanted: &str| matches!(tokens.get(at), Some(Token::Word(word)) if word.eq_ignore_ascii_case(wanted));
         if word_at(at, "NOT") {
             at += 1;
         }

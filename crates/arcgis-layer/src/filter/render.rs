@@ -90,7 +90,10 @@ impl<'a> Renderer<'a> {
             Node::Like(field, pattern) => {
                 let field = self.field(field)?;
                 if !is_text(&field.field_type) {
-                    return refuse(field, "it holds no text, of which a part could be looked for");
+                    return refuse(
+                        field,
+                        "it holds no text, of which a part could be looked for",
+                    );
                 }
                 let mut sql = format!(
                     "{} LIKE {}",

@@ -94,7 +94,15 @@ mod tests {
         ] {
             assert_eq!(checked(good).unwrap(), good);
         }
-        for bad in ["A=1) OR (B=2", "A = 'O'Brien'", "(A=1", "A=1)", "A = '", "A=1 --", "A=1 /* x"] {
+        for bad in [
+            "A=1) OR (B=2",
+            "A = 'O'Brien'",
+            "(A=1",
+            "A=1)",
+            "A = '",
+            "A=1 --",
+            "A=1 /* x",
+        ] {
             assert!(checked(bad).is_err(), "{bad}");
         }
     }

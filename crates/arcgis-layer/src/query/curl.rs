@@ -1,7 +1,7 @@
 //! Requests as commands that a person can try.
 
 use arcgis_auth_core::http::Method;
-use arcgis_auth_core::{Access, Accept, Request};
+use arcgis_auth_core::{Accept, Access, Request};
 
 /// The request as a `curl` command for a POSIX shell, secrets left out: a name in capitals stands where one has to be put in.
 ///

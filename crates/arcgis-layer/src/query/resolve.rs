@@ -71,9 +71,15 @@ impl Query {
             all = condition::and(&all, &listed(&identifier(name), ids));
         }
         if let Some(ids) = &self.unique_ids {
-            let fields = info.unique_id.as_ref().map(|unique| unique.fields.as_slice());
+            let fields = info
+                .unique_id
+                .as_ref()
+                .map(|unique| unique.fields.as_slice());
             let Some(fields) = fields.filter(|fields| !fields.is_empty()) else {
-                return unsupported("unique ids", "the layer names no fields of which they are made (uniqueIdInfo)");
+                return unsupported(
+                    "unique ids",
+                    "the layer names no fields of which they are made (uniqueIdInfo)",
+                );
             };
             all = condition::and(&all, &unique(info, fields, ids)?);
         }
@@ -81,12 +87,18 @@ impl Query {
     }
 
     /// What selects rows beside the condition: parameters of every request, and those of the parts of the geometry.
-    fn filter(&self, info: &LayerInfo) -> Result<(resolved::Params, Vec<resolved::Params>), QueryError> {
+    fn filter(
+        &self,
+        info: &LayerInfo,
+    ) -> Result<(resolved::Params, Vec<resolved::Params>), QueryError> {
         let mut filter = resolved::Params::new();
         let mut parts = Vec::new();
         let spatial = match (self.bbox.map(bbox::checked).transpose()?, &self.spatial) {
             (Some(_), Some(_)) => {
-                return unsupported("bbox", "there is a spatial filter beside it; give one of them");
+                return unsupported(
+                    "bbox",
+                    "there is a spatial filter beside it; give one of them",
+                );
             }
             (Some(_), None) if info.geometry_type.is_none() => {
                 return unsupported("bbox", "the layer has no geometry");
@@ -131,7 +143,10 @@ impl Query {
         }
         if let Some(moment) = self.historic_moment {
             if info.advanced.historic_moment == Some(false) {
-                return unsupported("historic_moment", "the layer keeps no archive that could be asked (supportsQueryWithHistoricMoment)");
+                return unsupported(
+                    "historic_moment",
+                    "the layer keeps no archive that could be asked (supportsQueryWithHistoricMoment)",
+                );
             }
             add("historicMoment", moment.as_millisecond().to_string());
         }
@@ -144,16 +159,25 @@ impl Query {
         }
         if let Some(expressions) = &self.full_text {
             if info.advanced.full_text != Some(true) {
-                return unsupported("full_text", "the layer does not say that it searches texts (supportsFullTextSearch)");
+                return unsupported(
+                    "full_text",
+                    "the layer does not say that it searches texts (supportsFullTextSearch)",
+                );
             }
             if !expressions.as_array().is_some_and(|list| !list.is_empty()) {
-                return unsupported("full_text", "it is a list of expressions, each an object with onFields and searchTerm");
+                return unsupported(
+                    "full_text",
+                    "it is a list of expressions, each an object with onFields and searchTerm",
+                );
             }
             add("fullText", expressions.to_string());
         }
         if self.cache_hint {
             if info.advanced.cache_hint == Some(false) {
-                return unsupported("cache_hint", "the layer does not take it (supportsQueryWithCacheHint)");
+                return unsupported(
+                    "cache_hint",
+                    "the layer does not take it (supportsQueryWithCacheHint)",
+                );
             }
             add("cacheHint", "true".into());
         }
@@ -185,14 +209,23 @@ impl Query {
             return unsupported("max_allowable_offset", "it must be a number above 0");
         }
         if self.geometry_precision.is_some_and(|digits| digits > 15) {
-            return unsupported("geometry_precision", "no coordinate has more than 15 digits behind the point");
+            return unsupported(
+                "geometry_precision",
+                "no coordinate has more than 15 digits behind the point",
+            );
         }
         if self.datum_transformation.is_some() {
             if self.out_sr.is_none() {
-                return unsupported("datum_transformation", "it is the way to another reference system; use it beside the option out_sr");
+                return unsupported(
+                    "datum_transformation",
+                    "it is the way to another reference system; use it beside the option out_sr",
+                );
             }
             if info.advanced.datum_transformation == Some(false) {
-                return unsupported("datum_transformation", "the layer does not take it (supportsQueryWithDatumTransformation)");
+                return unsupported(
+                    "datum_transformation",
+                    "the layer does not take it (supportsQueryWithDatumTransformation)",
+                );
             }
         }
         if self.multipatch_footprint && info.geometry_type != Some(GeometryType::Multipatch) {
@@ -315,7 +348,10 @@ fn unique(info: &LayerInfo, fields: &[String], ids: &[Vec<String>]) -> Result<St
         let number = fields::find(info, field)?.field_type.is_integer();
         match text.trim().parse::<i64>() {
             Ok(number_value) if number => Ok(number_value.into()),
-            _ if number => unsupported("unique ids", format!("{field} holds numbers, which {text} is none of")),
+            _ if number => unsupported(
+                "unique ids",
+                format!("{field} holds numbers, which {text} is none of"),
+            ),
             _ => Ok(text.to_owned().into()),
         }
     };
@@ -335,7 +371,9 @@ fn unique(info: &LayerInfo, fields: &[String], ids: &[Vec<String>]) -> Result<St
                     let all: Result<Vec<Condition>, QueryError> = fields
                         .iter()
                         .zip(id)
-                        .map(|(field, text)| Ok(Condition::equal(field.clone(), value(field, text)?)))
+                        .map(|(field, text)| {
+                            Ok(Condition::equal(field.clone(), value(field, text)?))
+                        })
                         .collect();
                     Ok(Condition::all(all?))
                 })

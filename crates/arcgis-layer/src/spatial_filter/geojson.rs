@@ -1,6 +1,8 @@
 //! GeoJSON (RFC 7946) as the geometry of a filter.
 
-use geo_types::{Coord, Geometry, LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon};
+use geo_types::{
+    Coord, Geometry, LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon,
+};
 use serde_json::{Map, Value};
 
 use super::shape::{Shape, from_geo, refuse};
@@ -67,9 +69,9 @@ fn geometry_of(object: &Map<String, Value>, kind: &str) -> Result<Geometry<f64>,
     };
     Ok(match kind {
         "Point" => Geometry::Point(position(coordinates()?)?.into()),
-        "MultiPoint" => Geometry::MultiPoint(MultiPoint::new(
-            list(coordinates()?, |at| position(at).map(Point::from))?,
-        )),
+        "MultiPoint" => Geometry::MultiPoint(MultiPoint::new(list(coordinates()?, |at| {
+            position(at).map(Point::from)
+        })?)),
         "LineString" => Geometry::LineString(line(coordinates()?)?),
         "MultiLineString" => {
             Geometry::MultiLineString(MultiLineString::new(list(coordinates()?, line)?))

@@ -325,7 +325,10 @@ fn kind_of(members: &serde_json::Map<String, Value>) -> Option<GeometryType> {
         GeometryType::Multipoint
     } else if has("x") && has("y") {
         GeometryType::Point
-    } else if ["xmin", "ymin", "xmax", "ymax"].iter().all(|name| has(name)) {
+    } else if ["xmin", "ymin", "xmax", "ymax"]
+        .iter()
+        .all(|name| has(name))
+    {
         GeometryType::Envelope
     } else {
         return None;

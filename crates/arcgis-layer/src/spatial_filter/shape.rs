@@ -192,12 +192,10 @@ impl Shape {
     }
 
     pub(super) fn to_esri(&self, reference: &SpatialReference) -> Value {
-        let pairs = |line: &[Coord<f64>]| -> Value {
-            line.iter().map(|at| json!([at.x, at.y])).collect()
-        };
-        let lists = |lines: &[Vec<Coord<f64>>]| -> Value {
-            lines.iter().map(|line| pairs(line)).collect()
-        };
+        let pairs =
+            |line: &[Coord<f64>]| -> Value { line.iter().map(|at| json!([at.x, at.y])).collect() };
+        let lists =
+            |lines: &[Vec<Coord<f64>>]| -> Value { lines.iter().map(|line| pairs(line)).collect() };
         let mut geometry = match self {
             Self::Point(at) => json!({"x": at.x, "y": at.y}),
             Self::Multipoint(points) => json!({"points": pairs(points)}),

@@ -252,19 +252,29 @@ fn a_geometry_of_another_kind_than_the_layers_keeps_its_own() {
 fn what_cannot_be_decoded_says_so() {
     for (geometry, kind, what) in [
         (
-            r#"{"curveRings":[[[0,0],{"c":[[1,1],[2,0]]}]]}"#,
+            r#"{"curveRings":[[{"c":[[1,1],[2,0]]}]]}"#,
             Polygon,
-            "true curves",
+            "begins nowhere",
         ),
         (
-            r#"{"curvePaths":[[[0,0],{"c":[[1,1],[2,0]]}]]}"#,
+            r#"{"curvePaths":[[[0,0],{"c":[[1,1]]}]]}"#,
             Polyline,
-            "true curves",
+            "lacks some",
         ),
         (
-            r#"{"paths":[[[0,0],{"b":[[1,1],[2,0],[3,3]]}]]}"#,
+            r#"{"curvePaths":[[[0,0],{"a":[[1,1],[2,0]]}]]}"#,
             Polyline,
-            "true curves",
+            "lacks some",
+        ),
+        (
+            r#"{"curvePaths":[[[0,0],{"b":[[1,1],[null,0],[2,2]]}]]}"#,
+            Polyline,
+            "are none",
+        ),
+        (
+            r#"{"curvePaths":[[[0,0],{"q":[[1,1],[2,0]]}]]}"#,
+            Polyline,
+            "no kind of curve",
         ),
         (
             r#"{"rings":[[[0,0],[0,1],[1,1],[0,0]]]}"#,

@@ -1,7 +1,8 @@
 //! Geometry in Esri JSON, read into flat buffers.
 
 use super::scanner::{Scalar, Scanner};
-use crate::decode::geometry_buffer::{CURVES, GeometryBuffer, MULTIPATCH, refuse};
+use crate::curves::{Curve, Ellipse, TOLERANCE};
+use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
 use crate::decode::{DecodeContext, DecodeError};
 use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::GeometryLayout;
@@ -46,6 +47,20 @@ pub(super) struct GeometryReader<'a> {
     scratch: String,
     /// The reference that the geometry itself names, as JSON.
     pub(super) spatial_reference: Option<&'a str>,
+    /// Positions that were made of curves.
+    made: usize,
+}
+
+/// The most positions that the curves of one page may become.
+const MOST_MADE: usize = 16_000_000;
+
+/// What the list of a curve holds: positions, then numbers.
+#[derive(Debug, Default)]
+struct CurveList {
+    positions: [[f64; 4]; 3],
+    numbers: [f64; 5],
+    position_count: usize,
+    number_count: usize,
 }
 
 /// The members that hold coordinates.
@@ -80,8 +95,12 @@ impl<'a> GeometryReader<'a> {
         while more {
             let key = scanner.key()?;
             match key.decode(&mut self.scratch) {
-                "rings" => self.list(List::Rings, scanner, &mut list, own, page, row)?,
-                "paths" => self.list(List::Paths, scanner, &mut list, own, page, row)?,
+                "rings" | "curveRings" => {
+                    self.list(List::Rings, scanner, &mut list, own, page, row)?
+                }
+                "paths" | "curvePaths" => {
+                    self.list(List::Paths, scanner, &mut list, own, page, row)?
+                }
                 "points" => self.list(List::Points, scanner, &mut list, own, page, row)?,
                 "x" => point[0] = Some(self.ordinate(scanner)?),
                 "y" => point[1] = Some(self.ordinate(scanner)?),
@@ -91,11 +110,6 @@ impl<'a> GeometryReader<'a> {
                 "ymin" => corners[1] = Some(self.ordinate(scanner)?),
                 "xmax" => corners[2] = Some(self.ordinate(scanner)?),
                 "ymax" => corners[3] = Some(self.ordinate(scanner)?),
-                "curveRings" | "curvePaths" => {
-                    if !scanner.null()? {
-                        return Err(refuse(row, CURVES));
-                    }
-                }
                 "hasZ" => own.z = Some(scanner.flag()?),
                 "hasM" => own.m = Some(scanner.flag()?),
                 "spatialReference" => self.spatial_reference = Some(scanner.raw()?),
@@ -193,35 +207,141 @@ impl<'a> GeometryReader<'a> {
         row: usize,
     ) -> Result<(), DecodeError> {
         let mut outer = scanner.open(b'[')?;
+        let mut last: Option<[f64; 4]> = None;
         while outer {
             match scanner.peek()? {
-                b'[' => {}
-                b'{' => return Err(refuse(row, CURVES)),
-                _ => return Err(scanner.error("a position is no array")),
-            }
-            let mut numbers = [f64::NAN; 4];
-            let mut count = 0;
-            let mut more = scanner.open(b'[')?;
-            while more {
-                let number = self.ordinate(scanner)?;
-                if let Some(place) = numbers.get_mut(count) {
-                    *place = number;
+                b'[' => {
+                    let position = self.numbers(scanner, third_is_m, row)?;
+                    if self.buffer.position(position) {
+                        last = Some(position);
+                    } else {
+                        self.buffer.leave_out();
+                    }
                 }
-                count += 1;
-                more = scanner.more(b'[')?;
-            }
-            if count < 2 {
-                return Err(refuse(row, "a position has fewer than two numbers"));
-            }
-            if count == 3 && third_is_m {
-                numbers.swap(2, 3);
-            }
-            if !self.buffer.position(numbers) {
-                self.buffer.leave_out();
+                b'{' => {
+                    let Some(start) = last else {
+                        return Err(refuse(row, "a curve begins nowhere"));
+                    };
+                    last = Some(self.curve(scanner, start, third_is_m, row)?);
+                }
+                _ => return Err(scanner.error("a position is no array")),
             }
             outer = scanner.more(b'[')?;
         }
         Ok(())
+    }
+
+    /// One position: x, y, z, m.
+    #[inline]
+    fn numbers(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        third_is_m: bool,
+        row: usize,
+    ) -> Result<[f64; 4], DecodeError> {
+        let mut numbers = [f64::NAN; 4];
+        let mut count = 0;
+        let mut more = scanner.open(b'[')?;
+        while more {
+            let number = self.ordinate(scanner)?;
+            if let Some(place) = numbers.get_mut(count) {
+                *place = number;
+            }
+            count += 1;
+            more = scanner.more(b'[')?;
+        }
+        if count < 2 {
+            return Err(refuse(row, "a position has fewer than two numbers"));
+        }
+        if count == 3 && third_is_m {
+            numbers.swap(2, 3);
+        }
+        Ok(numbers)
+    }
+
+    /// A curve from `start` on, as positions; gives its end.
+    fn curve(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        start: [f64; 4],
+        third_is_m: bool,
+        row: usize,
+    ) -> Result<[f64; 4], DecodeError> {
+        let mut found = None;
+        let mut more = scanner.open(b'{')?;
+        while more {
+            let key = scanner.key()?;
+            let letter = match key.decode(&mut self.scratch) {
+                "c" => 'c',
+                "a" => 'a',
+                "b" => 'b',
+                other => {
+                    let problem = format!(
+                        "{} is no kind of curve",
+                        other.chars().take(20).collect::<String>()
+                    );
+                    return Err(refuse(row, problem));
+                }
+            };
+            found = Some((letter, self.curve_list(scanner, third_is_m, row)?));
+            more = scanner.more(b'{')?;
+        }
+        let known = found.and_then(|(letter, list)| Some((list.to_curve(letter)?, list.positions)));
+        let Some((curve, [end, ..])) = known else {
+            return Err(refuse(row, "a curve lacks some of its numbers"));
+        };
+        let from = [start[0], start[1]];
+        let (buffer, made) = (&mut self.buffer, &mut self.made);
+        curve.between(from, TOLERANCE, |[x, y], along| {
+            *made += 1;
+            if *made <= MOST_MADE {
+                // What is known of z and m at both ends changes evenly between them.
+                let z = start[2] + (end[2] - start[2]) * along;
+                let m = start[3] + (end[3] - start[3]) * along;
+                buffer.position([x, y, z, m]);
+            }
+        });
+        if self.made > MOST_MADE {
+            return Err(refuse(
+                row,
+                format!("the curves of the page become more than {MOST_MADE} positions"),
+            ));
+        }
+        self.buffer.position(end);
+        Ok(end)
+    }
+
+    fn curve_list(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        third_is_m: bool,
+        row: usize,
+    ) -> Result<CurveList, DecodeError> {
+        let mut list = CurveList::default();
+        let mut more = scanner.open(b'[')?;
+        while more {
+            match scanner.peek()? {
+                b'[' => {
+                    let position = self.numbers(scanner, third_is_m, row)?;
+                    let finite = position.iter().take(2).all(|number| number.is_finite());
+                    match list.positions.get_mut(list.position_count) {
+                        Some(place) if finite => *place = position,
+                        _ => return Err(refuse(row, "a curve has positions that are none")),
+                    }
+                    list.position_count += 1;
+                }
+                b't' | b'f' => {
+                    let flag = if scanner.flag()? { 1.0 } else { 0.0 };
+                    list.push(flag);
+                }
+                _ => {
+                    let number = self.ordinate(scanner)?;
+                    list.push(number);
+                }
+            }
+            more = scanner.more(b'[')?;
+        }
+        Ok(list)
     }
 
     /// One number of a position; NaN for null and for text that says so.
@@ -246,6 +366,42 @@ impl<'a> GeometryReader<'a> {
                     .map_err(|_| start.error("a coordinate is no number"))
             }
             Scalar::Bool(_) => Err(start.error("a coordinate is no number")),
+        }
+    }
+}
+
+impl CurveList {
+    fn push(&mut self, number: f64) {
+        if let Some(place) = self.numbers.get_mut(self.number_count) {
+            *place = number;
+        }
+        self.number_count += 1;
+    }
+
+    fn to_curve(&self, letter: char) -> Option<Curve> {
+        let [end, second, third] = self.positions.map(|[x, y, ..]| [x, y]);
+        match (letter, self.position_count) {
+            ('c', 2..) => Some(Curve::Circle { end, on: second }),
+            ('b', 3) => Some(Curve::Bezier {
+                end,
+                first: second,
+                second: third,
+            }),
+            ('a', 2..) if self.number_count >= 2 => {
+                let [minor, clockwise, rotation, semi_major, ratio] = self.numbers;
+                Some(Curve::Arc {
+                    end,
+                    centre: second,
+                    minor: minor != 0.0,
+                    clockwise: clockwise != 0.0,
+                    ellipse: (self.number_count >= 5).then_some(Ellipse {
+                        rotation,
+                        semi_major,
+                        ratio,
+                    }),
+                })
+            }
+            _ => None,
         }
     }
 }
