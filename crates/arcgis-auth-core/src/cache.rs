@@ -112,6 +112,15 @@ impl State {
         result
     }
 
+    /// Why there is no token that lives.
+    fn why(&self) -> &'static str {
+        match (&self.current, self.refused.is_empty()) {
+            (Some(_), _) => "expired",
+            (None, false) => "refused",
+            (None, true) => "first",
+        }
+    }
+
     fn reject(&mut self, token: &Token) {
         self.refused.add(token);
         self.current.take_if(|current| current.token.is_same(token));
@@ -165,6 +174,23 @@ struct Landing {
 }
 
 impl Landing {
+    fn begins(&self, reason: &'static str, wait: Duration) {
+        let wait_millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(target: "arcgis::refresh", origin = %self.origin, reason, wait_millis, "token wanted");
+    }
+
+    fn tells(&self, result: &Result<Token, Error>, in_a_row: u32) {
+        match result {
+            Ok(token) => {
+                let life_seconds = life(token, &*self.clock).map(|life| life.as_secs());
+                tracing::debug!(target: "arcgis::refresh", origin = %self.origin, life_seconds, "token taken over");
+            }
+            Err(error) => {
+                tracing::warn!(target: "arcgis::refresh", origin = %self.origin, in_a_row, %error, "no token");
+            }
+        }
+    }
+
     fn free(&self, state: &mut State) -> Option<Flight> {
         let mine = |flight: &Flight| flight.number == self.number;
         state.in_flight.take_if(|flight| mine(flight))
@@ -209,7 +235,7 @@ impl<S: TokenSource> TokenCache<S> {
     }
 
     /// The mint that is under way, or a new one that begins after `wait`.
-    fn join(&self, state: &mut State, wait: Duration) -> Mint {
+    fn join(&self, state: &mut State, why: &'static str, wait: Duration) -> Mint {
         if let Some(flight) = &state.in_flight {
             return flight.mint.clone();
         }
@@ -222,6 +248,7 @@ impl<S: TokenSource> TokenCache<S> {
         };
         let source = Arc::clone(&self.source);
         let mint = async move {
+            landing.begins(why, wait);
             if !wait.is_zero() {
                 landing.clock.sleep(wait).await;
             }
@@ -236,7 +263,9 @@ impl<S: TokenSource> TokenCache<S> {
                 Some(_) => state.land(result, &landing),
                 None => result,
             };
+            let in_a_row = state.failures.in_a_row();
             drop(state);
+            landing.tells(&result, in_a_row);
             result
         }
         .boxed()
@@ -263,14 +292,15 @@ impl<S: TokenSource> TokenCache<S> {
                 if driven || state.failures.hold_renewals(now) {
                     Next::Use(token)
                 } else {
-                    Next::Join(self.join(&mut state, Duration::ZERO))
+                    Next::Join(self.join(&mut state, "due", Duration::ZERO))
                 }
             }
             None => match state.failures.standing(now) {
                 Some(error) => Next::Fail(error.clone()),
                 None => {
                     let wait = state.failures.wait(now);
-                    Next::Join(self.join(&mut state, wait))
+                    let why = state.why();
+                    Next::Join(self.join(&mut state, why, wait))
                 }
             },
         }
@@ -323,7 +353,7 @@ impl<S: TokenSource> TokenProvider for TokenCache<S> {
                     }
                     Refresh::Forced => {
                         state.failures.forget();
-                        Some(self.join(&mut state, Duration::ZERO))
+                        Some(self.join(&mut state, "forced", Duration::ZERO))
                     }
                 }
             };

@@ -54,6 +54,10 @@ impl Failures {
         });
     }
 
+    pub(crate) fn in_a_row(&self) -> u32 {
+        self.in_a_row
+    }
+
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }

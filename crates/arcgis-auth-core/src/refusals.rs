@@ -22,6 +22,10 @@ impl Refusals {
         self.0.push_back(token.clone());
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn contains(&self, token: &Token) -> bool {
         self.0.iter().any(|refused| refused.is_same(token))
     }

@@ -130,6 +130,13 @@ impl TokenSession {
                 Outcome::TokenRefused(refusal) => refusal,
                 _ => return Ok(response.with_attempts(attempts)),
             };
+            tracing::debug!(
+                target: "arcgis::refresh",
+                server = root,
+                required = refusal == Refusal::Required,
+                again = may_refresh,
+                "token refused"
+            );
             if refusal == Refusal::Required && may_move {
                 // 499 although a token was sent: an old server that knows the form only.
                 may_move = false;

@@ -20,33 +20,33 @@ struct Task {
 }
 
 #[derive(Default)]
-pub struct Tasks(Vec<Task>);
+pub(crate) struct Tasks(Vec<Task>);
 
 impl Tasks {
-    pub fn start(&mut self, future: impl Future<Output = ()> + 'static) {
+    pub(crate) fn start(&mut self, future: impl Future<Output = ()> + 'static) {
         self.0.push(Task {
             future: Box::pin(future),
             woken: Arc::new(Flag(AtomicBool::new(true))),
         });
     }
 
-    pub fn give_up(&mut self, which: usize) {
+    pub(crate) fn give_up(&mut self, which: usize) {
         if !self.0.is_empty() {
             let which = which % self.0.len();
             self.0.remove(which);
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Polls up to `count` tasks that were woken, in a circle from `first` on.
-    pub fn run(&mut self, first: usize, count: usize) {
+    pub(crate) fn run(&mut self, first: usize, count: usize) {
         for _ in 0..count {
             let tasks = self.0.len();
             let next = (0..tasks)

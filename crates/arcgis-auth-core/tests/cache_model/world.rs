@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 /// How a mint ends.
 #[derive(Debug, Clone, Copy)]
-pub enum MintEnd {
+pub(crate) enum MintEnd {
     /// With a token that lives for so many seconds.
     Token(u64),
     /// The connection breaks.
@@ -28,20 +28,20 @@ pub enum MintEnd {
 
 /// What came up, so that a test can say that it did.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Seen {
-    pub mints: usize,
-    pub failed_mints: usize,
-    pub refused_tokens: usize,
-    pub late_refusals: usize,
-    pub expiries: usize,
-    pub forced: usize,
-    pub successes: usize,
-    pub refusals_for_good: usize,
-    pub failures: usize,
+pub(crate) struct Seen {
+    pub(crate) mints: usize,
+    pub(crate) failed_mints: usize,
+    pub(crate) refused_tokens: usize,
+    pub(crate) late_refusals: usize,
+    pub(crate) expiries: usize,
+    pub(crate) forced: usize,
+    pub(crate) successes: usize,
+    pub(crate) refusals_for_good: usize,
+    pub(crate) failures: usize,
 }
 
 impl Seen {
-    pub fn all(&self) -> bool {
+    pub(crate) fn all(&self) -> bool {
         let counts = [
             self.mints,
             self.failed_mints,
@@ -76,7 +76,7 @@ impl Add for Seen {
 }
 
 #[derive(Clone)]
-pub struct World(Arc<Mutex<Books>>);
+pub(crate) struct World(Arc<Mutex<Books>>);
 
 struct Books {
     clock: ManualClock,
@@ -122,7 +122,7 @@ impl Books {
 }
 
 impl World {
-    pub fn new(clock: ManualClock) -> Self {
+    pub(crate) fn new(clock: ManualClock) -> Self {
         Self(Arc::new(Mutex::new(Books {
             clock,
             issued: Vec::new(),
@@ -140,19 +140,19 @@ impl World {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn force(&self) {
+    pub(crate) fn force(&self) {
         let mut books = self.books();
         books.forces_open += 1;
         books.seen.forced += 1;
     }
 
-    pub fn revoke(&self) {
+    pub(crate) fn revoke(&self) {
         if let Some(newest) = self.books().issued.last_mut() {
             newest.revoked = true;
         }
     }
 
-    pub fn reply(&self, which: usize, as_of_arrival: bool) {
+    pub(crate) fn reply(&self, which: usize, as_of_arrival: bool) {
         let mut books = self.books();
         if books.pending.is_empty() {
             return;
@@ -169,14 +169,14 @@ impl World {
         let _ = pending.reply.send(valid);
     }
 
-    pub fn end_mint(&self, end: MintEnd) {
+    pub(crate) fn end_mint(&self, end: MintEnd) {
         let waiting = self.books().mint.take();
         if let Some(mint) = waiting {
             let _ = mint.send(end);
         }
     }
 
-    pub fn ended(&self, result: &Result<(), Error>) {
+    pub(crate) fn ended(&self, result: &Result<(), Error>) {
         let seen = &mut self.books().seen;
         match result {
             Ok(()) => seen.successes += 1,
@@ -185,12 +185,12 @@ impl World {
         }
     }
 
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.books().seen
     }
 
     /// What holds at every moment.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let mut books = self.books();
         let now = books.now();
         assert!(books.minting <= 1, "two mints at once");
@@ -293,7 +293,7 @@ fn origin() -> Origin {
 }
 
 /// The way to the server: each request waits for its reply.
-pub struct Network(pub World);
+pub(crate) struct Network(pub(crate) World);
 
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -329,13 +329,13 @@ impl Transport for Network {
 }
 
 /// The token service: each mint waits until the test ends it.
-pub struct Source {
+pub(crate) struct Source {
     world: World,
     trust: TrustPolicy,
 }
 
 impl Source {
-    pub fn new(world: World) -> Self {
+    pub(crate) fn new(world: World) -> Self {
         Self {
             world,
             trust: TrustPolicy::bound_to(origin()),
