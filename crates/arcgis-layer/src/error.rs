@@ -61,6 +61,13 @@ pub enum Error {
     #[error(transparent)]
     Checkpoint(#[from] crate::engine::CheckpointError),
 
+    /// The time budget of the fetch is spent: give it more, or go on from a checkpoint.
+    #[error("the time budget of {budget:?} is spent")]
+    OutOfTime {
+        /// The budget.
+        budget: std::time::Duration,
+    },
+
     /// The fetch failed before; there is nothing more to get from it.
     #[error("the fetch has failed already")]
     Failed,

@@ -87,16 +87,18 @@ impl fmt::Display for PageFormat {
     }
 }
 
-/// Chooses the format of a plan.
+/// Chooses the format of a plan, and says why.
 pub(crate) fn choose(
     layer: &Layer,
     layout: &Layout,
     choice: FormatChoice,
-) -> Result<PageFormat, Error> {
+) -> Result<(PageFormat, &'static str), Error> {
     let obstacle = obstacle(layer.info(), layer.address().service().kind(), layout);
     match (choice, obstacle) {
-        (FormatChoice::Json, _) | (FormatChoice::Auto, Some(_)) => Ok(PageFormat::Json),
-        (_, None) => Ok(PageFormat::Pbf),
+        (FormatChoice::Json, _) => Ok((PageFormat::Json, "it was asked for")),
+        (FormatChoice::Auto, Some(why)) => Ok((PageFormat::Json, why)),
+        (FormatChoice::Pbf, None) => Ok((PageFormat::Pbf, "it was asked for")),
+        (FormatChoice::Auto, None) => Ok((PageFormat::Pbf, "the layer offers it")),
         (FormatChoice::Pbf, Some(problem)) => Err(QueryError::Unsupported {
             option: "format",
             problem: problem.to_owned(),

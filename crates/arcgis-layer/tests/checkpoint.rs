@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arcgis_auth_http::ArcGisClient;
 use arcgis_layer::{
     Checkpoint, CheckpointError, Completion, Error, FeatureCollector, FetchOptions, FormatChoice,
-    Layer, LayerAddress, PageRecord, Progress, Query,
+    Layer, LayerAddress, LayerInfo, PageRecord, Progress, Query,
 };
 use arcgis_testkit::{
     Ability, Edit, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, RequestKind, Row,
@@ -146,11 +146,7 @@ async fn what_happens_between_two_runs_is_drift() {
 
 #[tokio::test]
 async fn what_is_not_the_same_is_named() {
-    let service = Testkit::builder()
-        .layer(served(25))
-        .start()
-        .await
-        .unwrap();
+    let service = Testkit::builder().layer(served(25)).start().await.unwrap();
     let layer = open(&service).await;
     let (bytes, ..) = fetch(&layer, None, &[], 0).await.unwrap();
     let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
@@ -187,27 +183,26 @@ async fn what_is_not_the_same_is_named() {
     assert_eq!(plan.fingerprint(), checkpoint.fingerprint());
 
     // The layer's columns have changed since.
-    let changed = served(25).with_metadata_patch(serde_json::json!({"fields": [
-        {"name": "OBJECTID", "type": "esriFieldTypeOID"},
-        {"name": "NAME", "type": "esriFieldTypeInteger"}
-    ]}));
-    let service = Testkit::builder().layer(changed).start().await.unwrap();
-    let layer = open(&service).await;
-    let query = Query::new().resolve(layer.info()).unwrap();
-    let error = layer.plan_of(&query, &plain(), &checkpoint).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Checkpoint(CheckpointError::Differs { ref what, .. }) if what == "layer"
-    ));
+    let changed = LayerInfo::from_json(
+        br#"{"id": 0, "name": "t", "type": "Feature Layer", "geometryType": "esriGeometryPoint",
+            "objectIdField": "OBJECTID", "spatialReference": {"wkid": 4326}, "fields": [
+                {"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "NAME", "type": "esriFieldTypeInteger"}
+            ]}"#,
+    )
+    .unwrap();
+    let transport = Arc::clone(layer.transport());
+    let changed = Layer::from_info(transport, layer.address().clone(), changed).unwrap();
+    let query = Query::new().resolve(changed.info()).unwrap();
+    let error = changed.plan_of(&query, &plain(), &checkpoint).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the checkpoint is of another column: NAME String then, NAME Integer now"
+    );
 }
 
 #[tokio::test]
 async fn a_torn_checkpoint_is_none() {
-    let service = Testkit::builder()
-        .layer(served(25))
-        .start()
-        .await
-        .unwrap();
+    let service = Testkit::builder().layer(served(25)).start().await.unwrap();
     let layer = open(&service).await;
     let (bytes, ..) = fetch(&layer, None, &[], 0).await.unwrap();
     for length in 0..bytes.len() {
@@ -222,10 +217,15 @@ async fn a_torn_checkpoint_is_none() {
         wrong[place] ^= 0x10;
         assert!(Checkpoint::from_bytes(&wrong).is_err(), "byte {place}");
     }
+    let record: PageRecord = serde_json::from_str(r#"{"next":4,"rows":1}"#).unwrap();
+    assert!(record.is_whole());
     let mut progress = Progress::new();
-    progress.add(3, &PageRecord::default()).unwrap();
+    progress.add(3, &record).unwrap();
+    assert_eq!((progress.next_position(), progress.rows()), (4, 1));
     assert_eq!(
-        progress.add(3, &PageRecord::default()),
+        progress.add(3, &record),
         Err(CheckpointError::Order { position: 3 })
     );
+    let record: PageRecord = serde_json::from_str(r#"{"next":5,"rows":0,"missing":[7]}"#).unwrap();
+    assert!(!record.is_whole());
 }

@@ -1,9 +1,12 @@
 //! A plan as bytes, so that a fetch can go on in another process.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::options::FetchOptions;
+use super::part::Part;
 use super::plan::{Plan, Source};
 use super::strategy::Strategy;
 use crate::error::Error;
@@ -39,9 +42,15 @@ struct Head {
     page_size: u32,
     choice: FormatChoice,
     format: PageFormat,
+    standard: bool,
+    format_reason: String,
     matching: u64,
     rows: u64,
+    count_excess: u64,
     ambiguous_ids: bool,
+    moment: Option<i64>,
+    made_at: Option<i64>,
+    last_edit: Option<i64>,
 }
 
 /// The part that is JSON.
@@ -56,6 +65,7 @@ struct Json {
 enum Known {
     Listed,
     Places,
+    Parts(Vec<Part>),
 }
 
 /// Why a fetch cannot go on from a checkpoint: begin anew.
@@ -88,15 +98,28 @@ pub enum CheckpointError {
 
 impl Head {
     fn of(plan: &Plan) -> Self {
+        let layer = plan.address.to_string();
+        let mut asked = Self::asked(&layer, &plan.query, plan.options.format);
+        if let Some(moment) = plan.moment.map(|moment| moment.to_string()) {
+            // It is the plan's own.
+            let is_ours = |name: &str, value: &str| name == "historicMoment" && value == moment;
+            asked.query.retain(|(name, value)| !is_ours(name, value));
+        }
         Self {
             strategy: plan.strategy,
             reason: plan.reason.clone(),
             page_size: plan.page_size,
             format: plan.format,
+            standard: plan.standard,
+            format_reason: plan.format_reason.clone(),
             matching: plan.matching,
             rows: plan.rows,
+            count_excess: plan.count_excess,
             ambiguous_ids: plan.ambiguous_ids,
-            ..Self::asked(&plan.address.to_string(), &plan.query, plan.options.format)
+            moment: plan.moment,
+            made_at: plan.made_at,
+            last_edit: plan.last_edit,
+            ..asked
         }
     }
 
@@ -131,9 +154,15 @@ impl Head {
             reason: String::new(),
             page_size: 0,
             format: PageFormat::Json,
+            standard: false,
+            format_reason: String::new(),
             matching: 0,
             rows: 0,
+            count_excess: 0,
             ambiguous_ids: false,
+            moment: None,
+            made_at: None,
+            last_edit: None,
         }
     }
 
@@ -200,6 +229,7 @@ impl Checkpoint {
         let (known, ids) = match &self.source {
             Source::Listed(ids) => (Known::Listed, ids.to_bytes()),
             Source::Places => (Known::Places, Vec::new()),
+            Source::Parts(parts) => (Known::Parts(parts.clone()), Vec::new()),
         };
         let json = Json {
             head: self.head.clone(),
@@ -247,6 +277,7 @@ impl Checkpoint {
                 Source::Listed(IdSet::from_bytes(ids).ok_or(unreadable("its ids are not whole"))?)
             }
             Known::Places => Source::Places,
+            Known::Parts(parts) => Source::Parts(parts),
         };
         Ok(Self {
             head: json.head,
@@ -257,7 +288,12 @@ impl Checkpoint {
     /// A hash of it: the same for plans whose pages hold the same rows of the same layer in the same order.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        xxh3_64(&self.to_bytes())
+        let mut same = self.clone();
+        // When it was made, and what was said of it, changes no page.
+        (same.head.made_at, same.head.last_edit) = (None, None);
+        same.head.reason.clear();
+        same.head.format_reason.clear();
+        xxh3_64(&same.to_bytes())
     }
 }
 
@@ -297,18 +333,31 @@ impl Layer {
             query,
             options.format,
         ))?;
+        let mut query = query.clone();
+        if let Some(moment) = head.moment {
+            query = query.pinned("historicMoment", moment.to_string());
+        }
         Ok(Plan {
             address: self.address().clone(),
-            query: query.clone(),
+            layer_name: self.info().name.clone(),
+            query,
             strategy: head.strategy,
             reason: head.reason.clone(),
             page_size: head.page_size.max(1),
+            standard: head.standard,
             format: head.format,
+            format_reason: head.format_reason.clone(),
             matching: head.matching,
             rows: head.rows,
+            count_excess: head.count_excess,
             source: checkpoint.source.clone(),
             ambiguous_ids: head.ambiguous_ids,
+            moment: head.moment,
+            made_at: head.made_at,
+            last_edit: head.last_edit,
             options: options.clone(),
+            begun: Instant::now(),
+            latency: None,
         })
     }
 }

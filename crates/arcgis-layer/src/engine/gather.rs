@@ -1,6 +1,8 @@
 //! What the answers of one slot hold, and which of their rows are taken.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sink::PageFacts;
 
@@ -17,16 +19,35 @@ pub(crate) struct Gathered<P> {
     pub(crate) facts: Vec<PageFacts>,
     /// Wanted row → (answer, row in it). Ids, or running numbers where there are none.
     pub(crate) taken: BTreeMap<i64, (usize, usize)>,
-    pub(crate) bytes: u64,
+    pub(crate) held: Held,
+}
+
+/// Bytes that one slot holds, which count among those of all as long as it lives.
+pub(crate) struct Held {
+    bytes: u64,
+    all: Arc<AtomicU64>,
+}
+
+impl Held {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl<P> Gathered<P> {
-    pub(crate) fn new() -> Self {
+    /// Nothing yet; what comes counts among the bytes of `all`.
+    pub(crate) fn new(all: Arc<AtomicU64>) -> Self {
         Self {
             pages: Vec::new(),
             facts: Vec::new(),
             taken: BTreeMap::new(),
-            bytes: 0,
+            held: Held { bytes: 0, all },
         }
     }
 
@@ -48,22 +69,56 @@ impl<P> Gathered<P> {
 
     /// Keeps an answer and takes its first `most` rows, for layers whose ids are not known.
     pub(crate) fn take_all(&mut self, answer: Answer<P>, most: usize) -> usize {
+        self.take_where(answer, |row| row < most)
+    }
+
+    /// Takes each row whose id is `inside` and was not taken before, and keeps an answer that has one.
+    pub(crate) fn take_new(&mut self, answer: Answer<P>, inside: impl Fn(i64) -> bool) -> usize {
+        let place = self.pages.len();
+        let before = self.taken.len();
+        for (row, id) in answer.facts.ids.iter().enumerate() {
+            if inside(*id) {
+                self.taken.entry(*id).or_insert((place, row));
+            }
+        }
+        let taken = self.taken.len() - before;
+        if taken > 0 {
+            self.keep(answer);
+        }
+        taken
+    }
+
+    /// Takes each row that is `wanted`, in the order of the answer, for layers without ids.
+    pub(crate) fn take_where(
+        &mut self,
+        answer: Answer<P>,
+        wanted: impl Fn(usize) -> bool,
+    ) -> usize {
         let place = self.pages.len();
         let first = i64::try_from(self.taken.len()).unwrap_or(i64::MAX);
-        let rows = answer.facts.rows.min(most);
+        let rows: Vec<usize> = (0..answer.facts.rows).filter(|row| wanted(*row)).collect();
+        let taken = rows.len();
         self.taken.extend(
-            (0..rows)
+            rows.into_iter()
                 .zip(first..)
                 .map(|(row, number)| (number, (place, row))),
         );
-        if rows > 0 {
+        if taken > 0 {
             self.keep(answer);
         }
-        rows
+        taken
+    }
+
+    /// Lets go of all rows but the first.
+    pub(crate) fn keep_first(&mut self, most: usize) {
+        while self.taken.len() > most {
+            self.taken.pop_last();
+        }
     }
 
     fn keep(&mut self, answer: Answer<P>) {
-        self.bytes += answer.bytes;
+        self.held.bytes += answer.bytes;
+        self.held.all.fetch_add(answer.bytes, Ordering::Relaxed);
         self.pages.push(answer.page);
         self.facts.push(answer.facts);
     }
@@ -163,12 +218,14 @@ mod tests {
     #[test]
     fn rows_that_nobody_took_are_not_counted() {
         let mut wanted: BTreeMap<i64, ()> = (1..=4).map(|id| (id, ())).collect();
-        let mut gathered = Gathered::new();
+        let all = Arc::new(AtomicU64::new(0));
+        let mut gathered = Gathered::new(Arc::clone(&all));
         assert_eq!(gathered.take(answer(vec![9, 2, 1], 0.0), &mut wanted), 2);
         assert_eq!(gathered.take(answer(vec![7, 8], 50.0), &mut wanted), 0);
         assert_eq!(gathered.take(answer(vec![3, 2, 4, 9], 1.0), &mut wanted), 2);
         assert!(wanted.is_empty());
-        assert_eq!((gathered.pages.len(), gathered.bytes), (2, 200));
+        assert_eq!((gathered.pages.len(), gathered.held.bytes()), (2, 200));
+        assert_eq!(all.load(Ordering::Relaxed), 200);
         let merged = merge(&gathered.facts, &gathered.taken);
         assert_eq!((merged.rows, &merged.ids[..]), (4, &[1, 2, 3, 4][..]));
         // 3 of the second answer, and 1 of the first.
@@ -176,5 +233,7 @@ mod tests {
         assert_eq!(merged.without_geometry, 1);
         assert_eq!(merged.absent, [(3, 4)].into());
         assert_eq!((merged.bbox.xmin, merged.bbox.xmax), (0.0, 2.0));
+        drop(gathered);
+        assert_eq!(all.load(Ordering::Relaxed), 0);
     }
 }

@@ -3,15 +3,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::plan::Plan;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::plan::{Plan, Source};
 use super::proof::{Completion, Drift, Incomplete, Proof};
 use super::record::PageRecord;
-use super::strategy::Strategy;
+use super::skip::SkippedRow;
 use crate::decode::{DecodeContext, decode_json};
 use crate::error::Error;
 use crate::feature::FeatureCollector;
 use crate::ids::IdSet;
 use crate::layer::Layer;
+use crate::query::ResolvedQuery;
 use crate::second_chance::{Chances, send};
 use crate::sink::PageSink;
 
@@ -23,7 +26,23 @@ pub(crate) struct Ledger {
     seen: IdSet,
     doubled: IdSet,
     fingerprints: HashSet<u64>,
+    all: Multiset,
     repeated: u64,
+    short: u64,
+    skipped: Vec<SkippedRow>,
+}
+
+/// A hash of all rows, each as often as it came, whatever their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Multiset(u128, u64);
+
+impl Multiset {
+    pub(crate) fn add(&mut self, fingerprints: &[u64]) {
+        for print in fingerprints {
+            self.0 = self.0.wrapping_add(xxh3_128(&print.to_le_bytes()));
+        }
+        self.1 += fingerprints.len() as u64;
+    }
 }
 
 impl Ledger {
@@ -31,15 +50,19 @@ impl Ledger {
     /// by fingerprints. Equal rows of two answers look like one that came twice.
     pub(crate) fn enter(&mut self, page: &PageRecord) {
         self.rows += page.rows;
+        self.short += page.short;
         self.missing.extend(page.missing.iter().copied());
+        self.skipped.extend(page.skipped.iter().cloned());
         for id in &page.ids {
             if !self.seen.insert(*id) {
                 self.doubled.insert(*id);
             }
         }
+        self.repeated += page.repeated;
         let known = |print: &&u64| self.fingerprints.contains(print);
-        self.repeated += page.repeated + page.fingerprints.iter().filter(known).count() as u64;
+        self.repeated += page.fingerprints.iter().filter(known).count() as u64;
         self.fingerprints.extend(page.fingerprints.iter().copied());
+        self.all.add(&page.fingerprints);
     }
 
     /// Rows that were entered.
@@ -47,12 +70,43 @@ impl Ledger {
         self.rows
     }
 
-    /// Asks the server once more what is there, and judges.
-    pub(crate) async fn close(&self, layer: &Layer, plan: &Plan) -> Result<Completion, Error> {
-        match plan.ids() {
-            Some(ids) => self.close_listed(layer, plan, ids).await,
-            None => self.close_counted(layer, plan).await,
+    /// The greatest id of all rows, where ids were not listed beforehand.
+    pub(crate) fn last(&self) -> Option<i64> {
+        self.seen.max()
+    }
+
+    /// Whether a row came before, by its id or, where it has none, by its fingerprint.
+    pub(crate) fn knows(&self, id: Option<&i64>, fingerprint: Option<&u64>) -> bool {
+        match (fingerprint, id) {
+            (Some(print), _) => self.fingerprints.contains(print),
+            (None, Some(id)) => self.seen.contains(*id),
+            (None, None) => false,
         }
+    }
+
+    /// Whether equal rows came on different pages, so that a second pass has to tell which of both they are: rows
+    /// of their own, or the same again.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.repeated > 0
+    }
+
+    /// Asks the server once more what is there, and judges. `second` is what a second pass came to, if there was one.
+    pub(crate) async fn close(
+        &self,
+        layer: &Layer,
+        plan: &Plan,
+        second: Option<Multiset>,
+    ) -> Result<Completion, Error> {
+        let mut completion = match plan.ids() {
+            Some(ids) => self.close_listed(layer, plan, ids).await?,
+            None => self.close_counted(layer, plan, second).await?,
+        };
+        completion.skipped.clone_from(&self.skipped);
+        completion.skipped.sort_by_key(|row| row.object_id);
+        if plan.moment.is_none() {
+            super::edits::look(layer, plan, &mut completion.drift).await;
+        }
+        Ok(completion)
     }
 
     async fn close_listed(
@@ -86,49 +140,70 @@ impl Ledger {
             ..Drift::default()
         };
         // Nothing that is wanted may be neither here nor missing.
-        if self.rows + self.missing.len() != plan.rows {
+        if self.rows + self.missing.len() + self.skipped.len() as u64 != plan.rows {
             return Err(self.incomplete(plan, Some("the books do not add up".to_owned())));
         }
-        Ok(Completion {
-            proof: Proof::ObjectIds,
-            drift,
-            rows: self.rows,
-        })
+        Ok(self.completion(Proof::ObjectIds, drift))
     }
 
-    async fn close_counted(&self, layer: &Layer, plan: &Plan) -> Result<Completion, Error> {
+    async fn close_counted(
+        &self,
+        layer: &Layer,
+        plan: &Plan,
+        second: Option<Multiset>,
+    ) -> Result<Completion, Error> {
         let now = layer.count(&plan.query).await?;
-        if self.rows > 0
-            && plan.strategy() == Strategy::Offset
-            && plan.query.limit().is_none()
-            && has_row_at(layer, plan, self.rows).await?
-        {
-            let detail = "there are rows behind those that the server counted".to_owned();
+        if self.repeated > 0 && second != Some(self.all) {
+            let detail = format!(
+                "{} rows came again on another page{}",
+                self.repeated,
+                if second.is_some() {
+                    ", and a second pass brought others"
+                } else {
+                    ""
+                }
+            );
             return Err(self.incomplete(plan, Some(detail)));
         }
-        let by_id = plan.query.layout().object_id.is_some() && self.fingerprints.is_empty();
-        if self.repeated > 0 {
-            let detail = format!("{} rows came again on another page", self.repeated);
+        if !self.doubled.is_empty() {
+            return Err(self.incomplete(plan, None));
+        }
+        if self.short > 0 {
+            let detail = format!("{} rows that were counted do not come", self.short);
             return Err(self.incomplete(plan, Some(detail)));
         }
         let wanted = |count: u64| plan.query.limit().map_or(count, |limit| limit.min(count));
-        if !self.doubled.is_empty() || (self.rows != plan.rows && self.rows != wanted(now)) {
+        // Of parts it is known that each was whole when it was fetched.
+        let by_parts =
+            matches!(&plan.source, Source::Parts(parts) if parts.iter().all(|part| part.is_ids()));
+        let counted = self.rows == plan.rows || self.rows == wanted(now) || by_parts;
+        let behind = plan.reads_to_the_end() && self.rows > plan.rows.max(wanted(now));
+        if !counted && !behind {
             return Err(self.incomplete(plan, None));
         }
-        let count_change = i64::try_from(now).unwrap_or(i64::MAX)
-            - i64::try_from(plan.matching).unwrap_or(i64::MAX);
-        Ok(Completion {
-            proof: if by_id {
-                Proof::UniqueIdsAndCount
-            } else {
-                Proof::FingerprintsAndCount
-            },
-            drift: Drift {
-                count_change,
-                ..Drift::default()
-            },
+        let change = |from: u64, to: u64| {
+            i64::try_from(to).unwrap_or(i64::MAX) - i64::try_from(from).unwrap_or(i64::MAX)
+        };
+        let proof = match (plan.by_fingerprint(), second) {
+            _ if behind => Proof::EndReached,
+            (false, _) => Proof::UniqueIdsAndCount,
+            (true, None) => Proof::FingerprintsAndCount,
+            (true, Some(_)) => Proof::FingerprintsTwice,
+        };
+        let drift = Drift {
+            count_change: change(plan.matching, now),
+            ..Drift::default()
+        };
+        Ok(self.completion(proof, drift))
+    }
+
+    fn completion(&self, proof: Proof, drift: Drift) -> Completion {
+        Completion {
+            proof,
+            drift,
             rows: self.rows,
-        })
+            skipped: Vec::new(),
+        }
     }
 
     fn incomplete(&self, plan: &Plan, detail: Option<String>) -> Error {
@@ -150,7 +225,7 @@ async fn ids_now(layer: &Layer, plan: &Plan) -> Result<IdSet, Error> {
     for _ in 0..2 {
         counted = layer.count(&plan.query).await?;
         listed = layer.object_ids_of(&plan.query, counted).await?;
-        if listed.len() >= counted {
+        if listed.len() + plan.count_excess >= counted {
             return Ok(listed);
         }
     }
@@ -166,22 +241,27 @@ async fn ids_now(layer: &Layer, plan: &Plan) -> Result<IdSet, Error> {
     })))
 }
 
-/// Whether the server has a row behind the first `rows`.
-async fn has_row_at(layer: &Layer, plan: &Plan, rows: u64) -> Result<bool, Error> {
-    let request = plan
-        .query
+/// Whether the server has a row behind the first `rows`, in the order of the object ids.
+pub(crate) async fn has_row_at(
+    layer: &Layer,
+    query: &ResolvedQuery,
+    rows: u64,
+) -> Result<bool, Error> {
+    let mut request = query
         .page_request(layer.address())
         .with_param("resultOffset", rows.to_string())
         .with_param("resultRecordCount", "1")
         .with_rows(1);
-    let layout = plan.query.layout();
+    if let Some(field) = query.object_id() {
+        request = request.with_param("orderByFields", format!("{field} ASC"));
+    }
+    let layout = query.layout();
     let mut chances = Chances::new();
     loop {
         let body = send(&**layer.transport(), &request).await?;
         let mut page = FeatureCollector::new(Arc::clone(layout)).page(1);
         match decode_json(&body, &DecodeContext::new(layout), &mut page) {
             Ok(facts) => return Ok(facts.rows > 0),
-            // Hours of fetching must not end over one broken answer.
             Err(error) => chances.spend(&request, error).await?,
         }
     }

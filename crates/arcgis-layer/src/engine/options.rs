@@ -1,7 +1,9 @@
 //! How to fetch.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
+use super::strategy::Strategy;
 use crate::format::FormatChoice;
 
 /// How to fetch; the defaults suit most servers.
@@ -17,6 +19,16 @@ pub struct FetchOptions {
     pub window_bytes: u64,
     /// The format to ask for.
     pub format: FormatChoice,
+    /// How to ask for rows first. By default what the layer says of itself decides.
+    pub strategy: Option<Strategy>,
+    /// Whether rows that the server cannot serve are left out, and named in the [`Completion`](crate::Completion),
+    /// instead of an error. Default: no.
+    pub allow_skips: bool,
+    /// The most time for the fetch, from the plan to the proof. By default there is no limit.
+    pub time_budget: Option<Duration>,
+    /// Whether all requests of the fetch see the layer as of one moment (`historicMoment`), where the layer keeps
+    /// its history. Default: yes.
+    pub snapshot: bool,
 }
 
 impl Default for FetchOptions {
@@ -26,6 +38,10 @@ impl Default for FetchOptions {
             concurrency: NonZeroUsize::new(4).unwrap_or(NonZeroUsize::MIN),
             window_bytes: 128 * 1024 * 1024,
             format: FormatChoice::Auto,
+            strategy: None,
+            allow_skips: false,
+            time_budget: None,
+            snapshot: true,
         }
     }
 }
@@ -56,6 +72,34 @@ impl FetchOptions {
     #[must_use]
     pub fn with_window_bytes(mut self, bytes: u64) -> Self {
         self.window_bytes = bytes;
+        self
+    }
+
+    /// Sets how to ask for rows first.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = Some(strategy);
+        self
+    }
+
+    /// Sets whether rows that the server cannot serve are left out and named instead of an error.
+    #[must_use]
+    pub fn with_allow_skips(mut self, allow: bool) -> Self {
+        self.allow_skips = allow;
+        self
+    }
+
+    /// Sets the most time for the fetch.
+    #[must_use]
+    pub fn with_time_budget(mut self, budget: Duration) -> Self {
+        self.time_budget = Some(budget);
+        self
+    }
+
+    /// Sets whether the layer is seen as of one moment, where it keeps its history.
+    #[must_use]
+    pub fn with_snapshot(mut self, snapshot: bool) -> Self {
+        self.snapshot = snapshot;
         self
     }
 }

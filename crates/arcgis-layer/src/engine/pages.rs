@@ -7,11 +7,16 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
+use super::doubt::{Delivered, Doubt, Doubts};
 use super::fetch::{Fetcher, Slot};
+use super::gather;
 use super::ledger::Ledger;
-use super::plan::Plan;
+use super::plan::{Plan, Source};
 use super::proof::Completion;
 use super::record::{PageRecord, Progress};
+use super::slot::Work;
+use super::strategy::Strategy;
+use super::verify::second_pass;
 use crate::error::{Error, QueryError};
 use crate::layer::Layer;
 use crate::sink::{PageFacts, PageSink};
@@ -19,10 +24,10 @@ use crate::sink::{PageFacts, PageSink};
 /// A guess at the size of a page before the first has come.
 const GUESSED_PAGE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// A slot of the plan that is done: its place, and what came of it.
-type Ended<P> = (u64, Result<Slot<P>, Error>);
+/// A slot that is done: its position, that of the next, and what came of it.
+type Ended<P> = (u64, u64, Result<Slot<P>, Error>);
 
-/// Accepted pages, in the order of the object id. Made by [`Layer::pages`].
+/// Accepted pages, in the order of the object id where the plan knows one. Made by [`Layer::pages`].
 ///
 /// [`Pages::next`] gives one after the other and, behind the last, asks the server once more what is
 /// there: only if every row has come once does it end with `None`. Dropping it stops its requests and threads.
@@ -30,10 +35,12 @@ pub struct Pages<S: PageSink> {
     fetcher: Arc<Fetcher<S>>,
     plan: Arc<Plan>,
     tasks: JoinSet<Ended<S::Page>>,
-    waiting: BTreeMap<u64, Slot<S::Page>>,
+    waiting: BTreeMap<u64, (u64, Slot<S::Page>)>,
     waiting_bytes: u64,
     to_start: u64,
     to_give: u64,
+    /// Behind the rows that were counted there are no others.
+    at_the_end: bool,
     ledger: Option<Ledger>,
     /// What is known of slots that brought no page since the last one that did.
     without_page: PageRecord,
@@ -45,7 +52,7 @@ pub struct Pages<S: PageSink> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AcceptedPage<P> {
-    /// Its place in the plan, from 0.
+    /// Its place among the pages, which are in ascending order: the place of its first row, or the number of its part.
     pub position: u64,
     /// The rows.
     pub page: P,
@@ -57,7 +64,7 @@ pub struct AcceptedPage<P> {
     pub record: PageRecord,
 }
 
-/// What a fetch has cost so far.
+/// What a fetch has cost so far, and how it went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FetchStats {
@@ -75,6 +82,10 @@ pub struct FetchStats {
     pub fell_back: u64,
     /// Pages whose rows were not those asked for, and were fetched by object id instead.
     pub corrected: u64,
+    /// How many rows each way of asking has brought.
+    pub delivered: Delivered,
+    /// What the server was caught at, and made up for.
+    pub doubts: Doubts,
 }
 
 impl Layer {
@@ -97,6 +108,7 @@ impl Layer {
             waiting_bytes: 0,
             to_start: progress.next,
             to_give: progress.next,
+            at_the_end: false,
             ledger: Some(progress.ledger),
             without_page: PageRecord::default(),
             completion: None,
@@ -112,10 +124,19 @@ impl<S: PageSink> Pages<S> {
     ///
     /// # Errors
     ///
-    /// Any [`Error`]; [`Error::Incomplete`] behind the last page if rows are missing or came twice.
+    /// Any [`Error`]; [`Error::Incomplete`] behind the last page if rows are missing or came twice, or before if the
+    /// server cannot serve a row, and [`Error::OutOfTime`] when the time budget is spent.
     /// After an error there is nothing more to get: every further call is [`Error::Failed`].
     pub async fn next(&mut self) -> Result<Option<AcceptedPage<S::Page>>, Error> {
-        let result = self.advance().await;
+        let result = match self.plan.time_left() {
+            None => self.advance().await,
+            Some(left) => match tokio::time::timeout(left, self.advance()).await {
+                Ok(result) => result,
+                Err(_) => Err(Error::OutOfTime {
+                    budget: self.plan.options.time_budget.unwrap_or_default(),
+                }),
+            },
+        };
         if result.is_err() {
             self.abandon();
         }
@@ -137,33 +158,22 @@ impl<S: PageSink> Pages<S> {
         }
         loop {
             self.start();
-            while let Some(slot) = self.waiting.remove(&self.to_give) {
+            while let Some((next, slot)) = self.waiting.remove(&self.to_give) {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(slot.bytes);
                 let position = self.to_give;
-                self.to_give += 1;
+                self.to_give = next;
+                let accepted = self.accept(position, next, slot).await?;
                 self.start();
-                let mut record = std::mem::take(&mut self.without_page);
-                record.append(slot.record(&self.plan));
-                if let Some(page) = slot.page {
-                    if let Some(ledger) = &mut self.ledger {
-                        ledger.enter(&record);
-                    }
-                    return Ok(Some(AcceptedPage {
-                        position,
-                        page,
-                        facts: slot.facts,
-                        bytes: slot.bytes,
-                        record,
-                    }));
+                if accepted.is_some() {
+                    return Ok(accepted);
                 }
-                self.without_page = record;
             }
             match self.tasks.join_next().await {
-                Some(Ok((position, slot))) => {
+                Some(Ok((position, next, slot))) => {
                     let slot = slot?;
                     self.page_bytes = (self.page_bytes * 3 + slot.bytes) / 4;
                     self.waiting_bytes += slot.bytes;
-                    self.waiting.insert(position, slot);
+                    self.waiting.insert(position, (next, slot));
                 }
                 Some(Err(_)) => return Err(Error::Failed),
                 None => break,
@@ -171,25 +181,160 @@ impl<S: PageSink> Pages<S> {
         }
         let ledger = self.ledger.as_mut().ok_or(Error::Failed)?;
         ledger.enter(&std::mem::take(&mut self.without_page));
-        let completion = ledger.close(&self.fetcher.layer, &self.plan).await?;
+        let layer = &self.fetcher.layer;
+        let second = if ledger.is_ambiguous() {
+            // A pass that fails proves nothing; the rows that came again are what there is to say then.
+            let pass = second_pass(layer, &self.plan, ledger.rows()).await;
+            pass.unwrap_or_else(|error| {
+                tracing::warn!(layer = %layer.address(), %error, "rows could not be fetched a second time");
+                None
+            })
+        } else {
+            None
+        };
+        let completion = ledger.close(layer, &self.plan, second).await?;
+        if ledger.rows() > self.plan.rows || self.plan.count_excess > 0 {
+            self.fetcher.doubt(Doubt::WrongCount);
+        }
         self.completion = Some(completion);
         Ok(None)
+    }
+
+    /// Enters a slot into the books; `None` if there is nothing in it to hand out.
+    async fn accept(
+        &mut self,
+        position: u64,
+        next: u64,
+        mut slot: Slot<S::Page>,
+    ) -> Result<Option<AcceptedPage<S::Page>>, Error> {
+        let is_behind = self.is_behind_the_rows(position);
+        if slot.page.is_none() && (is_behind || self.plan.strategy == Strategy::KeySet) {
+            self.at_the_end = true;
+        }
+        if self.plan.strategy == Strategy::Areas {
+            slot = self.without_known(slot).await?;
+        } else if is_behind && self.is_known(&slot) {
+            // It was the end: a server that ignores the offset begins anew there.
+            self.at_the_end = true;
+            self.fetcher.doubt(Doubt::IgnoredOffset);
+            return Ok(None);
+        }
+        let mut record = std::mem::take(&mut self.without_page);
+        record.append(slot.record(&self.plan, next));
+        let Some(page) = slot.page else {
+            self.without_page = record;
+            return Ok(None);
+        };
+        if let Some(ledger) = &mut self.ledger {
+            ledger.enter(&record);
+        }
+        Ok(Some(AcceptedPage {
+            position,
+            page,
+            facts: slot.facts,
+            bytes: slot.bytes,
+            record,
+        }))
+    }
+
+    /// Whether there is a slot at this position only to see whether there are more rows than counted.
+    fn is_behind_the_rows(&self, position: u64) -> bool {
+        self.plan.reads_to_the_end() && position >= self.plan.rows
+    }
+
+    fn is_known(&self, slot: &Slot<S::Page>) -> bool {
+        let facts = &slot.facts;
+        let Some(ledger) = self.ledger.as_ref().filter(|_| facts.rows > 0) else {
+            return false;
+        };
+        (0..facts.rows).all(|row| ledger.knows(facts.ids.get(row), self.print(facts, row)))
+    }
+
+    fn print<'a>(&self, facts: &'a PageFacts, row: usize) -> Option<&'a u64> {
+        facts
+            .fingerprints
+            .get(row)
+            .filter(|_| self.plan.by_fingerprint())
+    }
+
+    /// A slot without the rows that came in an earlier one: those on the border of two rectangles.
+    async fn without_known(&self, mut slot: Slot<S::Page>) -> Result<Slot<S::Page>, Error> {
+        let (Some(page), Some(ledger)) = (slot.page.take(), &self.ledger) else {
+            return Ok(slot);
+        };
+        let facts = &slot.facts;
+        let new = (0..facts.rows)
+            .filter(|row| !ledger.knows(facts.ids.get(*row), self.print(facts, *row)));
+        let taken: BTreeMap<i64, (usize, usize)> = (0..).zip(new.map(|row| (0, row))).collect();
+        let all = vec![std::mem::take(&mut slot.facts)];
+        slot.facts = gather::merge(&all, &taken);
+        let rows = taken.into_values().collect();
+        slot.page = self.fetcher.select(vec![page], &all, rows).await?;
+        // Equal rows of one rectangle are rows of their own.
+        slot.repeated = 0;
+        Ok(slot)
     }
 
     /// Starts as many slots as may be under way.
     fn start(&mut self) {
         let options = &self.plan.options;
-        while self.to_start < self.plan.pages() && self.tasks.len() < options.concurrency.get() {
-            let held = self.waiting_bytes + self.page_bytes * self.tasks.len() as u64;
+        while self.tasks.len() < options.concurrency.get() {
+            let under_way = self.page_bytes * self.tasks.len() as u64;
+            let held = self.fetcher.held.load(Ordering::Relaxed).max(under_way);
             let alone = self.tasks.is_empty() && self.waiting.is_empty();
-            if held + self.page_bytes > options.window_bytes && !alone {
+            if self.waiting_bytes + held + self.page_bytes > options.window_bytes && !alone {
                 return;
             }
-            let (fetcher, index) = (Arc::clone(&self.fetcher), self.to_start);
-            self.tasks
-                .spawn(async move { (index, fetcher.slot(index).await) });
-            self.to_start += 1;
+            let Some((next, work)) = self.work() else {
+                return;
+            };
+            let (fetcher, position) = (Arc::clone(&self.fetcher), self.to_start);
+            let is_behind = matches!(work, Work::Behind(_));
+            self.tasks.spawn(async move {
+                let slot = fetcher.slot(work).await;
+                let next = match &slot {
+                    // Only now it is known how many rows there are.
+                    Ok(slot) if is_behind => position + slot.facts.rows as u64,
+                    _ => next,
+                };
+                (position, next, slot)
+            });
+            self.to_start = next;
         }
+    }
+
+    /// What is to be fetched next, and the position of what comes then.
+    fn work(&self) -> Option<(u64, Work)> {
+        let from = self.to_start;
+        let alone = self.tasks.is_empty() && self.waiting.is_empty();
+        if let Source::Parts(parts) = &self.plan.source {
+            let number = usize::try_from(from).ok()?;
+            return (number < parts.len()).then_some((from + 1, Work::Part(number)));
+        }
+        let rows = self.fetcher.pace.rows();
+        if self.plan.strategy == Strategy::KeySet {
+            let wanted = self
+                .plan
+                .query
+                .limit()
+                .is_none_or(|limit| self.to_give < limit);
+            let goes_on = alone && !self.at_the_end && wanted && self.plan.rows > 0;
+            // Where the rows before begin and end is known when they have come.
+            let last = self.ledger.as_ref().and_then(Ledger::last);
+            return goes_on.then_some((from, Work::Behind(last)));
+        }
+        if from < self.plan.rows {
+            let whole = self.plan.strategy == Strategy::Single;
+            let to = if whole {
+                self.plan.rows
+            } else {
+                (from + rows).min(self.plan.rows)
+            };
+            return Some((to, Work::Places(from..to)));
+        }
+        let looks_behind = self.plan.reads_to_the_end() && self.plan.rows > 0;
+        (looks_behind && alone && !self.at_the_end)
+            .then_some((from + rows, Work::Places(from..from + rows)))
     }
 
     fn abandon(&mut self) {
@@ -211,7 +356,7 @@ impl<S: PageSink> Pages<S> {
         &self.plan
     }
 
-    /// What the fetch has cost so far.
+    /// What the fetch has cost so far, and how it went.
     #[must_use]
     pub fn stats(&self) -> FetchStats {
         let counters = &self.fetcher.counters;
@@ -223,6 +368,8 @@ impl<S: PageSink> Pages<S> {
             refetched: counters.refetched.load(Ordering::Relaxed),
             fell_back: counters.fell_back.load(Ordering::Relaxed),
             corrected: counters.corrected.load(Ordering::Relaxed),
+            delivered: self.fetcher.observed.all_delivered(),
+            doubts: self.fetcher.observed.doubts(),
         }
     }
 }
@@ -239,7 +386,7 @@ impl<S: PageSink> fmt::Debug for Pages<S> {
         f.debug_struct("Pages")
             .field("plan", &self.plan.strategy())
             .field("given", &self.to_give)
-            .field("of", &self.plan.pages())
+            .field("of", &self.plan.rows())
             .finish_non_exhaustive()
     }
 }

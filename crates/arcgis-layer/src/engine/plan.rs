@@ -1,31 +1,65 @@
 //! How a query's rows will be fetched, decided before the first of them.
 
+use std::time::{Duration, Instant};
+
 use super::options::FetchOptions;
+use super::part::Part;
+use super::proof::Proof;
 use super::strategy::Strategy;
 use crate::address::LayerAddress;
 use crate::format::PageFormat;
 use crate::ids::IdSet;
 use crate::query::ResolvedQuery;
 
-/// What will be fetched, and how. Made by [`Layer::plan`], carried out by [`Layer::pages`].
+/// What will be fetched, and how. Made by [`Layer::plan`](crate::Layer::plan), carried out by
+/// [`Layer::pages`](crate::Layer::pages).
+///
+/// Its `Display` is some lines for people, [`Plan::summary`] the same for programs.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The layer that it is for.
     pub(crate) address: LayerAddress,
+    pub(crate) layer_name: String,
     pub(crate) query: ResolvedQuery,
     pub(crate) strategy: Strategy,
     pub(crate) reason: String,
     pub(crate) page_size: u32,
+    /// Whether pages are asked for with `resultType=standard`.
+    pub(crate) standard: bool,
     pub(crate) format: PageFormat,
+    pub(crate) format_reason: String,
     /// Rows that match, at the start.
     pub(crate) matching: u64,
     /// Rows to deliver: `matching`, or the limit.
     pub(crate) rows: u64,
+    /// How many more rows the server counts than there are.
+    pub(crate) count_excess: u64,
     /// How the rows of each page are known beforehand.
     pub(crate) source: Source,
     /// Whether the server's own list shows that some ids stand for several rows.
     pub(crate) ambiguous_ids: bool,
+    /// The moment as of which all requests see the layer, in milliseconds since 1970.
+    pub(crate) moment: Option<i64>,
+    /// When the plan was made, by the server's clock, in milliseconds since 1970.
+    pub(crate) made_at: Option<i64>,
+    /// When the layer was edited last, as it said before the plan was made.
+    pub(crate) last_edit: Option<i64>,
     pub(crate) options: FetchOptions,
+    /// When the plan was begun, for the time budget.
+    pub(crate) begun: Instant,
+    /// How long a request of the plan's own took, in the mean.
+    pub(crate) latency: Option<Duration>,
+}
+
+/// How the rows of the pages are known beforehand.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Source {
+    /// By all matching ids at the start, which identify rows: each page has its part of them.
+    Listed(IdSet),
+    /// By their number: each page has its part of the places.
+    Places,
+    /// By what was counted in each part.
+    Parts(Vec<Part>),
 }
 
 impl Plan {
@@ -35,7 +69,7 @@ impl Plan {
         &self.query
     }
 
-    /// How rows are asked for.
+    /// How rows are asked for first.
     #[must_use]
     pub fn strategy(&self) -> Strategy {
         self.strategy
@@ -47,7 +81,8 @@ impl Plan {
         &self.reason
     }
 
-    /// Rows per page.
+    /// The most rows per page. The engine begins with fewer where these are many, and goes by how large answers
+    /// are and how long they take.
     #[must_use]
     pub fn page_size(&self) -> u32 {
         self.page_size
@@ -71,17 +106,39 @@ impl Plan {
         self.rows
     }
 
-    /// Pages to fetch if the server does as it says.
+    /// Pages to fetch if each has as many rows as it may.
     #[must_use]
     pub fn pages(&self) -> u64 {
-        self.rows.div_ceil(u64::from(self.page_size))
+        match &self.source {
+            Source::Parts(parts) => parts.len() as u64,
+            Source::Listed(_) | Source::Places => self.rows.div_ceil(u64::from(self.page_size)),
+        }
+    }
+
+    /// The moment as of which all rows are, in milliseconds since 1970: where the layer keeps its history, and
+    /// unless [`FetchOptions::snapshot`] is off.
+    #[must_use]
+    pub fn historic_moment(&self) -> Option<i64> {
+        self.moment
+    }
+
+    /// How it will be known that every row came once.
+    #[must_use]
+    pub fn proof(&self) -> Proof {
+        if self.ids().is_some() {
+            Proof::ObjectIds
+        } else if self.by_fingerprint() {
+            Proof::FingerprintsAndCount
+        } else {
+            Proof::UniqueIdsAndCount
+        }
     }
 
     /// All matching ids at the start, if they identify rows.
     pub(crate) fn ids(&self) -> Option<&IdSet> {
         match &self.source {
             Source::Listed(ids) => Some(ids),
-            Source::Places => None,
+            Source::Places | Source::Parts(_) => None,
         }
     }
 
@@ -90,19 +147,9 @@ impl Plan {
         self.ids().is_none() && (self.query.layout().object_id.is_none() || self.ambiguous_ids)
     }
 
-    /// The part of the rows that a page covers, as places in id order: from, to (excluded).
-    pub(crate) fn slot(&self, index: u64) -> (u64, u64) {
-        let size = u64::from(self.page_size);
-        let from = index * size;
-        (from, (from + size).min(self.rows))
+    /// The time that is left for the fetch.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let budget = self.options.time_budget?;
+        Some(budget.saturating_sub(self.begun.elapsed()))
     }
-}
-
-/// How the rows of the pages are known beforehand.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Source {
-    /// By all matching ids at the start, which identify rows: each page has its part of them.
-    Listed(IdSet),
-    /// By their number: each page has its part of the places.
-    Places,
 }

@@ -1,122 +1,440 @@
 //! Making a plan: count, list, choose.
 
+use std::time::{Duration, Instant};
+
+use arcgis_auth_core::http::HeaderMap;
+
+use super::ledger::has_row_at;
 use super::options::FetchOptions;
+use super::part::{self, Part};
 use super::plan::{Plan, Source};
 use super::strategy::Strategy;
-use crate::error::Error;
+use crate::error::{Error, QueryError};
 use crate::format::{self, FormatChoice, PageFormat};
 use crate::layer::Layer;
-use crate::metadata::LayerInfo;
 use crate::query::ResolvedQuery;
 
 /// Rows per page where a server declares no limit: the least default of any ArcGIS version.
 const UNDECLARED_PAGE_SIZE: u32 = 1000;
 
+/// A plan in the making.
+struct Draft<'a> {
+    layer: &'a Layer,
+    query: ResolvedQuery,
+    options: &'a FetchOptions,
+    matching: u64,
+    rows: u64,
+    page_size: u32,
+    /// What was found out, in clauses that end in `; `.
+    reason: String,
+    count_excess: u64,
+    ambiguous_ids: bool,
+}
+
 impl Layer {
-    /// Counts the rows, lists their ids, and decides how to fetch them.
+    /// Counts the rows, lists their ids, and decides how to fetch them. No row is fetched yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] for a format that the layer does not give, before anything is sent;
-    /// [`Error::Service`] if the server cannot say how many rows there are, and
-    /// [`Error::NotQueryable`] if there is no way to get all of them.
+    /// [`Error::Query`] for a format or a strategy that the layer does not give, before anything is sent;
+    /// [`Error::Service`] if the server cannot say how many rows there are, [`Error::NotQueryable`] if there is
+    /// no way to get all of them, and [`Error::OutOfTime`] where planning takes longer than the time budget.
     pub async fn plan(&self, query: &ResolvedQuery, options: &FetchOptions) -> Result<Plan, Error> {
-        let mut format = format::choose(self, query.layout(), options.format)?;
-        let mut matching = self.count(query).await?;
-        let mut ids = None;
-        let mut reason = String::new();
-        // Hashed ids may be others in the next answer.
-        let unique_id = self.info().unique_id.as_ref();
-        let mut ambiguous_ids = unique_id.is_some_and(|unique| unique.object_id_is_hash);
-        if ambiguous_ids {
-            reason.push_str("the layer's object ids are hashes, which identify no row; ");
+        let making = self.make_plan(query, options);
+        match options.time_budget {
+            None => making.await,
+            Some(budget) => tokio::time::timeout(budget, making)
+                .await
+                .unwrap_or(Err(Error::OutOfTime { budget })),
         }
-        if matching > 0 && query.layout().object_id.is_some() && !ambiguous_ids {
-            match self.object_ids_of(query, matching).await {
-                Ok(listed) => {
-                    if listed.len() < matching {
-                        // Rows may have gone in between; if not, ids stand for more than one row.
-                        matching = self.count(query).await?;
-                    }
-                    if listed.len() >= matching {
-                        matching = listed.len();
-                        ids = Some(listed);
-                    } else {
-                        ambiguous_ids = true;
-                        reason = format!(
-                            "{} object ids stand for {matching} rows, so they identify none; ",
-                            listed.len()
-                        );
-                    }
-                }
-                Err(error) if is_unsupported(&error) => {
-                    reason = "the server does not list object ids; ".to_owned();
-                }
-                Err(error) => return Err(error),
+    }
+
+    async fn make_plan(
+        &self,
+        query: &ResolvedQuery,
+        options: &FetchOptions,
+    ) -> Result<Plan, Error> {
+        let begun = Instant::now();
+        let info = self.info();
+        let (mut format, mut format_reason) = format::choose(self, query.layout(), options.format)?;
+        check_strategy(self, query, options)?;
+        let mut query = query.clone();
+        let clock = Instant::now();
+        let (matching, made_at) = self.count_and_time(&query).await?;
+        let mut latency = clock.elapsed();
+        // A moment of the caller's own is kept.
+        let asks_for_history = query.params().any(|(name, _)| {
+            name.eq_ignore_ascii_case("historicMoment") || name.eq_ignore_ascii_case("gdbVersion")
+        });
+        let moment = made_at.filter(|_| {
+            options.snapshot && info.advanced.historic_moment == Some(true) && !asks_for_history
+        });
+        let matching = match moment {
+            Some(moment) => {
+                query = query.pinned("historicMoment", moment.to_string());
+                self.count(&query).await?
             }
+            None => matching,
+        };
+        let (cap, standard) = self.cap(options);
+        let page_size = options.page_size.map_or(cap, |size| size.get().min(cap));
+        let mut draft = Draft {
+            layer: self,
+            rows: matching,
+            query,
+            options,
+            matching,
+            page_size,
+            reason: String::new(),
+            count_excess: 0,
+            // Hashed ids may be others in the next answer.
+            ambiguous_ids: info
+                .unique_id
+                .as_ref()
+                .is_some_and(|unique| unique.object_id_is_hash),
+        };
+        if options.page_size.is_some_and(|size| size.get() > cap) {
+            draft.note(format!("the server gives at most {cap} rows at once"));
         }
-        let rows = query.limit().map_or(matching, |limit| limit.min(matching));
-        let cap = self
-            .info()
+        if draft.ambiguous_ids {
+            draft.note("the layer's object ids are hashes, which identify no row");
+        }
+        let clock = Instant::now();
+        let (strategy, source) = draft.source().await?;
+        if matches!(source, Source::Listed(_)) {
+            latency = (latency + clock.elapsed()) / 2;
+        }
+        let by_fingerprint = !matches!(source, Source::Listed(_))
+            && (draft.ambiguous_ids || draft.query.layout().object_id.is_none());
+        if by_fingerprint && options.format == FormatChoice::Auto && format != PageFormat::Json {
+            format = PageFormat::Json;
+            format_reason =
+                "rows without ids are known by their bytes, so that all have to come in one format";
+        }
+        Ok(Plan {
+            address: self.address().clone(),
+            layer_name: info.name.clone(),
+            strategy,
+            reason: draft.reason,
+            page_size,
+            standard,
+            format,
+            format_reason: format_reason.to_owned(),
+            matching: draft.matching,
+            rows: draft.rows,
+            count_excess: draft.count_excess,
+            source,
+            ambiguous_ids: draft.ambiguous_ids,
+            moment,
+            made_at,
+            last_edit: info.last_edit_date,
+            query: draft.query,
+            options: options.clone(),
+            begun,
+            latency: Some(latency),
+        })
+    }
+
+    /// The most rows in one answer, and whether that takes `resultType=standard`.
+    fn cap(&self, options: &FetchOptions) -> (u32, bool) {
+        let info = self.info();
+        let usual = info
             .max_record_count
             .filter(|cap| *cap > 0)
             .unwrap_or(UNDECLARED_PAGE_SIZE);
-        let page_size = options.page_size.map_or(cap, |size| size.get().min(cap));
-        if options.page_size.is_some_and(|size| size.get() > cap) {
-            reason.push_str(&format!("the server gives at most {cap} rows at once; "));
+        let standard = info
+            .standard_max_record_count
+            .filter(|cap| *cap > usual && info.advanced.result_type == Some(true))
+            .filter(|_| options.page_size.is_none_or(|size| size.get() > usual));
+        (standard.unwrap_or(usual), standard.is_some())
+    }
+
+    /// How many rows there are, and what time it is there, in milliseconds since 1970.
+    async fn count_and_time(&self, query: &ResolvedQuery) -> Result<(u64, Option<i64>), Error> {
+        let count = self.count(query).await?;
+        if self.info().advanced.historic_moment != Some(true)
+            && self.info().edit_date_field.is_none()
+        {
+            return Ok((count, None));
         }
-        let by_fingerprint = ambiguous_ids || query.layout().object_id.is_none();
-        if by_fingerprint && options.format == FormatChoice::Auto {
-            // A row's fingerprint is that of its bytes: all answers have to be in one format.
-            format = PageFormat::Json;
-        }
-        let (strategy, why) = choose(self.info(), rows, page_size, ids.is_some())?;
-        reason.push_str(why);
-        Ok(Plan {
-            address: self.address().clone(),
-            query: query.clone(),
-            strategy,
-            reason,
-            page_size,
-            format,
-            matching,
-            rows,
-            source: ids.map_or(Source::Places, Source::Listed),
-            ambiguous_ids,
-            options: options.clone(),
-        })
+        let request = query
+            .filter_request(self.address())
+            .with_param("returnCountOnly", "true");
+        let response = self.transport().send(request).await?;
+        Ok((count, time_of(response.headers())))
     }
 }
 
-fn choose(
-    info: &LayerInfo,
-    rows: u64,
-    page_size: u32,
-    has_ids: bool,
-) -> Result<(Strategy, &'static str), Error> {
-    let paginates = info.advanced.pagination == Some(true);
-    if rows <= u64::from(page_size) && !paginates {
-        return Ok((Strategy::Single, "all rows fit into one answer"));
-    }
-    if paginates {
-        return Ok((Strategy::Offset, "the layer supports pagination"));
-    }
-    if has_ids {
-        return Ok((
-            Strategy::IdRanges,
-            "the layer does not say that it supports pagination",
-        ));
-    }
-    Err(Error::NotQueryable {
-        layer: info.name.clone(),
-        problem: format!(
-            "it has neither pagination nor object ids, so {rows} rows cannot be had in answers of {page_size}"
-        ),
+/// The server's own clock, as its answer tells it.
+fn time_of(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get("date")?.to_str().ok()?;
+    let zoned = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()?;
+    Some(zoned.as_millisecond())
+}
+
+/// Whether the strategy that the caller chose can be had, as far as the metadata tell.
+fn check_strategy(
+    layer: &Layer,
+    query: &ResolvedQuery,
+    options: &FetchOptions,
+) -> Result<(), QueryError> {
+    let info = layer.info();
+    let problem = match options.strategy {
+        Some(Strategy::Offset) if info.advanced.pagination == Some(false) => {
+            "the layer has no pagination"
+        }
+        Some(Strategy::IdRanges | Strategy::IdLists | Strategy::KeySet)
+            if query.object_id().is_none() =>
+        {
+            "the layer has no object ids"
+        }
+        Some(Strategy::KeySet) if info.advanced.order_by == Some(false) => {
+            "the layer does not order rows"
+        }
+        Some(Strategy::Areas) if info.extent.is_none() => "the layer does not say where it is",
+        Some(Strategy::Areas) if query.filter_params().any(|(name, _)| name == "geometry") => {
+            "the query has a geometry of its own"
+        }
+        Some(Strategy::Areas) if query.limit().is_some() => {
+            "the rows with the least object ids are not to be found by where they are"
+        }
+        Some(strategy) if query.parts() > 1 && strategy != Strategy::IdLists => {
+            "the geometry of the filter is too large for one request: only lists of ids can be asked for"
+        }
+        _ => return Ok(()),
+    };
+    Err(QueryError::Unsupported {
+        option: "strategy",
+        problem: problem.to_owned(),
     })
 }
 
-/// Whether the server says that it cannot list ids. Anything else that goes wrong is an error: a list
-/// that is not there for once must not lower the proof.
+impl Draft<'_> {
+    fn note(&mut self, clause: impl AsRef<str>) {
+        self.reason.push_str(clause.as_ref());
+        self.reason.push_str("; ");
+    }
+
+    fn because(&mut self, clause: &str) {
+        self.reason.push_str(clause);
+    }
+
+    fn paginates(&self) -> bool {
+        self.layer.info().advanced.pagination == Some(true)
+    }
+
+    fn not_queryable(&self, problem: String) -> Error {
+        Error::NotQueryable {
+            layer: self.layer.info().name.clone(),
+            problem,
+        }
+    }
+
+    /// Decides how the rows are asked for, and what is known of them beforehand.
+    async fn source(&mut self) -> Result<(Strategy, Source), Error> {
+        let chosen = self.options.strategy;
+        let identifies = self.query.layout().object_id.is_some() && !self.ambiguous_ids;
+        let by_list = !matches!(chosen, Some(Strategy::KeySet | Strategy::Areas));
+        if self.matching > 0 && identifies && by_list {
+            if let Some(listed) = self.list().await? {
+                self.matching = listed.len();
+                self.limit();
+                return Ok((self.with_list(chosen)?, Source::Listed(listed)));
+            }
+        }
+        self.limit();
+        if self.query.parts() > 1 {
+            return Err(self.not_queryable(
+                "its object ids cannot be listed, which a filter by so large a geometry takes"
+                    .to_owned(),
+            ));
+        }
+        let identifies = identifies && !self.ambiguous_ids;
+        let fits = self.rows <= u64::from(self.page_size);
+        match chosen {
+            Some(Strategy::Single) => {}
+            Some(Strategy::Offset) => {
+                self.because("it was asked for");
+                return Ok((Strategy::Offset, Source::Places));
+            }
+            Some(Strategy::KeySet) => {
+                self.because("it was asked for");
+                return Ok((Strategy::KeySet, Source::Places));
+            }
+            Some(Strategy::IdLists) => {
+                return Err(self.not_queryable("its object ids cannot be listed".to_owned()));
+            }
+            Some(Strategy::IdRanges) => {
+                return match self.ranges().await? {
+                    Some(parts) => Ok((Strategy::IdRanges, Source::Parts(parts))),
+                    None => Err(self.not_queryable(
+                        "its rows cannot be counted by ranges of object ids".to_owned(),
+                    )),
+                };
+            }
+            Some(Strategy::Areas) => {
+                return match self.areas().await? {
+                    Some(parts) => Ok((Strategy::Areas, Source::Parts(parts))),
+                    None => Err(self.not_queryable(
+                        "some place has more rows than come in one answer".to_owned(),
+                    )),
+                };
+            }
+            None => {}
+        }
+        if fits && (!self.paginates() || chosen.is_some()) {
+            self.because("all rows fit into one answer");
+            return Ok((Strategy::Single, Source::Places));
+        }
+        if identifies {
+            match self.ranges().await {
+                Ok(Some(parts)) => return Ok((Strategy::IdRanges, Source::Parts(parts))),
+                Ok(None) => self.note("counts of ranges of object ids do not add up"),
+                Err(error) if is_unsupported(&error) => {
+                    self.note("the server does not count rows by their object ids");
+                }
+                Err(error) => return Err(error),
+            }
+            if self.layer.info().advanced.order_by == Some(true) {
+                self.because("the layer orders rows by their object ids");
+                return Ok((Strategy::KeySet, Source::Places));
+            }
+        }
+        if self.paginates() {
+            self.because("the layer supports pagination");
+            return Ok((Strategy::Offset, Source::Places));
+        }
+        let by_place = self.query.limit().is_none()
+            && !self
+                .query
+                .filter_params()
+                .any(|(name, _)| name == "geometry");
+        if by_place {
+            if let Some(parts) = self.areas().await? {
+                return Ok((Strategy::Areas, Source::Parts(parts)));
+            }
+        }
+        Err(self.not_queryable(format!(
+            "it has neither pagination nor object ids that can be asked for, so {} rows cannot be had in answers of {}",
+            self.rows, self.page_size
+        )))
+    }
+
+    fn limit(&mut self) {
+        let limit = self.query.limit();
+        self.rows = limit.map_or(self.matching, |limit| limit.min(self.matching));
+    }
+
+    /// All ids, if they can be listed and identify rows.
+    async fn list(&mut self) -> Result<Option<crate::ids::IdSet>, Error> {
+        let listed = match self.layer.object_ids_of(&self.query, self.matching).await {
+            Ok(listed) => listed,
+            Err(error) if is_unsupported(&error) => {
+                self.note("the server does not list object ids");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if listed.len() < self.matching {
+            // Rows may have gone in between; if not, ids stand for more than one row, or the count is wrong.
+            self.matching = self.layer.count(&self.query).await?;
+        }
+        let Some(excess) = self
+            .matching
+            .checked_sub(listed.len())
+            .filter(|more| *more > 0)
+        else {
+            return Ok(Some(listed));
+        };
+        let behind = if self.paginates() && !listed.is_empty() {
+            has_row_at(self.layer, &self.query, listed.len()).await.ok()
+        } else {
+            None
+        };
+        if behind == Some(false) {
+            self.note(format!(
+                "the server counts {} rows, and has none behind the {} whose object ids it lists",
+                self.matching,
+                listed.len()
+            ));
+            self.count_excess = excess;
+            return Ok(Some(listed));
+        }
+        self.ambiguous_ids = true;
+        self.note(format!(
+            "{} object ids stand for {} rows, so they identify none",
+            listed.len(),
+            self.matching
+        ));
+        Ok(None)
+    }
+
+    /// How to ask for rows whose ids are known.
+    fn with_list(&mut self, chosen: Option<Strategy>) -> Result<Strategy, Error> {
+        if self.query.parts() > 1 {
+            self.because("the geometry of the filter is too large for one request");
+            return Ok(Strategy::IdLists);
+        }
+        if let Some(strategy) = chosen {
+            self.because("it was asked for");
+            return Ok(strategy);
+        }
+        if self.rows <= u64::from(self.page_size) && !self.paginates() {
+            self.because("all rows fit into one answer");
+            return Ok(Strategy::Single);
+        }
+        if self.paginates() {
+            self.because("the layer supports pagination");
+            return Ok(Strategy::Offset);
+        }
+        self.because("the layer does not say that it supports pagination");
+        Ok(Strategy::IdRanges)
+    }
+
+    /// Parts by ranges of ids; `None` if their counts do not add up.
+    async fn ranges(&mut self) -> Result<Option<Vec<Part>>, Error> {
+        let parts = part::by_ids(
+            self.layer,
+            &self.query,
+            self.matching,
+            u64::from(self.page_size),
+            self.options.concurrency.get(),
+        )
+        .await?;
+        Ok(parts.map(|parts| {
+            self.because("rows are counted in ranges of their object ids");
+            part::first(parts, self.rows)
+        }))
+    }
+
+    /// Parts by where rows are; `None` if that is not known, or if some place has too many.
+    async fn areas(&mut self) -> Result<Option<Vec<Part>>, Error> {
+        let info = self.layer.info();
+        let Some(extent) = info.extent.as_ref().filter(|extent| {
+            !extent.bbox.is_empty()
+                && extent.spatial_reference.code() == info.spatial_reference.code()
+        }) else {
+            return Ok(None);
+        };
+        let parts = part::by_areas(
+            self.layer,
+            &self.query,
+            &extent.bbox,
+            u64::from(self.page_size),
+            self.options.concurrency.get(),
+        )
+        .await?;
+        if parts.is_some() {
+            self.because("rows are counted in rectangles");
+        }
+        Ok(parts)
+    }
+}
+
+/// Whether the server says that it cannot do this. Anything else that goes wrong is an error: a list that is not
+/// there for once must not lower the proof.
 fn is_unsupported(error: &Error) -> bool {
     match error {
         Error::Service(arcgis_auth_core::Error::Service(service)) => {
@@ -125,6 +443,13 @@ fn is_unsupported(error: &Error) -> bool {
                 || service.mentions("unsupported")
                 || service.mentions("returnIdsOnly")
         }
+        Error::Query(QueryError::Unsupported { .. }) => true,
         _ => false,
     }
+}
+
+/// The mean time of some requests, and how many would take how long.
+pub(crate) fn expected_time(requests: u64, latency: Duration, at_once: usize) -> Duration {
+    let rounds = requests.div_ceil(at_once.max(1) as u64);
+    latency.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
 }

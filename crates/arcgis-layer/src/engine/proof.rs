@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::skip::SkippedRow;
 use crate::ids::IdSet;
 
 /// How it is known that every row came once.
@@ -14,16 +15,24 @@ pub enum Proof {
     UniqueIdsAndCount,
     /// There are no ids; no row came again on another page, and there are as many as counted.
     FingerprintsAndCount,
+    /// There are no ids, and equal rows came on different pages; a second pass over all rows, with pages of another
+    /// size, brought the same ones, each as often, and there are as many as counted.
+    FingerprintsTwice,
+    /// There are more rows than counted: the last page, behind them, is empty, and no row came again on another page.
+    EndReached,
 }
 
 impl Proof {
-    /// A short name: `object-ids`, `unique-ids-and-count` or `fingerprints-and-count`.
+    /// A short name: `object-ids`, `unique-ids-and-count`, `fingerprints-and-count`, `fingerprints-twice` or
+    /// `end-reached`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::ObjectIds => "object-ids",
             Self::UniqueIdsAndCount => "unique-ids-and-count",
             Self::FingerprintsAndCount => "fingerprints-and-count",
+            Self::FingerprintsTwice => "fingerprints-twice",
+            Self::EndReached => "end-reached",
         }
     }
 }
@@ -36,6 +45,10 @@ impl fmt::Display for Proof {
             Self::FingerprintsAndCount => {
                 "as many rows as counted, none of them repeated by another page"
             }
+            Self::FingerprintsTwice => {
+                "as many rows as counted, and the same ones in a second pass with other pages"
+            }
+            Self::EndReached => "all rows up to an empty page, none of them repeated",
         })
     }
 }
@@ -48,15 +61,25 @@ pub struct Drift {
     pub deleted: IdSet,
     /// Rows that were added after the start, which are not in the result, where there are ids.
     pub inserted: IdSet,
+    /// Rows that were edited after the start, where the layer tracks edits (`editFieldsInfo`) and there are ids. Each came
+    /// once, as it was before or after.
+    pub updated: IdSet,
     /// By how much the count changed, where there are no ids to tell.
     pub count_change: i64,
+    /// The layer was edited meanwhile, by its `lastEditDate`, and it does not say which rows: some may have come as they
+    /// were before, and some as they were after. Where rows are known to have come, gone or changed, those are named instead.
+    pub edited: bool,
 }
 
 impl Drift {
     /// Whether nothing changed.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.deleted.is_empty() && self.inserted.is_empty() && self.count_change == 0
+        self.deleted.is_empty()
+            && self.inserted.is_empty()
+            && self.updated.is_empty()
+            && self.count_change == 0
+            && !self.edited
     }
 }
 
@@ -65,17 +88,30 @@ impl fmt::Display for Drift {
         if self.is_none() {
             return f.write_str("none");
         }
+        let rows = |count: u64| if count == 1 { "row" } else { "rows" };
+        let mut parts = Vec::new();
         if self.count_change != 0 {
-            let rows = if self.count_change.abs() == 1 {
-                "row"
-            } else {
-                "rows"
-            };
-            return write!(f, "{:+} {rows} by count", self.count_change);
+            let change = self.count_change;
+            parts.push(format!(
+                "{change:+} {} by count",
+                rows(change.unsigned_abs())
+            ));
         }
-        let inserted = self.inserted.len();
-        let rows = if inserted == 1 { "row" } else { "rows" };
-        write!(f, "{inserted} {rows} added, {} deleted", self.deleted.len())
+        let (inserted, deleted) = (self.inserted.len(), self.deleted.len());
+        if inserted + deleted > 0 {
+            parts.push(format!(
+                "{inserted} {} added, {deleted} deleted",
+                rows(inserted)
+            ));
+        }
+        let updated = self.updated.len();
+        if updated > 0 {
+            parts.push(format!("{updated} {} edited", rows(updated)));
+        }
+        if self.edited {
+            parts.push("edited meanwhile, it is not known where".to_owned());
+        }
+        f.write_str(&parts.join(", "))
     }
 }
 
@@ -89,6 +125,11 @@ pub struct Completion {
     pub drift: Drift,
     /// Rows delivered.
     pub rows: u64,
+    /// Rows that the server cannot serve and that were left out, as [`FetchOptions::allow_skips`] allows; in the order
+    /// of their ids.
+    ///
+    /// [`FetchOptions::allow_skips`]: crate::FetchOptions::allow_skips
+    pub skipped: Vec<SkippedRow>,
 }
 
 /// Rows that should be there and are not, or that came more than once.

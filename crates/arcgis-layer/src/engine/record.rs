@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::skip::SkippedRow;
+
 /// What the proof at the end needs to know of a page that was handed out. Kept beside the page's rows, it lets
 /// a fetch go on behind that page, in another process if need be: see [`Progress`].
 ///
 /// Where object ids were listed it is a few bytes; elsewhere it holds an id or a hash for each row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PageRecord {
+    /// The position of the next page.
+    pub(crate) next: u64,
     pub(crate) rows: u64,
     /// Wanted ids that the server did not give.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -19,8 +23,19 @@ pub struct PageRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) fingerprints: Vec<u64>,
     /// Rows that came in more than one answer, by their fingerprints.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) repeated: u64,
+    /// Rows that were counted and did not come, where they are not known by id.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) short: u64,
+    /// Rows that the server cannot serve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skipped: Vec<SkippedRow>,
+}
+
+// By reference, as serde calls it.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl PageRecord {
@@ -30,8 +45,18 @@ impl PageRecord {
         self.rows
     }
 
+    /// Whether every row that the page was to have came: no other try could bring more. Rows that were skipped, or that
+    /// were gone, are such as another try might bring.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty() && self.skipped.is_empty() && self.short == 0
+    }
+
     /// Adds what is known of slots that brought no page.
     pub(crate) fn append(&mut self, mut other: Self) {
+        self.next = other.next;
+        self.short += other.short;
+        self.skipped.append(&mut other.skipped);
         self.rows += other.rows;
         self.missing.append(&mut other.missing);
         self.ids.append(&mut other.ids);
@@ -83,11 +108,11 @@ impl Progress {
         position: u64,
         record: &PageRecord,
     ) -> Result<(), super::CheckpointError> {
-        if position < self.next {
+        if position < self.next || record.next <= position {
             return Err(super::CheckpointError::Order { position });
         }
         self.ledger.enter(record);
-        self.next = position + 1;
+        self.next = record.next;
         Ok(())
     }
 

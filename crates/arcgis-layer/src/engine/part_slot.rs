@@ -1,0 +1,240 @@
+//! Slots whose rows are not known by id beforehand: parts that were counted, and what lies behind the last row.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::doubt::Doubt;
+use super::fetch::{Fetcher, Lack, Paced, Slot};
+use super::gather::{Answer, Gathered};
+use super::part::{Part, Within};
+use super::plan::Source;
+use super::strategy::Strategy;
+use crate::error::Error;
+use crate::sink::PageSink;
+
+/// What of a part is still to be asked for.
+struct Open {
+    within: Within,
+    rows: u64,
+    depth: u32,
+    /// Whether it brought nothing before.
+    again: bool,
+}
+
+impl<S: PageSink> Fetcher<S> {
+    /// Fetches one of the plan's parts.
+    pub(crate) async fn part(self: &Arc<Self>, number: usize) -> Result<Slot<S::Page>, Error> {
+        let Source::Parts(parts) = &self.plan.source else {
+            return Err(Error::Failed);
+        };
+        let part = parts.get(number).ok_or(Error::Failed)?;
+        let (mut gathered, lack) = self.within(part).await?;
+        if part.cut {
+            let most = usize::try_from(part.rows).unwrap_or(usize::MAX);
+            gathered.keep_first(most);
+        }
+        self.finish(gathered, lack).await
+    }
+
+    /// All rows of a part, whatever fits into one answer: what is short is asked for in smaller parts.
+    async fn within(self: &Arc<Self>, part: &Part) -> Result<(Gathered<S::Page>, Lack), Error> {
+        let mut gathered = self.gathered();
+        let mut prints = HashSet::new();
+        let mut broken = false;
+        let mut open = vec![Open {
+            within: part.within.clone(),
+            rows: part.rows,
+            depth: 0,
+            again: false,
+        }];
+        while let Some(mut next) = open.pop() {
+            let query = next.within.of(&self.layer, &self.plan.query);
+            let request = self.ordered(query.page_request(self.layer.address()));
+            let answer = match self.paced(request, next.rows.max(1), &mut broken).await? {
+                Paced::Answer(answer) => answer,
+                Paced::Less => {
+                    if !self.divide(&mut open, &next).await? {
+                        next.again = true;
+                        open.push(next);
+                    }
+                    continue;
+                }
+                Paced::Never(error) => {
+                    if let Within::Ids(first, last) = next.within {
+                        if first == last {
+                            return Err(error);
+                        }
+                    }
+                    if !self.divide(&mut open, &next).await? {
+                        return Err(error);
+                    }
+                    continue;
+                }
+            };
+            self.judge(&answer.facts, u64::MAX);
+            let received = answer.facts.rows as u64;
+            let last = ascending_last(&answer.facts.ids);
+            self.gather(&mut gathered, &mut prints, answer, &next.within);
+            if received >= next.rows {
+                continue;
+            }
+            self.doubt(if received == 0 {
+                Doubt::EmptyPage
+            } else {
+                Doubt::ShortPage
+            });
+            if let (Within::Ids(_, end), Some(last)) = (&next.within, last) {
+                // In order: only what lies behind is left.
+                if last < *end {
+                    open.push(Open {
+                        within: Within::Ids(last + 1, *end),
+                        rows: next.rows - received,
+                        depth: next.depth,
+                        again: false,
+                    });
+                    continue;
+                }
+            }
+            if next.again || !self.divide(&mut open, &next).await? {
+                if !next.again {
+                    next.again = true;
+                    open.push(next);
+                }
+            }
+        }
+        let mut lack = Lack::default();
+        let taken = gathered.taken.len() as u64;
+        if taken < part.rows && !part.cut {
+            // Rows may have gone since they were counted.
+            let query = part.within.of(&self.layer, &self.plan.query);
+            let now = self.layer.count(&query).await?;
+            lack.short = now.saturating_sub(taken);
+        }
+        Ok((gathered, lack))
+    }
+
+    /// Puts the smaller parts of `whole` among the open ones, each counted; false if there are none.
+    async fn divide(&self, open: &mut Vec<Open>, whole: &Open) -> Result<bool, Error> {
+        let smaller = whole.within.split(whole.depth);
+        if smaller.is_empty() {
+            return Ok(false);
+        }
+        for within in smaller.into_iter().rev() {
+            let query = within.of(&self.layer, &self.plan.query);
+            let rows = self.layer.count(&query).await?;
+            if rows > 0 {
+                open.push(Open {
+                    within,
+                    rows,
+                    depth: whole.depth + 1,
+                    again: whole.again,
+                });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the rows that are new: by their ids, or by fingerprints. Equal rows lie in the same rectangles, so that each
+    /// answer that has one of them has all.
+    fn gather(
+        &self,
+        gathered: &mut Gathered<S::Page>,
+        prints: &mut HashSet<u64>,
+        answer: Answer<S::Page>,
+        within: &Within,
+    ) {
+        let strategy = match within {
+            Within::Ids(..) => self.plan.strategy,
+            Within::Area(_) | Within::Condition(_) => Strategy::Areas,
+        };
+        let taken = if self.plan.by_fingerprint() {
+            let new: Vec<bool> = answer
+                .facts
+                .fingerprints
+                .iter()
+                .map(|print| !prints.contains(print))
+                .collect();
+            prints.extend(answer.facts.fingerprints.iter().copied());
+            gathered.take_where(answer, |row| new.get(row).copied().unwrap_or(false))
+        } else {
+            let inside = |id: i64| match within {
+                Within::Ids(first, last) => (*first..=*last).contains(&id),
+                Within::Area(_) | Within::Condition(_) => true,
+            };
+            if answer.facts.ids.iter().any(|id| !inside(*id)) {
+                self.doubt(Doubt::IgnoredCondition);
+            }
+            gathered.take_new(answer, inside)
+        };
+        self.observed.delivered(strategy, taken);
+    }
+
+    /// The next rows behind an id; those at the very beginning for `None`. No rows: that was the last.
+    pub(crate) async fn behind(
+        self: &Arc<Self>,
+        last: Option<i64>,
+    ) -> Result<Slot<S::Page>, Error> {
+        let Some(column) = &self.layout.object_id else {
+            return Err(Error::Failed);
+        };
+        let field = &column.name;
+        let mut broken = false;
+        let mut second_look = true;
+        loop {
+            let rows = self.pace.rows();
+            let query = &self.plan.query;
+            let request = match last {
+                Some(last) => {
+                    query.page_request_within(self.layer.address(), &format!("{field} > {last}"))
+                }
+                None => query.page_request(self.layer.address()),
+            };
+            let mut request = self.ordered(request);
+            if self.layer.info().advanced.pagination != Some(false) {
+                request = request.with_param("resultRecordCount", rows.to_string());
+            }
+            let answer = match self.paced(request, rows, &mut broken).await? {
+                Paced::Answer(answer) => answer,
+                Paced::Less => continue,
+                Paced::Never(error) => return Err(error),
+            };
+            self.judge(&answer.facts, u64::MAX);
+            if answer.facts.rows == 0 && second_look {
+                second_look = false;
+                continue;
+            }
+            let is_behind = |id: i64| last.is_none_or(|last| id > last);
+            if answer.facts.ids.iter().any(|id| !is_behind(*id)) {
+                self.doubt(Doubt::IgnoredCondition);
+            }
+            let in_order = ascending_last(&answer.facts.ids).is_some();
+            let greatest = answer.facts.ids.iter().max().copied();
+            let mut gathered = self.gathered();
+            let taken = gathered.take_new(answer, is_behind);
+            if let (false, Some(greatest), true) = (in_order, greatest, taken > 0) {
+                // Others may lie between these.
+                let first = last.map_or(i64::MIN, |last| last.saturating_add(1));
+                let within = Within::Ids(first, greatest);
+                let rows = self.layer.count(&within.of(&self.layer, query)).await?;
+                if rows != taken as u64 {
+                    drop(gathered);
+                    let part = Part {
+                        within,
+                        rows,
+                        cut: false,
+                    };
+                    let (gathered, lack) = self.within(&part).await?;
+                    return self.finish(gathered, lack).await;
+                }
+            }
+            self.observed.delivered(Strategy::KeySet, taken);
+            return self.finish(gathered, Lack::default()).await;
+        }
+    }
+}
+
+/// The greatest id, if the ids came in ascending order.
+fn ascending_last(ids: &[i64]) -> Option<i64> {
+    let ascending = ids.windows(2).all(|pair| pair.first() <= pair.last());
+    ids.last().copied().filter(|_| ascending)
+}

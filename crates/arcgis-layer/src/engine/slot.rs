@@ -1,0 +1,188 @@
+//! One slot of a plan: ask, judge, and ask again until its rows are there or certainly are not.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::doubt::Doubt;
+use super::fetch::{Asked, Fetcher, Lack, Paced, Slot, add};
+use super::gather::Gathered;
+use super::strategy::Strategy;
+use crate::error::Error;
+use crate::sink::{PageFacts, PageSink};
+
+/// What a slot is to bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// The rows at these places in the order of the ids, or in the server's own.
+    Places(Range<u64>),
+    /// The rows of the plan's part of that number.
+    Part(usize),
+    /// Rows with greater ids than this.
+    Behind(Option<i64>),
+}
+
+/// Ids that a slot still wants.
+pub(crate) type Wanted = BTreeMap<i64, ()>;
+
+impl<S: PageSink> Fetcher<S> {
+    /// Fetches one slot of the plan.
+    pub(crate) async fn slot(self: &Arc<Self>, work: Work) -> Result<Slot<S::Page>, Error> {
+        match work {
+            Work::Part(number) => self.part(number).await,
+            Work::Behind(last) => self.behind(last).await,
+            Work::Places(places) => match self.plan.ids() {
+                Some(ids) => {
+                    let bounds = ids.nth(places.start).zip(ids.nth(places.end - 1));
+                    let wanted = bounds
+                        .map(|(first, last)| ids.between(first, last).map(|id| (id, ())).collect())
+                        .unwrap_or_default();
+                    self.listed(places, wanted).await
+                }
+                None => self.counted(places).await,
+            },
+        }
+    }
+
+    /// A slot whose rows are known by id: as the plan says first, ranges and lists of ids for what is left.
+    async fn listed(
+        self: &Arc<Self>,
+        places: Range<u64>,
+        mut wanted: Wanted,
+    ) -> Result<Slot<S::Page>, Error> {
+        let mut gathered = self.gathered();
+        let mut broken = false;
+        let strategy = self.plan.strategy;
+        match strategy {
+            Strategy::Offset if !self.distrust_offsets.load(Ordering::Relaxed) => {
+                self.by_offset(places, &mut gathered, &mut wanted, &mut broken)
+                    .await?;
+            }
+            Strategy::Single => {
+                let rows = places.end - places.start;
+                let request = self.plan.query.page_request(self.layer.address());
+                match self.ask(self.ordered(request), rows, &mut broken).await? {
+                    Asked::Answer(answer) => {
+                        self.judge(&answer.facts, rows);
+                        if (answer.facts.rows as u64) < rows {
+                            self.fewer(&answer.facts);
+                        }
+                        let taken = gathered.take(answer, &mut wanted);
+                        self.observed.delivered(strategy, taken);
+                    }
+                    // Ranges of ids come in parts.
+                    Asked::TooBig(_) => self.pace.too_many(rows),
+                }
+            }
+            _ => {}
+        }
+        if !wanted.is_empty() && !matches!(strategy, Strategy::IdRanges | Strategy::IdLists) {
+            add(&self.counters.corrected, 1);
+        }
+        let lack = self.by_ids(&mut gathered, wanted, &mut broken).await?;
+        self.finish(gathered, lack).await
+    }
+
+    async fn by_offset(
+        self: &Arc<Self>,
+        places: Range<u64>,
+        gathered: &mut Gathered<S::Page>,
+        wanted: &mut Wanted,
+        broken: &mut bool,
+    ) -> Result<(), Error> {
+        let Range { mut start, end } = places;
+        while start < end && !wanted.is_empty() {
+            let rows = self.pace.rows().min(end - start);
+            let request = self.offset_request(start, rows);
+            let answer = match self.paced(request, rows, broken).await? {
+                Paced::Answer(answer) => answer,
+                Paced::Less => continue,
+                // By its id it is known whether it is that row.
+                Paced::Never(_) => return Ok(()),
+            };
+            self.judge(&answer.facts, rows);
+            let received = answer.facts.rows;
+            let first = answer.facts.ids.iter().min().copied();
+            if (received as u64) < rows {
+                self.fewer(&answer.facts);
+            }
+            let taken = gathered.take(answer, wanted);
+            self.observed.delivered(Strategy::Offset, taken);
+            if taken < received {
+                // Rows of other pages: the offset was ignored, the order is not kept, or rows came or went.
+                let least = self.plan.ids().and_then(|ids| ids.min());
+                self.doubt(if start > 0 && first == least {
+                    Doubt::IgnoredOffset
+                } else {
+                    Doubt::ForeignRows
+                });
+                self.distrust_offsets.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            if received == 0 {
+                return Ok(());
+            }
+            start += received as u64;
+        }
+        Ok(())
+    }
+
+    /// Fewer rows than asked for came, though there are as many.
+    pub(crate) fn fewer(&self, facts: &PageFacts) {
+        self.doubt(if facts.rows == 0 {
+            Doubt::EmptyPage
+        } else {
+            Doubt::ShortPage
+        });
+    }
+
+    /// A slot whose rows are not known beforehand: by offset, advancing by what is received.
+    async fn counted(self: &Arc<Self>, places: Range<u64>) -> Result<Slot<S::Page>, Error> {
+        let mut gathered = self.gathered();
+        let mut broken = false;
+        let mut second_look = true;
+        let strategy = self.plan.strategy;
+        let single = strategy == Strategy::Single;
+        let Range { mut start, end } = places;
+        while start < end {
+            let (request, rows) = if single {
+                let request = self.plan.query.page_request(self.layer.address());
+                (self.ordered(request), end - start)
+            } else {
+                let rows = self.pace.rows().min(end - start);
+                (self.offset_request(start, rows), rows)
+            };
+            let answer = if single {
+                match self.ask(request, rows, &mut broken).await? {
+                    Asked::Answer(answer) => answer,
+                    Asked::TooBig(error) => return Err(error),
+                }
+            } else {
+                match self.paced(request, rows, &mut broken).await? {
+                    Paced::Answer(answer) => answer,
+                    Paced::Less => continue,
+                    Paced::Never(error) => return Err(error),
+                }
+            };
+            self.judge(&answer.facts, rows);
+            let is_short = (answer.facts.rows as u64) < rows && start < self.plan.rows;
+            if is_short {
+                self.fewer(&answer.facts);
+            }
+            let most = usize::try_from(rows).unwrap_or(usize::MAX);
+            let taken = gathered.take_all(answer, most);
+            self.observed.delivered(strategy, taken);
+            if taken == 0 && is_short && second_look {
+                // Behind the rows that were counted it is the end; before that, perhaps a mishap.
+                second_look = false;
+                continue;
+            }
+            if taken == 0 || single {
+                break;
+            }
+            start += taken as u64;
+        }
+        self.finish(gathered, Lack::default()).await
+    }
+}
