@@ -21,9 +21,11 @@ use crate::security::RefusalStyle;
 pub struct Fault {
     kinds: Option<Vec<RequestKind>>,
     layer: Option<String>,
+    format: Option<String>,
     predicate: Option<Predicate>,
     from: u64,
     times: u64,
+    every: u64,
     pub(crate) kind: FaultKind,
 }
 
@@ -50,6 +52,16 @@ pub enum FaultKind {
     Delay(Duration),
     /// The connection ends in the middle of the body, short of the announced length.
     Truncate,
+    /// The connection is reset in the middle of the body.
+    ResetInBody,
+    /// Half the body comes, and then nothing; the connection closes after 60 seconds.
+    StallInBody,
+    /// The body comes in ten parts over this time, and is right.
+    SlowBody(Duration),
+    /// The compressed body ends in the middle, and HTTP says that it is whole; an uncompressed one does as well.
+    CutCompressed,
+    /// The announced length is half of the body's: clients see no more.
+    ShortLength,
     /// The body ends in the middle, and HTTP says that it is whole.
     CutShort,
     /// The body is empty, under status 200.
@@ -79,6 +91,10 @@ pub enum FaultKind {
     },
     /// A redirect (302) to this URL.
     Redirect(String),
+    /// A redirect with this status (302, 307 …) to the same path and query.
+    RedirectSame(u16),
+    /// The right answer with more headers, such as those that tell of quotas.
+    Headers(Vec<(String, String)>),
     /// The token is refused with code 498 or 499, although it is valid.
     TokenRefused {
         /// 498 or 499.
@@ -101,6 +117,17 @@ pub enum FaultKind {
     DoubleRow(usize),
     /// The page of features is empty, and the flag still says whether more follow.
     EmptyPage,
+    /// The page of features ends after so many rows; `flag` says whether `exceededTransferLimit` tells of it.
+    ShortPage {
+        /// The rows that remain.
+        rows: usize,
+        /// Whether the flag is set.
+        flag: bool,
+    },
+    /// The count tells so many rows more than there are, or less.
+    CountOff(i64),
+    /// The list of ids lacks the one of this position.
+    LoseId(usize),
     /// The data change just before the request is answered, and the answer is right.
     Edit {
         /// The layer's name.
@@ -129,9 +156,11 @@ impl Fault {
         Self {
             kinds: None,
             layer: None,
+            format: None,
             predicate: None,
             from: number,
             times: 1,
+            every: 1,
             kind,
         }
     }
@@ -141,6 +170,19 @@ impl Fault {
     pub fn on(request: RequestKind, number: u64, kind: FaultKind) -> Self {
         Self {
             kinds: Some(vec![request]),
+            ..Self::on_any(number, kind)
+        }
+    }
+
+    /// Goes wrong at the `number`th request of any of these kinds.
+    #[must_use]
+    pub fn on_kinds(
+        requests: impl IntoIterator<Item = RequestKind>,
+        number: u64,
+        kind: FaultKind,
+    ) -> Self {
+        Self {
+            kinds: Some(requests.into_iter().collect()),
             ..Self::on_any(number, kind)
         }
     }
@@ -179,6 +221,20 @@ impl Fault {
         self.times(u64::MAX)
     }
 
+    /// Lasts for every so many'th matching request from the first one on; [`times`](Self::times) then counts how often it fires.
+    #[must_use]
+    pub fn every(mut self, requests: u64) -> Self {
+        self.every = requests.max(1);
+        self
+    }
+
+    /// Counts requests for this format only (`f=json`, `f=pbf` …).
+    #[must_use]
+    pub fn for_format(mut self, format: impl Into<String>) -> Self {
+        self.format = Some(format.into());
+        self
+    }
+
     /// Counts requests to this layer only.
     #[must_use]
     pub fn for_layer(mut self, name: impl Into<String>) -> Self {
@@ -201,6 +257,10 @@ impl Fault {
                 .layer
                 .as_ref()
                 .is_none_or(|layer| request.layer() == Some(layer))
+            && self.format.as_ref().is_none_or(|format| {
+                let asked = request.parameters().get("f");
+                asked.is_some_and(|asked| asked.eq_ignore_ascii_case(format))
+            })
             && self
                 .predicate
                 .as_ref()
@@ -268,8 +328,10 @@ impl Faults {
             .filter(|(_, armed)| armed.fault.concerns(request))
             .filter(|(_, armed)| {
                 let number = armed.seen.fetch_add(1, Ordering::SeqCst) + 1;
-                let fires =
-                    number >= armed.fault.from && number - armed.fault.from < armed.fault.times;
+                let since = number.checked_sub(armed.fault.from);
+                let fires = since.is_some_and(|since| {
+                    since % armed.fault.every == 0 && since / armed.fault.every < armed.fault.times
+                });
                 if fires {
                     armed.fired.fetch_add(1, Ordering::SeqCst);
                 }

@@ -39,6 +39,7 @@ mod server;
 mod spatial;
 mod sql;
 mod store;
+mod strike;
 mod table;
 mod testkit;
 mod tls;

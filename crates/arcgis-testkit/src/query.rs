@@ -4,12 +4,13 @@ mod esri_json;
 mod filter;
 mod found;
 mod geojson;
+mod ids;
 pub(crate) mod page;
 mod place;
 mod statistics;
 mod tally;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::answer::{Answer, EsriError};
 use crate::geometry::Envelope;
@@ -21,7 +22,6 @@ use crate::table::Table;
 use crate::value::Value;
 
 use filter::Filter;
-use found::Found;
 use page::{Geometries, Page};
 
 /// The parameters that `query` understands here. Others are ignored, as servers do, but logged.
@@ -69,6 +69,10 @@ pub(crate) struct PageDamage {
     pub(crate) lose: Option<usize>,
     pub(crate) double: Option<usize>,
     pub(crate) empty: bool,
+    /// The rows that remain, and whether the flag tells.
+    pub(crate) short: Option<(usize, bool)>,
+    pub(crate) count: i64,
+    pub(crate) lose_id: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +103,13 @@ pub(crate) fn answer(
     let filter = Filter::parse(table, parameters)?;
     if flag(parameters, "returnCountOnly", false)? && !flag(parameters, "returnExtentOnly", false)?
     {
-        return count(table, &rows, &filter, parameters, format);
+        return count(table, &rows, &filter, parameters, format, damage);
     }
     if flag(parameters, "returnIdsOnly", false)? {
-        return ids(table, &rows, &filter, parameters, request, format);
+        return ids::object_ids(table, &rows, &filter, parameters, request, format, damage);
     }
     if flag(parameters, "returnUniqueIdsOnly", false)? {
-        return unique_ids(table, &rows, &filter, parameters, request);
+        return ids::unique_ids(table, &rows, &filter, parameters, request);
     }
     if flag(parameters, "returnExtentOnly", false)? {
         return extent(table, &rows, &filter, parameters, format);
@@ -213,6 +217,7 @@ fn count(
     filter: &Filter,
     parameters: &Parameters,
     format: Format,
+    damage: PageDamage,
 ) -> Outcome<Answer> {
     let mut found = filter.find(rows);
     if flag(parameters, "returnDistinctValues", false)? {
@@ -223,131 +228,12 @@ fn count(
         Quirk::WrongCount(difference) => Some(difference),
         _ => None,
     });
-    let difference = isize::try_from(wrong.unwrap_or(0)).unwrap_or(0);
+    let difference = isize::try_from(wrong.unwrap_or(0).saturating_add(damage.count)).unwrap_or(0);
     let count = found.len().saturating_add_signed(difference);
     Ok(match format {
         Format::Pbf => Answer::new(200, pbf::CONTENT_TYPE, pbf::count(count)),
         Format::Json | Format::GeoJson => Answer::json(json!({"count": count}).to_string()),
     })
-}
-
-fn ids(
-    table: &Table,
-    rows: &Rows,
-    filter: &Filter,
-    parameters: &Parameters,
-    request: u64,
-    format: Format,
-) -> Outcome<Answer> {
-    let named = table
-        .object_id
-        .and_then(|at| Some((at, table.layer.fields.get(at)?)));
-    let Some((at, field)) = named else {
-        return Err(EsriError::invalid("returnIdsOnly"));
-    };
-    let mut found = filter.find(rows);
-    page::order(table, rows, &mut found, parameters, request)?;
-    let (listed, more) = listed(table, &found, parameters)?;
-    let ids: Vec<i64> = listed
-        .into_iter()
-        .filter_map(|row| rows.id(row, at))
-        .collect();
-    if format == Format::Pbf {
-        let body = pbf::ids(field.name(), &ids);
-        return Ok(Answer::new(200, pbf::CONTENT_TYPE, body));
-    }
-    let mut body = format!(
-        r#"{{"objectIdFieldName":{},"objectIds":"#,
-        json!(field.name())
-    );
-    if ids.is_empty() {
-        // No rows are null, not an empty list.
-        body.push_str("null");
-    } else {
-        body.push('[');
-        for (position, id) in ids.iter().enumerate() {
-            if position > 0 {
-                body.push(',');
-            }
-            body.push_str(&id.to_string());
-        }
-        body.push(']');
-    }
-    body.push_str(if more {
-        r#","exceededTransferLimit":true}"#
-    } else {
-        "}"
-    });
-    Ok(Answer::json(body))
-}
-
-fn unique_ids(
-    table: &Table,
-    rows: &Rows,
-    filter: &Filter,
-    parameters: &Parameters,
-    request: u64,
-) -> Outcome<Answer> {
-    let fields = &table.unique_fields;
-    if fields.is_empty() {
-        return Err(EsriError::invalid("returnUniqueIdsOnly"));
-    }
-    let mut found = filter.find(rows);
-    page::order(table, rows, &mut found, parameters, request)?;
-    let (listed, more) = listed(table, &found, parameters)?;
-    let ids: Vec<Json> = listed
-        .into_iter()
-        .filter_map(|at| rows.get(at))
-        .map(|row| {
-            let values: Vec<Json> = fields
-                .iter()
-                .filter_map(|&at| row.values.get(at))
-                .map(|value| {
-                    let mut text = Vec::new();
-                    value.write_json(false, &mut text);
-                    serde_json::from_slice(&text).unwrap_or(Json::Null)
-                })
-                .collect();
-            match <[Json; 1]>::try_from(values) {
-                Ok([only]) => only,
-                Err(several) => Json::Array(several),
-            }
-        })
-        .collect();
-    let names: Vec<&str> = fields
-        .iter()
-        .filter_map(|&at| table.layer.fields.get(at))
-        .map(crate::field::Field::name)
-        .collect();
-    let names = if let [only] = names.as_slice() {
-        json!(only)
-    } else {
-        json!(names)
-    };
-    let mut body = json!({"uniqueIdFieldNames": names, "uniqueIds": ids});
-    if let (true, Some(object)) = (more, body.as_object_mut()) {
-        object.insert("exceededTransferLimit".to_owned(), json!(true));
-    }
-    Ok(Answer::json(body.to_string()))
-}
-
-/// The rows whose ids are listed, and whether the answer says that more follow.
-fn listed(table: &Table, found: &Found, parameters: &Parameters) -> Outcome<(Vec<usize>, bool)> {
-    let silent = table.quirk(|quirk| match quirk {
-        Quirk::IdsCap(ids) if ids < found.len() => Some(ids),
-        _ => None,
-    });
-    if let Some(most) = silent {
-        return Ok((found.page(0, most), false));
-    }
-    let Some(cap) = table.layer.options.id_cap else {
-        return Ok((found.iter().collect(), false));
-    };
-    let offset = whole_number(parameters, "resultOffset")?.unwrap_or(0);
-    let wanted = whole_number(parameters, "resultRecordCount")?.filter(|ids| *ids > 0);
-    let length = wanted.map_or(cap, |wanted| wanted.min(cap));
-    let more = found.len() > offset.saturating_add(length);
-    Ok((found.page(offset, length), more))
 }
 
 fn extent(

@@ -105,6 +105,16 @@ impl Request {
         &self.url
     }
 
+    pub(crate) fn path_and_query(&self) -> String {
+        match self.url.split_once("://") {
+            Some((_, rest)) => rest.find('/').map_or_else(
+                || self.path.clone(),
+                |at| rest.get(at..).unwrap_or_default().to_owned(),
+            ),
+            None => self.url.clone(),
+        }
+    }
+
     /// The body as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {

@@ -7,13 +7,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,19 +22,18 @@ use crate::address::Addresses;
 use crate::answer::{Answer, EsriError};
 use crate::catalog::Catalog;
 use crate::connection::{Connection, Hangup};
-use crate::fault::{Edit, FaultKind, Faults};
-use crate::guard::{Guard, refusal};
+use crate::fault::{FaultKind, Faults};
+use crate::guard::Guard;
 use crate::parameters::Parameters;
 use crate::payload::Payload;
 use crate::query::PageDamage;
 use crate::request::{Answered, Request, RequestLog};
 use crate::route::{self, Route};
+use crate::strike;
 use crate::web_tier::WebTier;
 
 /// A form may hold long lists of ids and long geometries, but not more than this.
 const LONGEST_BODY: usize = 16 << 20;
-/// A stalled request is let go after this time.
-const LONGEST_STALL: Duration = Duration::from_secs(60);
 
 /// What the connections share.
 #[derive(Debug)]
@@ -152,7 +150,7 @@ async fn collect(body: Incoming) -> (Bytes, Option<Answer>) {
 async fn respond(
     incoming: http::Request<Incoming>,
     shared: &Arc<Shared>,
-    hangup: &Hangup,
+    hangup: &Arc<Hangup>,
 ) -> Response<Payload> {
     let _in_flight = InFlight::new(shared);
     let at = shared.started.elapsed();
@@ -230,7 +228,7 @@ async fn respond(
             FaultKind::Delay(time) => tokio::time::sleep(*time).await,
             FaultKind::Stall => {
                 note(0, None);
-                tokio::time::sleep(LONGEST_STALL).await;
+                tokio::time::sleep(strike::LONGEST_STALL).await;
                 hangup.close();
                 std::future::pending::<()>().await;
             }
@@ -242,8 +240,11 @@ async fn respond(
             FaultKind::LoseRow(row) => damage.lose = Some(*row),
             FaultKind::DoubleRow(row) => damage.double = Some(*row),
             FaultKind::EmptyPage => damage.empty = true,
-            FaultKind::Edit { layer, edit } => apply(&shared.catalog, layer, edit),
-            kind => instead = instead.or_else(|| replacement(kind)),
+            FaultKind::CountOff(difference) => damage.count = *difference,
+            FaultKind::LoseId(at) => damage.lose_id = Some(*at),
+            FaultKind::ShortPage { rows, flag } => damage.short = Some((*rows, *flag)),
+            FaultKind::Edit { layer, edit } => strike::apply(&shared.catalog, layer, edit),
+            kind => instead = instead.or_else(|| strike::replacement(kind, &request)),
         }
     }
     let mut answer = match instead {
@@ -258,112 +259,15 @@ async fn respond(
             })
         }
     };
-    let mut broken = false;
     for (_, armed) in &struck {
-        match &armed.fault.kind {
-            FaultKind::Truncate => broken = true,
-            FaultKind::CutShort => answer.body.truncate(answer.body.len() / 2),
-            FaultKind::LateError { code, message } => {
-                let error = json!({"code": code, "message": message, "details": []});
-                let mut body = answer.body.to_vec();
-                if body.pop() == Some(b'}') {
-                    let _ = write!(body, ",\"error\":{error}}}");
-                    answer.body = Bytes::from(body);
-                    answer.error = Some(*code);
-                }
-            }
-            _ => {}
-        }
+        strike::spoil_answer(&armed.fault.kind, &mut answer);
     }
     note(answer.status, Some(&answer));
     let mut response = send(answer, &request.headers, shared.clock_skew);
-    if broken {
-        if let Payload::Whole(bytes) = response.body_mut() {
-            let length = bytes.len();
-            bytes.truncate(length / 2);
-            let half = std::mem::take(bytes);
-            *response.body_mut() = Payload::Broken(half);
-            response
-                .headers_mut()
-                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
+    for (_, armed) in &struck {
+        strike::spoil_response(&armed.fault.kind, &mut response, hangup);
     }
     response
-}
-
-fn apply(catalog: &Catalog, layer: &str, edit: &Edit) {
-    let Some((_, table)) = catalog.layer(layer) else {
-        return;
-    };
-    // An edit that does not fit its layer changes nothing; the test sees that in its rows.
-    let _ = match edit {
-        Edit::Insert(row) => table.insert(row.clone()).map(|_| true),
-        Edit::Delete(id) => table.delete(*id),
-        Edit::Update(id, row) => table.update(*id, row.clone()),
-    };
-}
-
-/// The answer that a fault gives instead of the right one.
-fn replacement(kind: &FaultKind) -> Option<Answer> {
-    let page = |status: u16| {
-        let reason = StatusCode::from_u16(status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or("Error");
-        Answer::html(status, reason, "The server could not complete the request.")
-    };
-    match kind {
-        FaultKind::Status(status) => Some(page(*status)),
-        FaultKind::StatusWith { status, headers } => {
-            let mut answer = page(*status);
-            for (name, value) in headers {
-                if let (Ok(name), Ok(value)) =
-                    (name.parse::<HeaderName>(), HeaderValue::from_str(value))
-                {
-                    answer.headers.insert(name, value);
-                }
-            }
-            Some(answer)
-        }
-        FaultKind::EmptyBody => Some(Answer::json(Bytes::new())),
-        FaultKind::ErrorBody {
-            code,
-            message,
-            details,
-        } => Some(
-            EsriError {
-                code: *code,
-                message: message.clone(),
-                details: details.clone(),
-            }
-            .answer(200),
-        ),
-        FaultKind::Html => Some(Answer::html(200, "Sign In", "Please sign in to continue.")),
-        FaultKind::QuotaBody { retry_after } => {
-            let detail = format!(
-                "API calls quota exceeded (24001)! maximum allowed (24000) per Minute. Retry after {retry_after} sec."
-            );
-            Some(
-                EsriError::new(429, "Unable to perform query. Too many requests.")
-                    .with_detail(detail)
-                    .answer(200),
-            )
-        }
-        FaultKind::Redirect(url) => {
-            let mut answer = page(302);
-            if let Ok(url) = HeaderValue::from_str(url) {
-                answer.headers.insert(header::LOCATION, url);
-            }
-            Some(answer)
-        }
-        FaultKind::TokenRefused { code, style } => Some(refusal(*code, *style)),
-        FaultKind::Respond {
-            status,
-            content_type,
-            body,
-        } => Some(Answer::new(*status, content_type, body.clone())),
-        _ => None,
-    }
 }
 
 fn send(answer: Answer, request: &http::HeaderMap, clock_skew: i64) -> Response<Payload> {

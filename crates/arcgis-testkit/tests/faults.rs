@@ -291,3 +291,134 @@ async fn faults_choose_their_requests() {
     );
     assert_eq!(service.faults_fired(), [2, 2, 1, 1]);
 }
+
+#[tokio::test]
+async fn bodies_stall_break_and_crawl() {
+    let service = with(FaultKind::ResetInBody).await;
+    page(&service).unwrap();
+    let error = page(&service).err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+
+    let (slow, _) = {
+        let started = Instant::now();
+        let found = second(FaultKind::SlowBody(Duration::from_millis(300))).await;
+        assert!(started.elapsed() >= Duration::from_millis(290));
+        found
+    };
+    assert_eq!(ids(&slow.json()), [1, 2, 3, 4, 5]);
+
+    let (short, _) = second(FaultKind::ShortLength).await;
+    let length: usize = short.header("content-length").unwrap().parse().unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&short.body).is_err());
+    assert_eq!(short.body.len(), length);
+
+    let service = with(FaultKind::StallInBody).await;
+    page(&service).unwrap();
+    let mut stream = std::net::TcpStream::connect(service.address()).unwrap();
+    let request =
+        format!("GET {PAGE}?where=1%3D1&f=json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(400)))
+        .unwrap();
+    let mut came = Vec::new();
+    let error = std::io::Read::read_to_end(&mut stream, &mut came).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+    ));
+    let text = String::from_utf8(came).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"));
+    assert!(body.starts_with("{\"objectIdFieldName\""));
+    assert!(serde_json::from_str::<serde_json::Value>(body).is_err());
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_cut() {
+    let service = with(FaultKind::CutCompressed).await;
+    let ask = || {
+        let headers = [("Accept-Encoding", "gzip")];
+        wire::try_get(&service, PAGE, &[("where", "1=1"), ("f", "json")], &headers).unwrap()
+    };
+    let (whole, cut) = (ask(), ask());
+    assert_eq!(cut.header("content-encoding"), Some("gzip"));
+    assert!(!cut.broken);
+    assert_eq!(cut.body.len(), whole.body.len() / 2);
+    assert_eq!(cut.body[..], whole.body[..cut.body.len()]);
+}
+
+#[tokio::test]
+async fn redirects_lead_back_and_headers_tell_of_quotas() {
+    let (reply, service) = second(FaultKind::RedirectSame(307)).await;
+    assert_eq!(reply.status, 307);
+    assert_eq!(reply.header("location"), Some(service.requests()[1].url()));
+    let quota = (
+        "x-esri-org-request-units-per-min".to_owned(),
+        "usage=97;max=100".to_owned(),
+    );
+    let (reply, _) = second(FaultKind::Headers(vec![quota])).await;
+    assert_eq!(
+        reply.header("x-esri-org-request-units-per-min"),
+        Some("usage=97;max=100")
+    );
+    assert_eq!(ids(&reply.json()).len(), 5);
+}
+
+#[tokio::test]
+async fn pages_counts_and_ids_fall_short() {
+    for flag in [true, false] {
+        let (reply, _) = second(FaultKind::ShortPage { rows: 2, flag }).await;
+        assert_eq!(ids(&reply.json()), [1, 2]);
+        assert_eq!(reply.json().get("exceededTransferLimit").is_some(), flag);
+    }
+    let service = Testkit::builder()
+        .layer(five_towns())
+        .fault(Fault::on(RequestKind::Count, 1, FaultKind::CountOff(2)))
+        .fault(Fault::on(RequestKind::Ids, 1, FaultKind::LoseId(1)))
+        .start()
+        .await
+        .unwrap();
+    let ask = |what| {
+        get(
+            &service,
+            PAGE,
+            &[("where", "1=1"), (what, "true"), ("f", "json")],
+        )
+        .json()
+    };
+    assert_eq!(ask("returnCountOnly"), json!({"count": 7}));
+    assert_eq!(ask("returnCountOnly"), json!({"count": 5}));
+    assert_eq!(ask("returnIdsOnly")["objectIds"], json!([1, 3, 4, 5]));
+    assert_eq!(service.faults_fired(), [1, 1]);
+}
+
+#[tokio::test]
+async fn faults_recur_and_look_at_formats() {
+    let service = Testkit::builder()
+        .layer(five_towns())
+        .fault(Fault::on_query(2, FaultKind::Status(503)).every(3).times(2))
+        .fault(
+            Fault::on_any(1, FaultKind::Status(502))
+                .for_format("PBF")
+                .always(),
+        )
+        .fault(Fault::on_kinds(
+            [RequestKind::Count, RequestKind::Ids],
+            2,
+            FaultKind::Status(504),
+        ))
+        .start()
+        .await
+        .unwrap();
+    let pages: Vec<u16> = (0..10).map(|_| page(&service).unwrap().status).collect();
+    assert_eq!(pages, [200, 503, 200, 200, 503, 200, 200, 200, 200, 200]);
+    let status = |parameters: &[(&str, &str)]| get(&service, PAGE, parameters).status;
+    assert_eq!(status(&[("where", "1=1"), ("f", "pbf")]), 502);
+    let counts = [("where", "1=1"), ("f", "json"), ("returnCountOnly", "true")];
+    assert_eq!(
+        (status(&counts), status(&counts), status(&counts)),
+        (200, 504, 200)
+    );
+    assert_eq!(service.faults_fired(), [2, 1, 1]);
+}

@@ -87,7 +87,7 @@ impl Filter {
     pub(super) fn find(&self, rows: &Rows) -> Found {
         let needs_no_row = self.unique.is_none() && self.place.is_none() && self.time.is_none();
         if needs_no_row && self.ids.is_none() && self.condition.is_none() {
-            return Found::ranges(vec![0..rows.len()]);
+            return Found::all(rows.len());
         }
         let bounds = self.bounds();
         let ranges: Option<Vec<_>> = bounds
@@ -103,7 +103,7 @@ impl Filter {
                 }
                 ranges
             }
-            None => vec![0..rows.len()],
+            None => std::iter::once(0..rows.len()).collect(),
         };
         let found = candidates
             .into_iter()

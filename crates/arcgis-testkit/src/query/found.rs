@@ -19,6 +19,10 @@ impl Found {
         }
     }
 
+    pub(super) fn all(rows: usize) -> Self {
+        Self::ranges(std::iter::once(0..rows).collect())
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Ranges { ranges, .. } => ranges.iter().map(Range::len).sum(),

@@ -76,7 +76,7 @@ impl<'a> Page<'a> {
             Quirk::PageBytes(bytes) => Some(bytes),
             _ => None,
         });
-        let more_follow = found.len() > window.end();
+        let mut more_follow = found.len() > window.end();
         let mut page: Vec<_> = found
             .page(window.offset, window.length)
             .into_iter()
@@ -91,6 +91,12 @@ impl<'a> Page<'a> {
         if damage.empty {
             page.clear();
         }
+        let mut hidden = false;
+        if let Some((rows, flag)) = damage.short.filter(|(rows, _)| *rows < page.len()) {
+            page.truncate(rows);
+            more_follow |= flag;
+            hidden = !flag;
+        }
         let curves = geometries
             .as_ref()
             .is_some_and(|geometries| geometries.projection == Projection::None)
@@ -101,7 +107,7 @@ impl<'a> Page<'a> {
             rows: page,
             fields,
             geometries,
-            more_follow,
+            more_follow: more_follow && !hidden,
             curves,
             most_bytes: most_bytes.unwrap_or(usize::MAX),
         })
