@@ -12,7 +12,7 @@ use arcgis_auth_core::{Credentials, Error, ExposeSecret, Portal, Request, Transp
 use arcgis_auth_http::{
     ArcGisClient, AuthorizationCode, LoopbackRedirect, OAuthError, sign_out, who_am_i,
 };
-use arcgis_testkit::{OAuthApp, Security, Testkit};
+use arcgis_testkit::{Field, FieldType, GeometryType, Layer, OAuthApp, Security, Testkit};
 use organisation::transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -70,12 +70,10 @@ async fn portal() -> Testkit {
         .with_any_loopback_port()
         .with_redirect_uri("urn:ietf:wg:oauth:2.0:oob");
     let security = Security::token("ada", "pass word").app(app);
-    Testkit::builder()
-        .demo_layers()
-        .security(security)
-        .start()
-        .await
-        .unwrap()
+    let towns =
+        Layer::new("towns", GeometryType::Point).with_field(Field::new("NAME", FieldType::String));
+    let service = Testkit::builder().layer(towns).security(security);
+    service.start().await.unwrap()
 }
 
 #[tokio::test]
@@ -142,7 +140,7 @@ async fn a_user_signs_in_works_and_signs_out() {
             .as_deref(),
         Some("ada")
     );
-    let layer = Request::read(service.layer_url("places").parse().unwrap()).with_param("f", "json");
+    let layer = Request::read(service.layer_url("towns").parse().unwrap()).with_param("f", "json");
     client.send(layer.clone()).await.unwrap().into_ok().unwrap();
     assert_eq!(
         service.grants().refresh_token,

@@ -26,9 +26,8 @@ impl Hub {
         }
         let info = match ask_info(info_url, &self.transport).await? {
             InfoAnswer::Info(info) => info,
-            InfoAnswer::Absent | InfoAnswer::Failed(_) => {
-                return self.listed(root, Membership::Unknown).await;
-            }
+            // Nobody signs in because of a server that does not even say what it is.
+            InfoAnswer::Absent | InfoAnswer::Failed(_) => return nothing(Membership::Unknown),
         };
         let Some(owner) = info.owning_system_url() else {
             return nothing(match info.is_token_based_security() {
