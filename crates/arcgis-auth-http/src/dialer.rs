@@ -291,4 +291,22 @@ mod tests {
             Some("http://proxy.example:3128")
         );
     }
+
+    #[test]
+    fn a_name_with_an_address_of_its_own_needs_no_proxy() {
+        let mut overrides = Overrides::default();
+        let address = "10.1.2.3:443".parse().unwrap();
+        overrides.insert("gis.example", address).unwrap();
+        let proxies = Proxies::all("http://me:CANARY@proxy.example:3128")
+            .unwrap()
+            .with_overrides(overrides);
+        for (destination, direct) in [
+            ("http://gis.example/x", true),
+            ("http://other.example/x", false),
+        ] {
+            let destination = destination.parse().unwrap();
+            assert_eq!(proxies.name_for(&destination).is_none(), direct);
+            assert_eq!(proxies.authorization(&destination).is_none(), direct);
+        }
+    }
 }

@@ -166,7 +166,13 @@ impl Retry {
                 page_failures += 1;
             }
             if !helps {
-                if matches!(&result, Ok(response) if response.outcome() == Outcome::Ok) {
+                // A refusal is a good answer too: whoever gives one is there.
+                if result.as_ref().is_ok_and(|response| {
+                    matches!(
+                        response.outcome(),
+                        Outcome::Ok | Outcome::Terminal | Outcome::TokenRefused(_)
+                    )
+                }) {
                     self.outages.end(&root);
                 }
                 return counted(result, attempts);

@@ -1,6 +1,5 @@
 //! What is known of one server, and what it can take at present.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,22 +17,29 @@ const AFTER_FAILURE: usize = 70;
 /// What is left of it when answers take much longer than they did.
 const AFTER_DELAY: usize = 80;
 
-/// Answers that take so many times what the quickest took are late …
+/// Pages that take so many times what the quickest took, for their bytes, are late …
 const LATE: u32 = 4;
 
-/// … unless they take less than this.
+/// … unless they take less than this …
 const QUICK: Duration = Duration::from_secs(2);
 
-/// By so much (a 64th) the mark of the quickest answer rises with each answer: some parts of a layer
-/// are denser than others, and no old mark is to hold for ever.
-const FORGETTING: u32 = 64;
+/// … and unless there are so few under way: delay is no proof.
+const FEW: usize = 2;
+
+/// Smaller pages count as of so many bytes: what they take is the way there and back.
+const SMALL: u64 = 256 * 1024;
+
+/// By so much (a 16th) the mark of the quickest page rises with each page: some rows are harder to
+/// find than others, and no old mark is to hold for ever.
+const FORGETTING: u32 = 16;
 
 /// How one request went, as far as the server's health is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// It answered, after so long; pages are told apart by their number of rows, and what is no page
-    /// says nothing by its time.
-    Well { took: Duration, rows: Option<u32> },
+    /// It answered.
+    Well,
+    /// It answered with a page of so many bytes, after so long.
+    Page { took: Duration, bytes: usize },
     /// It asked for patience.
     Busy,
     /// It failed, or did not answer in time.
@@ -67,8 +73,8 @@ struct State {
     next_start: Duration,
     /// As the quota's headers would have it.
     quota_spacing: Duration,
-    /// The quickest answers, by the number of binary digits of the number of rows.
-    quickest: HashMap<u32, Duration>,
+    /// What a mebibyte of a page takes where it is quickest.
+    quickest: Option<Duration>,
 }
 
 /// The right to have one request under way.
@@ -108,7 +114,7 @@ impl Server {
                 paused_until: Duration::ZERO,
                 next_start: Duration::ZERO,
                 quota_spacing: Duration::ZERO,
-                quickest: HashMap::new(),
+                quickest: None,
             }),
         }
     }
@@ -191,17 +197,18 @@ impl Server {
             Health::Silent => {}
             Health::Busy => self.lower(&mut state, epoch, AFTER_BUSY, "busy"),
             Health::Failed => self.lower(&mut state, epoch, AFTER_FAILURE, "failed"),
-            Health::Well { took, rows } => {
-                if rows.is_some_and(|rows| state.is_late(rows, took)) {
-                    self.lower(&mut state, epoch, AFTER_DELAY, "late");
-                } else {
+            Health::Well => self.raise(&mut state),
+            Health::Page { took, bytes } => {
+                if !state.is_late(took, bytes) {
                     self.raise(&mut state);
+                } else if state.limit > FEW {
+                    self.lower(&mut state, epoch, AFTER_DELAY, "late");
                 }
             }
         }
     }
 
-    /// One less than asked too much counts once, however many were under way.
+    /// What went wrong counts once, however many were under way.
     fn lower(&self, state: &mut State, epoch: u64, percent: usize, reason: &'static str) {
         state.good = 0;
         if epoch < state.epoch || state.limit == 1 {
@@ -236,12 +243,14 @@ impl Server {
 }
 
 impl State {
-    /// Whether a page of `rows` rows took much longer than such pages did.
-    fn is_late(&mut self, rows: u32, took: Duration) -> bool {
-        let quickest = self.quickest.entry(rows.max(1).ilog2()).or_insert(took);
-        let late = took > QUICK && took > quickest.saturating_mul(LATE);
-        *quickest = took.min(*quickest + *quickest / FORGETTING);
-        late
+    /// Whether a page took much longer than others do, for its size.
+    fn is_late(&mut self, took: Duration, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(SMALL);
+        #[allow(clippy::cast_precision_loss)]
+        let pace = took.div_f64(bytes as f64 / f64::from(1 << 20));
+        let quickest = *self.quickest.get_or_insert(pace);
+        self.quickest = Some(pace.min(quickest + quickest / FORGETTING));
+        took > QUICK && pace > quickest.saturating_mul(LATE)
     }
 }
 

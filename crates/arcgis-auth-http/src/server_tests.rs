@@ -3,11 +3,6 @@ use futures_util::future::FutureExt;
 
 use super::*;
 
-const WELL: Health = Health::Well {
-    took: Duration::ZERO,
-    rows: None,
-};
-
 fn server(most: usize) -> Arc<Server> {
     Arc::new(Server::new("https://h/arcgis".into(), most, Duration::ZERO))
 }
@@ -22,7 +17,7 @@ fn seats(server: &Arc<Server>, wanted: usize) -> Vec<Seat> {
 /// As many good answers as raise the limit by one.
 fn raise(server: &Server) {
     for _ in 0..server.limit() {
-        server.learn(u64::MAX, WELL);
+        server.learn(u64::MAX, Health::Well);
     }
 }
 
@@ -69,10 +64,10 @@ fn the_limit_comes_back_by_one_and_never_goes_beyond() {
     // Good answers before a bad one do not count after it.
     server.learn(u64::MAX, Health::Busy);
     for _ in 0..3 {
-        server.learn(u64::MAX, WELL);
+        server.learn(u64::MAX, Health::Well);
     }
     server.learn(0, Health::Failed);
-    server.learn(u64::MAX, WELL);
+    server.learn(u64::MAX, Health::Well);
     assert_eq!(server.limit(), 4);
 }
 
@@ -89,31 +84,30 @@ fn a_limit_that_rises_while_permits_are_out_frees_none_too_many() {
 }
 
 #[test]
-fn pages_that_take_much_longer_than_others_of_their_size_lower_it() {
+fn pages_that_take_much_longer_than_others_for_their_bytes_lower_it() {
     let server = server(10);
-    let page = |rows, millis| {
+    let page = |kib: usize, millis| {
         let took = Duration::from_millis(millis);
         server.learn(
             u64::MAX,
-            Health::Well {
+            Health::Page {
                 took,
-                rows: Some(rows),
+                bytes: kib * 1024,
             },
         );
         server.limit()
     };
-    assert_eq!(page(2000, 1000), 10);
-    assert_eq!(page(2000, 3900), 10, "not four times as long");
-    assert_eq!(page(100, 50), 10);
-    assert_eq!(page(100, 1900), 10, "less than two seconds is no trouble");
-    assert_eq!(page(2000, 4200), 8);
-    assert_eq!(page(100, 4200), 6);
-    // What is no page says nothing by its time.
-    let took = Duration::from_secs(60);
-    server.learn(u64::MAX, Health::Well { took, rows: None });
-    assert_eq!(server.limit(), 6);
+    assert_eq!(page(1024, 1000), 10);
+    assert_eq!(page(1024, 3900), 10, "not four times as long");
+    assert_eq!(page(8 * 1024, 9000), 10, "a dense page takes its time");
+    assert_eq!(page(1, 1900), 10, "less than two seconds is no trouble");
+    assert_eq!(page(1024, 9000), 8);
+    assert_eq!(page(1024, 9000), 6);
+    for limit in [4, 3, 2, 2, 2] {
+        assert_eq!(page(1024, 60_000), limit, "two are few enough");
+    }
     // Pages that take as long all the time become what is normal.
-    let limits: Vec<usize> = (0..400).map(|_| page(2000, 4200)).collect();
+    let limits: Vec<usize> = (0..100).map(|_| page(1024, 60_000)).collect();
     assert_eq!(limits.last(), Some(&10), "{limits:?}");
 }
 

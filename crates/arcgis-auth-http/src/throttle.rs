@@ -30,10 +30,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 ///
 /// - The limit begins at the concurrency that was asked for and never goes above it. It is halved when
 ///   the server answers [`Outcome::Busy`], and goes down by three tenths when it fails (a status of
-///   500 and above that is not about a page's size, no answer in time, a broken connection), and by two
-///   tenths when a page takes more than four times what the quickest of its size took, and more
-///   than 2 seconds. What was under way at that moment counts once. As many good answers in a row as the
-///   limit is high raise it by one. It never falls below one.
+///   500 and above that is not about a page's size, no answer in time, a broken connection). It goes
+///   down by two tenths, but not below two, when a page takes more than 2 seconds and four times what the
+///   quickest one took for as many bytes. What was under way at that moment counts once. As many good
+///   answers in a row as the limit is high raise it by one. It never falls below one.
 /// - After [`Outcome::Busy`], no further request starts until the wait that the server named is over
 ///   (2 seconds if it named none, 5 minutes at most).
 /// - With a [rate](Throttle::with_rate), requests start that far apart.
@@ -154,10 +154,11 @@ fn health(answer: &Answer, rows: Option<u32>, took: Duration) -> Health {
             let status = response.status().as_u16();
             match response.outcome() {
                 Outcome::Busy { .. } => Health::Busy,
-                Outcome::Ok => Health::Well {
+                Outcome::Ok if rows.is_some_and(|rows| rows > 1) => Health::Page {
                     took,
-                    rows: rows.filter(|rows| *rows > 1),
+                    bytes: response.len(),
                 },
+                Outcome::Ok => Health::Well,
                 Outcome::Transient if said(response) >= 500 => Health::Failed,
                 // A gateway that waited in vain, or has no server behind it.
                 Outcome::TooBig if matches!(status, 502..=504) => Health::Failed,

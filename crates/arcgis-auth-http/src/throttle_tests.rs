@@ -371,3 +371,105 @@ async fn a_rate_spaces_requests_at_each_server() {
         assert!(told.starts_with("rate: "), "{told}");
     }
 }
+
+#[tokio::test]
+async fn t72_a_newer_pause_survives_who_waits_for_an_older_one() {
+    let clock = ManualClock::new();
+    let transport = Scripted::new([json("{}")]);
+    let throttle = Throttle::new(transport.clone(), 2).with_clock(Arc::new(clock.clone()));
+    let server = throttle.server("https://h/arcgis".into());
+    server.pause_until(Duration::from_secs(10));
+    let mut waiting = throttle.send(at("h"));
+    assert!((&mut waiting).now_or_never().is_none());
+    server.pause_until(Duration::from_secs(30));
+    clock.advance(Duration::from_secs(10));
+    assert!((&mut waiting).now_or_never().is_none());
+    assert_eq!(transport.sent(), 0);
+    clock.advance(Duration::from_secs(20));
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delegate_that_has_to_be_found_holds_no_one_back() {
+    /// Knows after a while that another serves the address.
+    #[derive(Debug)]
+    struct Portal(TrustPolicy, Arc<Slow>, Semaphore);
+    impl TokenProvider for Portal {
+        fn trust(&self) -> &TrustPolicy {
+            &self.0
+        }
+        fn token(&self) -> BoxFuture<'_, Result<Option<Token>, Error>> {
+            async { Ok(Some(Token::new("the portal's"))) }.boxed()
+        }
+        fn refresh<'a>(&'a self, _: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
+            async { Ok(None) }.boxed()
+        }
+        fn delegate<'a>(
+            &'a self,
+            _: &'a arcgis_auth_core::Url,
+        ) -> BoxFuture<'a, Result<Option<Arc<dyn TokenProvider>>, Error>> {
+            async {
+                self.2.acquire().await.unwrap().forget();
+                Ok(Some(Arc::clone(&self.1) as Arc<dyn TokenProvider>))
+            }
+            .boxed()
+        }
+    }
+    let server = Slow::new();
+    let portal = Arc::new(Portal(
+        server.trust.clone(),
+        server.clone(),
+        Semaphore::new(0),
+    ));
+    let transport = Scripted::new([json("{}")]);
+    let session = TokenSession::new(transport.clone(), portal.clone());
+    let throttle = Throttle::around(session, 1);
+    let permits = || {
+        let server = throttle.server("https://h/arcgis".into());
+        server.permits.available_permits()
+    };
+    let mut asking = throttle.send(at("h"));
+    assert!((&mut asking).now_or_never().is_none());
+    assert_eq!(permits(), 1, "while it is found out who serves it");
+    portal.2.add_permits(1);
+    assert!((&mut asking).now_or_never().is_none());
+    assert_eq!(
+        (permits(), transport.sent()),
+        (1, 0),
+        "while its token is made"
+    );
+    server.gate.add_permits(1);
+    asking.await.unwrap();
+    assert_eq!(
+        transport.header(0, "x-esri-authorization").as_deref(),
+        Some("Bearer t1")
+    );
+    assert_eq!(permits(), 1);
+}
+
+#[tokio::test]
+async fn t71_a_refused_token_is_seen_in_either_order() {
+    let invalid = r#"{"error":{"code":498,"message":"Invalid token."}}"#;
+    for outside in [true, false] {
+        let transport = Scripted::new([json(invalid), status(503), json("{}")]);
+        let provider = Slow::new();
+        provider.gate.add_permits(2);
+        let clock = || Arc::new(HastyClock::default());
+        let policy = crate::RetryPolicy::default();
+        let stack: Arc<dyn Transport> = if outside {
+            let session = Arc::new(TokenSession::new(transport.clone(), provider.clone()));
+            Arc::new(crate::Retry::new(session, policy).with_clock(clock()))
+        } else {
+            let retry = crate::Retry::new(transport.clone(), policy).with_clock(clock());
+            Arc::new(TokenSession::new(Arc::new(retry), provider.clone()))
+        };
+        let answer = stack.send(at("h")).await.unwrap();
+        assert_eq!((answer.attempts(), transport.sent()), (3, 3), "{outside}");
+        assert!(answer.into_ok().is_ok());
+        assert_eq!(
+            *provider.current.lock().unwrap(),
+            2,
+            "{outside}: one refresh"
+        );
+    }
+}

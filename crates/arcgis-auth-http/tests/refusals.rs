@@ -175,8 +175,12 @@ async fn t12_anonymous_asks_once() {
     assert!(
         matches!(&error, Error::Unauthorized(why) if why.reason == UnauthorizedReason::NoCredential)
     );
+    assert_eq!(requests(&server, LAYER).await.len(), 1);
+    // The other asks where one signs in, for the error.
     let seen = server.received_requests().await.unwrap();
-    assert_eq!(seen.len(), 1);
-    assert!(!seen[0].headers.contains_key("x-esri-authorization"));
-    assert!(!seen[0].headers.contains_key("authorization"));
+    assert_eq!(seen.len(), 2);
+    for seen in seen {
+        assert!(!seen.headers.contains_key("x-esri-authorization"));
+        assert!(!seen.headers.contains_key("authorization"));
+    }
 }
