@@ -281,18 +281,20 @@ impl<S: TokenSource> TokenCache<S> {
     fn next(&self) -> Next {
         let now = self.clock.monotonic();
         let mut state = lock(&self.state);
+        // Someone drives the mint already, unless its driver was dropped.
+        let driven = state
+            .in_flight
+            .as_ref()
+            .map(|flight| flight.mint.strong_count().unwrap_or(1) > 1);
+        let left_alone = driven == Some(false);
         match state.alive(now) {
             Some((token, false)) => Next::Use(token),
             Some((token, true)) => {
-                // Someone drives the renewal already, unless its driver was dropped.
-                let driven = state
-                    .in_flight
-                    .as_ref()
-                    .is_some_and(|flight| flight.mint.strong_count().unwrap_or(1) > 1);
-                if driven || state.failures.hold_renewals(now) {
+                if driven == Some(true) || state.failures.hold_renewals(now) {
                     Next::Use(token)
                 } else {
-                    Next::Join(self.join(&mut state, "due", Duration::ZERO))
+                    let mint = self.join(&mut state, "due", Duration::ZERO);
+                    Next::Join { mint, left_alone }
                 }
             }
             None => match state.failures.standing(now) {
@@ -300,18 +302,20 @@ impl<S: TokenSource> TokenCache<S> {
                 None => {
                     let wait = state.failures.wait(now);
                     let why = state.why();
-                    Next::Join(self.join(&mut state, why, wait))
+                    let mint = self.join(&mut state, why, wait);
+                    Next::Join { mint, left_alone }
                 }
             },
         }
     }
 
     async fn usable(&self) -> Result<Token, Error> {
+        let mut may_begin_anew = true;
         loop {
-            let mint = match self.next() {
+            let (mint, left_alone) = match self.next() {
                 Next::Use(token) => return Ok(token),
                 Next::Fail(error) => return Err(error),
-                Next::Join(mint) => mint,
+                Next::Join { mint, left_alone } => (mint, left_alone),
             };
             match mint.await {
                 // It may have been refused while this caller waited for its turn.
@@ -319,8 +323,14 @@ impl<S: TokenSource> TokenCache<S> {
                 Ok(token) => return Ok(token),
                 // While the old token lives, a failed renewal is no failure yet.
                 Err(error) => {
-                    let alive = lock(&self.state).alive(self.clock.monotonic());
-                    return alive.map(|(token, _)| token).ok_or(error);
+                    if let Some((token, _)) = lock(&self.state).alive(self.clock.monotonic()) {
+                        return Ok(token);
+                    }
+                    // A mint that nobody drove for a while may have failed over nothing but that.
+                    if !(left_alone && may_begin_anew) {
+                        return Err(error);
+                    }
+                    may_begin_anew = false;
                 }
             }
         }
@@ -329,7 +339,11 @@ impl<S: TokenSource> TokenCache<S> {
 
 enum Next {
     Use(Token),
-    Join(Mint),
+    Join {
+        mint: Mint,
+        /// Whoever began it was dropped.
+        left_alone: bool,
+    },
     Fail(Error),
 }
 

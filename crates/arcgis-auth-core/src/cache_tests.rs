@@ -488,6 +488,29 @@ async fn a_mint_that_was_given_up_brings_nothing() {
 }
 
 #[tokio::test]
+async fn a_mint_that_broke_while_nobody_drove_it_is_begun_anew() {
+    let (cache, _) = cache(600, 0);
+    {
+        let mut dropped = cache.token();
+        assert!((&mut dropped).now_or_never().is_none());
+    }
+    fail_next(&cache, broken());
+    cache.source().gate.add_permits(2);
+    assert_eq!(get(&cache).await, "t2");
+    // Once: what fails by itself is a failure.
+    cache.close().await;
+    {
+        let mut dropped = cache.token();
+        assert!((&mut dropped).now_or_never().is_none());
+    }
+    fail_next(&cache, broken());
+    fail_next(&cache, broken());
+    cache.source().gate.add_permits(2);
+    assert!(matches!(cache.token().await, Err(Error::Mint { .. })));
+    assert_eq!(minted(&cache), 4);
+}
+
+#[tokio::test]
 async fn a_source_that_panics_does_not_take_the_cache_with_it() {
     #[derive(Debug)]
     struct Panics(TrustPolicy, AtomicUsize);

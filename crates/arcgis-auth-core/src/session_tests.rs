@@ -317,6 +317,39 @@ async fn every_shape_of_a_refusal_is_known_and_refreshed_once() {
     }
 }
 
+/// Has a token until it is refused, and then an error, or nothing.
+#[derive(Debug)]
+struct Fails(TrustPolicy, Option<Error>);
+
+impl TokenProvider for Fails {
+    fn trust(&self) -> &TrustPolicy {
+        &self.0
+    }
+    fn token(&self) -> BoxFuture<'_, Result<Option<Token>, Error>> {
+        async { Ok(Some(Token::new("t1"))) }.boxed()
+    }
+    fn refresh<'a>(&'a self, _: Refresh<'a>) -> BoxFuture<'a, Result<Option<Token>, Error>> {
+        async { self.1.clone().map_or(Ok(None), Err) }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn nothing_goes_on_anonymously_after_a_refusal() {
+    let broken = TransportError::new(TransportErrorKind::Interrupted, "u");
+    for failure in [None, Some(Error::transport(broken))] {
+        let (_, transport) = session(&[(200, INVALID), (200, OK)]);
+        let provider = Arc::new(Fails(trust(), failure.clone()));
+        let session = TokenSession::new(transport.clone(), provider);
+        let error = session.send(request()).await.unwrap_err();
+        let expected = match failure {
+            None => matches!(error, Error::Unauthorized(_)),
+            Some(_) => matches!(error, Error::Transport(_)),
+        };
+        assert!(expected, "{error:?}");
+        assert_eq!(headers(&transport), [bearer("t1")]);
+    }
+}
+
 #[tokio::test]
 async fn no_permission_is_no_matter_of_tokens() {
     for (status, body) in [
