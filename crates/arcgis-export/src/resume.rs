@@ -1,6 +1,7 @@
 //! Exports that go on where an earlier process ended.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use arcgis_layer::CheckpointError;
@@ -27,11 +28,22 @@ use xxhash_rust::xxh3::xxh3_64;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Resume {
     folder: Option<PathBuf>,
     anew: bool,
+    segment_bytes: NonZeroU64,
+}
+
+impl Default for Resume {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            anew: false,
+            segment_bytes: const { NonZeroU64::new(1 << 30).unwrap() },
+        }
+    }
 }
 
 impl Resume {
@@ -45,7 +57,7 @@ impl Resume {
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: Some(folder.into()),
-            anew: false,
+            ..Self::default()
         }
     }
 
@@ -53,6 +65,17 @@ impl Resume {
     pub fn with_anew(mut self, anew: bool) -> Self {
         self.anew = anew;
         self
+    }
+
+    /// Sets after how many bytes another file begins; the page that goes beyond is the last. Default: 1 GiB,
+    /// which every file system takes.
+    pub fn with_segment_bytes(mut self, bytes: NonZeroU64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes.get()
     }
 
     pub(crate) fn is_anew(&self) -> bool {

@@ -104,7 +104,8 @@ impl Run {
         };
         let schema = ExportSchema::new(query.layout(), dates);
         let mut tally = Tally::new(&schema, start);
-        let anew = resume.is_some_and(|resume| resume.is_anew());
+        let resume = resume.unwrap_or_default();
+        let (anew, segment_bytes) = (resume.is_anew(), resume.segment_bytes());
         let found = match place.spool {
             Some(path) => Some(blocking(move || Found::at(path, anew)).await??),
             None => None,
@@ -122,6 +123,7 @@ impl Run {
                     shape: shape(&schema, lenient),
                     checkpoint: plan.checkpoint(),
                     part: place.part,
+                    segment_bytes,
                 };
                 let (schema, observer) = (schema.clone(), observer.clone());
                 let disk = blocking(move || DiskSpool::begin(folder, beginning, &schema, observer));
@@ -147,7 +149,14 @@ impl Run {
                 progress = std::mem::take(&mut leftover.progress);
                 let (schema, observer) = (schema.clone(), observer.clone());
                 let disk = blocking(move || {
-                    DiskSpool::go_on(folder, &leftover, place.part, &schema, observer)
+                    DiskSpool::go_on(
+                        folder,
+                        &leftover,
+                        place.part,
+                        segment_bytes,
+                        &schema,
+                        observer,
+                    )
                 });
                 (plan, Some(disk.await??))
             }

@@ -280,6 +280,63 @@ async fn whatever_is_torn_off_the_rows_are_the_same() {
 }
 
 #[tokio::test]
+async fn rows_in_many_files_are_found_again() {
+    let (file, _) = undisturbed().await;
+    let export = Export::of(&Generated::new(ROWS, CAP));
+    let run = || async {
+        let a_page_each = Resume::new().with_segment_bytes(1.try_into().unwrap());
+        let to = LocalFile::new(export.path());
+        export
+            .layer_export()
+            .await
+            .with_resume(a_page_each)
+            .to(to)
+            .await
+    };
+    let segment = |number: u32| export.spool().join(format!("{number:06}.arrows"));
+    export.server.break_after(4);
+    run().await.unwrap_err();
+    assert!(segment(4).exists() && !segment(5).exists());
+    // One that is gone takes those behind it with it.
+    fs::remove_file(segment(3)).unwrap();
+    export.server.break_after(1);
+    run().await.unwrap_err();
+    assert_eq!(export.kept(), Some(3 * CAP as u64));
+    assert!(segment(3).exists() && !segment(4).exists());
+    export.server.break_after(i64::MAX);
+
+    // A page that cannot be written ends the export, and those before it stay.
+    fs::create_dir(segment(4)).unwrap();
+    fs::write(segment(4).join("not ours"), "").unwrap();
+    for _ in 0..2 {
+        let error = run().await.unwrap_err();
+        assert!(matches!(&error, Error::Spool(_)), "{error}");
+        assert_eq!(export.names(), [".towns.parquet.arcgis-spool"]);
+    }
+    fs::remove_dir_all(segment(4)).unwrap();
+    // One that comes in the way while the export is running.
+    let blocked = segment(5);
+    let error = export
+        .layer_export()
+        .await
+        .with_resume(Resume::new().with_segment_bytes(1.try_into().unwrap()))
+        .with_observer(move |event| {
+            if let ExportEvent::Resumed(_) = event {
+                fs::create_dir(&blocked).unwrap();
+            }
+        })
+        .to(LocalFile::new(export.path()))
+        .await
+        .unwrap_err();
+    assert!(matches!(&error, Error::Spool(_)), "{error}");
+    fs::remove_dir(segment(5)).unwrap();
+    let report = run().await.unwrap();
+    assert_eq!(report.resumed.unwrap().rows, 4 * CAP as u64);
+    assert!(timeless(&export.file()) == file);
+    assert_eq!(export.names(), ["towns.parquet"]);
+}
+
+#[tokio::test]
 async fn a_plan_that_is_damaged_is_told() {
     let export = Export::broken_after(3).await;
     let plan = export.spool().join("plan");

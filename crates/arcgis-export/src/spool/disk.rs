@@ -32,8 +32,6 @@ use crate::tally::PageSums;
 const SYNC_BYTES: u64 = 64 * 1024 * 1024;
 /// Time after which all is brought to disk, if there is something.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
-/// Bytes after which another segment begins: some file systems end at 4 GiB.
-const SEGMENT_BYTES: u64 = 1 << 30;
 
 /// Keeps each page on disk before its rows go on to the writer, in the order in which they come.
 ///
@@ -48,6 +46,8 @@ pub(crate) struct DiskSpool {
     journal: Journal,
     segment: Option<SegmentWriter>,
     next_segment: u32,
+    /// Bytes after which another segment begins.
+    segment_bytes: u64,
     replay: Option<Replay>,
     batches: Batches,
     observer: Observer,
@@ -68,6 +68,7 @@ pub(crate) struct Beginning {
     pub(crate) checkpoint: Checkpoint,
     /// What the output is called until it has its name.
     pub(crate) part: Option<PathBuf>,
+    pub(crate) segment_bytes: u64,
 }
 
 /// What the pages of a spool turned out to be worth, said by whoever finds out.
@@ -127,6 +128,7 @@ impl DiskSpool {
             journal,
             segment: None,
             next_segment: 1,
+            segment_bytes: export.segment_bytes,
             batches: Batches::new(Arc::clone(schema.file())),
             observer,
             pages: 0,
@@ -143,6 +145,7 @@ impl DiskSpool {
         folder: SpoolFolder,
         leftover: &Leftover,
         part: Option<PathBuf>,
+        segment_bytes: u64,
         schema: &ExportSchema,
         observer: Observer,
     ) -> Result<Self, Error> {
@@ -178,6 +181,7 @@ impl DiskSpool {
             journal,
             segment: None,
             next_segment: leftover.next_segment,
+            segment_bytes,
             batches: Batches::new(Arc::clone(schema.file())),
             observer,
             pages: leftover.pages,
@@ -199,7 +203,7 @@ impl DiskSpool {
             return Err(Error::WriterStopped);
         };
         let mut segment = match self.segment.take() {
-            Some(segment) if segment.bytes() < SEGMENT_BYTES => segment,
+            Some(segment) if segment.bytes() < self.segment_bytes => segment,
             full => {
                 if let Some(full) = full {
                     full.sync().map_err(Error::spool)?;
