@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, Service};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, Faults};
 use crate::guard::Guard;
+use crate::item::Item;
 use crate::layer::Layer;
 use crate::request::RequestLog;
 use crate::security::{Issuer, Security};
@@ -23,6 +24,7 @@ use crate::web_tier::WebTier;
 #[derive(Debug)]
 pub struct TestkitBuilder {
     services: Vec<Service>,
+    items: Vec<Item>,
     demo: bool,
     security: Option<Security>,
     faults: Vec<Fault>,
@@ -44,6 +46,7 @@ impl TestkitBuilder {
     pub(crate) fn new() -> Self {
         Self {
             services: Vec::new(),
+            items: Vec::new(),
             demo: false,
             security: None,
             faults: Vec::new(),
@@ -73,6 +76,13 @@ impl TestkitBuilder {
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
         self.services.push(service);
+        self
+    }
+
+    /// Adds an item to the portal.
+    #[must_use]
+    pub fn item(mut self, item: Item) -> Self {
+        self.items.push(item);
         self
     }
 
@@ -238,6 +248,7 @@ impl TestkitBuilder {
             web_tier: self.web_tier,
             clock_skew: self.clock_skew,
             catalog,
+            items: self.items,
             faults: Faults::new(self.faults),
             log: RequestLog::new(self.log_capacity),
             longest_url: self.longest_url,

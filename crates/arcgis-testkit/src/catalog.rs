@@ -12,6 +12,22 @@ use crate::table::Table;
 pub struct Service {
     name: String,
     layers: Vec<Layer>,
+    types: Vec<String>,
+    failure: Option<ServiceFailure>,
+}
+
+/// How a service fails that the directory lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceFailure {
+    /// This HTTP status, with an HTML body.
+    Status(u16),
+    /// Status 200 and an error body with code 403.
+    Forbidden,
+    /// Status 200 and an error body with code 499, whatever token comes.
+    TokenRequired,
+    /// Status 200 and an error body with code 500: the service is not started.
+    NotStarted,
 }
 
 impl Service {
@@ -21,7 +37,24 @@ impl Service {
         Self {
             name: name.into(),
             layers: Vec::new(),
+            types: vec!["FeatureServer".to_owned(), "MapServer".to_owned()],
+            failure: None,
         }
+    }
+
+    /// Serves the service under these types only, instead of `FeatureServer` and `MapServer`. Of other types (`ImageServer`, `GPServer` …) there is only the
+    /// entry in the directory and a short description.
+    #[must_use]
+    pub fn with_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        self.types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Fails whatever is asked of the service; the directory lists it all the same.
+    #[must_use]
+    pub fn failing(mut self, failure: ServiceFailure) -> Self {
+        self.failure = Some(failure);
+        self
     }
 
     /// Adds a layer or table.
@@ -42,6 +75,8 @@ pub(crate) struct Catalog {
 pub(crate) struct Served {
     pub(crate) name: String,
     pub(crate) tables: Vec<Arc<Table>>,
+    pub(crate) types: Vec<String>,
+    pub(crate) failure: Option<ServiceFailure>,
 }
 
 impl Catalog {
@@ -68,6 +103,8 @@ impl Catalog {
             served.push(Served {
                 name: service.name,
                 tables,
+                types: service.types,
+                failure: service.failure,
             });
         }
         Ok(Self { services: served })
@@ -100,6 +137,10 @@ impl Catalog {
 }
 
 impl Served {
+    pub(crate) fn is(&self, kind: &str) -> bool {
+        self.types.iter().any(|known| known == kind)
+    }
+
     pub(crate) fn table(&self, id: u32) -> Option<&Arc<Table>> {
         self.tables.iter().find(|table| table.id == id)
     }

@@ -6,6 +6,7 @@ use crate::field::{Field, FieldType};
 use crate::generated::{Generated, generated_row};
 use crate::geometry::GeometryType;
 use crate::layer::{Layer, LayerKind};
+use crate::relationship::Relationship;
 use crate::unique_id::UniqueId;
 
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) cap_factor: Option<usize>,
     pub(crate) id_cap: Option<usize>,
     pub(crate) time_fields: Option<(String, Option<String>)>,
+    pub(crate) relationships: Vec<Relationship>,
 }
 
 impl Layer {
@@ -149,6 +151,13 @@ impl Layer {
         self
     }
 
+    /// Relates the rows to those of another layer of the service: `queryRelatedRecords`.
+    #[must_use]
+    pub fn with_relationship(mut self, relationship: Relationship) -> Self {
+        self.options.relationships.push(relationship);
+        self
+    }
+
     /// What the metadata says about all this.
     pub(crate) fn option_members(&self) -> Vec<(&'static str, Json)> {
         let options = &self.options;
@@ -178,6 +187,12 @@ impl Layer {
                 json!({"type": kind, "fields": unique.fields, "OIDFieldContainsHashValue": unique.hashed}),
             ));
         }
+        let relationships: Vec<Json> = options
+            .relationships
+            .iter()
+            .map(Relationship::describe)
+            .collect();
+        members.push(("relationships", json!(relationships)));
         if options.archives {
             members.push(("isDataArchived", json!(true)));
             members.push((

@@ -27,7 +27,7 @@ impl ServerKind {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Feature => "FeatureServer",
             Self::Map => "MapServer",
@@ -45,28 +45,50 @@ impl ServerKind {
 
 /// The root directory, or that of a folder. None for a folder that is not there.
 pub(crate) fn directory(catalog: &Catalog, folder: Option<&str>) -> Option<Json> {
-    let inside = |name: &str| name.split_once('/').map(|(folder, _)| folder.to_owned());
+    let folder_of = |name: &str| {
+        name.rsplit_once('/')
+            .map_or_else(String::new, |(folder, _)| folder.to_owned())
+    };
+    let here = folder.unwrap_or_default();
     let services: Vec<Json> = catalog
         .services
         .iter()
-        .filter(|service| inside(&service.name).as_deref() == folder)
+        .filter(|service| folder_of(&service.name) == here)
         .flat_map(|service| {
-            [ServerKind::Feature, ServerKind::Map]
-                .map(|kind| json!({"name": service.name, "type": kind.name()}))
+            let of_type = |kind| json!({"name": service.name, "type": kind});
+            service.types.iter().map(of_type)
         })
         .collect();
-    if folder.is_some() {
-        return (!services.is_empty())
-            .then(|| json!({"currentVersion": VERSION, "services": services}));
-    }
+    // The folders right under this one.
+    let prefix = if here.is_empty() {
+        String::new()
+    } else {
+        format!("{here}/")
+    };
     let mut folders: Vec<String> = catalog
         .services
         .iter()
-        .filter_map(|service| inside(&service.name))
+        .filter_map(|service| {
+            let rest = service.name.strip_prefix(&prefix)?;
+            let (folder, _) = rest.split_once('/')?;
+            Some(format!("{prefix}{folder}"))
+        })
         .collect();
     folders.sort();
     folders.dedup();
-    Some(json!({"currentVersion": VERSION, "folders": folders, "services": services}))
+    if folder.is_some() && services.is_empty() && folders.is_empty() {
+        return None;
+    }
+    let mut document = json!({"currentVersion": VERSION, "services": services});
+    if folder.is_none() || !folders.is_empty() {
+        set(&mut document, "folders", json!(folders));
+    }
+    Some(document)
+}
+
+/// What is said of a service that is not about layers.
+pub(crate) fn other_service(service: &Served, kind: &str) -> Json {
+    json!({"currentVersion": VERSION, "name": service.name, "serviceType": kind, "serviceDescription": ""})
 }
 
 pub(crate) fn service(service: &Served, kind: ServerKind) -> Json {
@@ -240,6 +262,7 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "supportsMaxRecordCountFactor": layer.options.cap_factor.is_some(),
         "supportsSqlExpression": false,
         "supportsTrueCurve": table.has_curves,
+        "supportsQueryRelatedPagination": paging,
         "supportsQueryWithHistoricMoment": layer.options.archives,
     });
     let mut document = json!({
@@ -255,7 +278,6 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "isDataVersioned": false,
         "hasAttachments": false,
         "htmlPopupType": "esriServerHTMLPopupTypeNone",
-        "relationships": [],
         "minScale": 0,
         "maxScale": 0,
         "drawingInfo": null,

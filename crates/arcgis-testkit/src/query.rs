@@ -7,6 +7,7 @@ mod geojson;
 mod ids;
 pub(crate) mod page;
 mod place;
+pub(crate) mod related;
 mod statistics;
 mod tally;
 

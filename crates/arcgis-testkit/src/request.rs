@@ -19,6 +19,8 @@ pub enum RequestKind {
     Authorize,
     /// `oauth2/revokeToken`.
     Revoke,
+    /// An item of a portal, its data, or a search for items.
+    Item,
     /// What a portal says about itself and its user: `community/self`, `portals/self` and what is under it.
     Portal,
     /// The directory of services, or of a folder.
@@ -37,6 +39,8 @@ pub enum RequestKind {
     Extent,
     /// Statistics.
     Statistics,
+    /// Related records.
+    Related,
     /// Anything else.
     Other,
 }

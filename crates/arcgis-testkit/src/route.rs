@@ -7,17 +7,19 @@ use serde_json::{Value as Json, json};
 
 use crate::address::Addresses;
 use crate::answer::{Answer, EsriError, escaped};
-use crate::catalog::{Catalog, Served};
-use crate::guard::Guard;
+use crate::catalog::{Catalog, Served, ServiceFailure};
+use crate::guard::refusal;
 use crate::metadata::{self, ServerKind};
+use crate::mint;
 use crate::parameters::Parameters;
+use crate::portal_route::{self, PortalRoute, issuer};
 use crate::pretty::pretty;
 use crate::query::{self, Format, PageDamage};
 use crate::quirk::Ability;
 use crate::request::{Request, RequestKind};
+use crate::security::RefusalStyle;
 use crate::server::Shared;
 use crate::table::Table;
-use crate::{mint, oauth, portal};
 
 /// What a path leads to. Services are held by position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,47 +37,14 @@ pub(crate) enum Route {
     Layers(usize, ServerKind),
     Layer(usize, ServerKind, u32),
     Query(usize, ServerKind, u32),
+    Related(usize, ServerKind, u32),
+    /// A service that fails, whatever is asked of it.
+    Failing(ServiceFailure),
+    /// A service that has no layers.
+    OtherService(usize, String),
     /// Under the service directory, but not there.
     UnknownService,
     Unknown,
-}
-
-/// What a portal has beside the addresses that a server has too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PortalRoute {
-    Root,
-    Authorize,
-    OAuthToken,
-    Revoke,
-    CommunitySelf,
-    PortalsSelf,
-    Servers,
-}
-
-impl PortalRoute {
-    fn parse(segments: &[&str]) -> Option<Self> {
-        Some(match segments {
-            [] => Self::Root,
-            ["oauth2", "authorize"] => Self::Authorize,
-            ["oauth2", "token"] => Self::OAuthToken,
-            ["oauth2", "revokeToken"] => Self::Revoke,
-            ["community", "self"] => Self::CommunitySelf,
-            ["portals", "self"] => Self::PortalsSelf,
-            ["portals", _, "servers"] => Self::Servers,
-            _ => return None,
-        })
-    }
-
-    fn kind(self) -> RequestKind {
-        match self {
-            Self::Authorize => RequestKind::Authorize,
-            Self::OAuthToken => RequestKind::Token,
-            Self::Revoke => RequestKind::Revoke,
-            Self::Root | Self::CommunitySelf | Self::PortalsSelf | Self::Servers => {
-                RequestKind::Portal
-            }
-        }
-    }
 }
 
 impl Route {
@@ -109,6 +78,9 @@ impl Route {
             .enumerate()
             .find_map(|(at, segment)| Some((at, ServerKind::parse(segment)?)));
         let Some((at, kind)) = server else {
+            if let Some(other) = Self::without_layers(catalog, segments) {
+                return other;
+            }
             return match segments {
                 [] => Self::Directory(None),
                 folder => Self::Directory(Some(folder.join("/"))),
@@ -122,6 +94,13 @@ impl Route {
         else {
             return Self::UnknownService;
         };
+        let served = catalog.services.get(service);
+        if let Some(failure) = served.and_then(|service| service.failure) {
+            return Self::Failing(failure);
+        }
+        if !served.is_some_and(|service| service.is(kind.name())) {
+            return Self::UnknownService;
+        }
         match segments.get(at + 1..).unwrap_or_default() {
             [] => Self::Service(service, kind),
             ["layers"] => Self::Layers(service, kind),
@@ -131,8 +110,23 @@ impl Route {
             [id, "query"] => id
                 .parse()
                 .map_or(Self::UnknownService, |id| Self::Query(service, kind, id)),
+            [id, "queryRelatedRecords"] => id
+                .parse()
+                .map_or(Self::UnknownService, |id| Self::Related(service, kind, id)),
             _ => Self::UnknownService,
         }
+    }
+
+    /// `name/ImageServer` and the like.
+    fn without_layers(catalog: &Catalog, segments: &[&str]) -> Option<Self> {
+        let (kind, name) = segments.split_last()?;
+        let name = name.join("/");
+        let at = catalog
+            .services
+            .iter()
+            .position(|service| service.name == name && service.is(kind))?;
+        let failure = catalog.services.get(at)?.failure;
+        Some(failure.map_or_else(|| Self::OtherService(at, (*kind).to_owned()), Self::Failing))
     }
 
     pub(crate) fn kind(&self, parameters: &Parameters) -> RequestKind {
@@ -142,7 +136,10 @@ impl Route {
             Self::Token { .. } => RequestKind::Token,
             Self::Portal(route) => route.kind(),
             Self::Directory(_) => RequestKind::Directory,
-            Self::Service(..) | Self::Layers(..) => RequestKind::Service,
+            Self::Service(..) | Self::Layers(..) | Self::OtherService(..) | Self::Failing(_) => {
+                RequestKind::Service
+            }
+            Self::Related(..) => RequestKind::Related,
             Self::Layer(..) => RequestKind::Layer,
             Self::Query(..) if asks("returnExtentOnly") => RequestKind::Extent,
             Self::Query(..) if asks("returnCountOnly") => RequestKind::Count,
@@ -156,18 +153,23 @@ impl Route {
     }
 
     pub(crate) fn layer_name<'a>(&self, catalog: &'a Catalog) -> Option<&'a str> {
-        let (Self::Layer(service, _, id) | Self::Query(service, _, id)) = self else {
+        let (Self::Layer(service, _, id)
+        | Self::Query(service, _, id)
+        | Self::Related(service, _, id)) = self
+        else {
             return None;
         };
         Some(&catalog.services.get(*service)?.table(*id)?.layer.name)
     }
 
     pub(crate) fn unknown_parameters(&self, parameters: &Parameters) -> Vec<String> {
-        if !matches!(self, Self::Query(..)) {
-            return Vec::new();
-        }
+        let understood = match self {
+            Self::Query(..) => query::PARAMETERS,
+            Self::Related(..) => query::related::PARAMETERS,
+            _ => return Vec::new(),
+        };
         let known = |name: &str| {
-            query::PARAMETERS
+            understood
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(name))
         };
@@ -191,7 +193,7 @@ fn decoded(segment: &str) -> String {
 
 /// How the answer is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(crate) enum Wanted {
     Page,
     Json,
     PrettyJson,
@@ -273,7 +275,7 @@ fn make(
                 None => Answer::html(404, "Not Found", "This server issues no tokens."),
             });
         }
-        Route::Portal(route) => return portal_answer(shared, *route, request, wanted),
+        Route::Portal(route) => return portal_route::answer(shared, route, request, wanted),
         Route::Info { portal } => {
             let mut info = json!({"currentVersion": 11.3, "fullVersion": "11.3.0"});
             let open = || json!({"authInfo": {"isTokenBasedSecurity": false}});
@@ -301,6 +303,22 @@ fn make(
         }
     }
     match route {
+        Route::Failing(failure) => Ok(failing(*failure)),
+        Route::OtherService(service, kind) => {
+            let service = found(shared, *service)?;
+            document(
+                wanted,
+                &service.name,
+                &metadata::other_service(service, kind),
+            )
+        }
+        Route::Related(service, _, id) => {
+            let (service, table) = found_layer(shared, *service, *id)?;
+            if !matches!(wanted, Wanted::Json | Wanted::PrettyJson) {
+                return Err(EsriError::new(400, "Output format not supported."));
+            }
+            query::related::answer(service, table, parameters)
+        }
         Route::Directory(folder) => {
             let directory = metadata::directory(&shared.catalog, folder.as_deref())
                 .ok_or_else(no_such_service)?;
@@ -358,47 +376,6 @@ fn make(
     }
 }
 
-/// Who issues tokens here: nobody on an open service or a federated server.
-fn issuer(shared: &Shared) -> Option<&Guard> {
-    shared
-        .guard
-        .as_deref()
-        .filter(|guard| !guard.is_federated())
-}
-
-fn portal_answer(
-    shared: &Shared,
-    route: PortalRoute,
-    request: &Request,
-    wanted: Wanted,
-) -> Result<Answer, EsriError> {
-    let Some(guard) = issuer(shared) else {
-        return Ok(Answer::html(
-            404,
-            "Not Found",
-            "There is no portal at this address.",
-        ));
-    };
-    let (method, parameters) = (&request.method, &request.parameters);
-    match route {
-        PortalRoute::Root => document(
-            wanted,
-            "Portal",
-            &json!({"currentVersion": "11.3", "enterpriseVersion": "11.3.0"}),
-        ),
-        PortalRoute::Authorize => Ok(oauth::authorize::answer(guard, method, parameters)),
-        PortalRoute::OAuthToken => Ok(oauth::grant::answer(guard, method, parameters)),
-        PortalRoute::Revoke => Ok(oauth::revoke::answer(guard, method, parameters)),
-        PortalRoute::CommunitySelf => {
-            document(wanted, "User", &portal::community_self(guard, request)?)
-        }
-        PortalRoute::PortalsSelf => {
-            document(wanted, "Portal", &portal::portals_self(guard, request)?)
-        }
-        PortalRoute::Servers => document(wanted, "Servers", &portal::servers(guard, request)?),
-    }
-}
-
 fn found(shared: &Shared, service: usize) -> Result<&Served, EsriError> {
     shared
         .catalog
@@ -413,12 +390,27 @@ fn found_layer(shared: &Shared, service: usize, id: u32) -> Result<(&Served, &Ta
     Ok((service, table))
 }
 
+fn failing(failure: ServiceFailure) -> Answer {
+    match failure {
+        ServiceFailure::Status(status) => {
+            Answer::html(status, "Error", "The service could not be reached.")
+        }
+        ServiceFailure::Forbidden => EsriError::new(
+            403,
+            "User does not have permissions to access this service.",
+        )
+        .answer(200),
+        ServiceFailure::TokenRequired => refusal(499, RefusalStyle::Body),
+        ServiceFailure::NotStarted => EsriError::new(500, "Service not started").answer(200),
+    }
+}
+
 fn no_such_service() -> EsriError {
     EsriError::new(404, "Service not found")
         .with_detail("There is no service of this name and type.")
 }
 
-fn document(wanted: Wanted, title: &str, json: &Json) -> Result<Answer, EsriError> {
+pub(crate) fn document(wanted: Wanted, title: &str, json: &Json) -> Result<Answer, EsriError> {
     match wanted {
         Wanted::Page => Ok(Answer::html(
             200,

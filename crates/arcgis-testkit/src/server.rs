@@ -24,6 +24,7 @@ use crate::catalog::Catalog;
 use crate::connection::{Connection, Hangup};
 use crate::fault::{FaultKind, Faults};
 use crate::guard::Guard;
+use crate::item::Item;
 use crate::parameters::Parameters;
 use crate::payload::Payload;
 use crate::query::PageDamage;
@@ -40,6 +41,7 @@ const LONGEST_BODY: usize = 16 << 20;
 pub(crate) struct Shared {
     pub(crate) addresses: Addresses,
     pub(crate) catalog: Catalog,
+    pub(crate) items: Vec<Item>,
     pub(crate) guard: Option<Arc<Guard>>,
     pub(crate) web_tier: WebTier,
     /// Seconds by which the service's clock is ahead.

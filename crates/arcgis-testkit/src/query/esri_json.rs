@@ -10,32 +10,9 @@ use super::page::Page;
 /// A page as `f=json`, and how many features it holds.
 pub(super) fn write(page: &Page<'_>) -> (Vec<u8>, usize) {
     let features_first = page.table.has_quirk(Quirk::FeaturesFirst);
-    let bare_nan = page.table.has_quirk(Quirk::BareNan);
-    let names: Vec<(usize, Vec<u8>)> = page
-        .fields()
-        .map(|(at, field)| (at, name_of(field)))
-        .collect();
-
-    let mut features = Vec::with_capacity(page.rows.len().min(50_000) * 128);
-    features.extend_from_slice(b"\"features\":[");
-    let (written, cut) = page.write_features(&mut features, |row, out| {
-        out.push(b'{');
-        if features_first {
-            if write_geometry(page, row, bare_nan, out) {
-                out.push(b',');
-            }
-            write_attributes(&names, row, bare_nan, out);
-        } else {
-            write_attributes(&names, row, bare_nan, out);
-            let before = out.len();
-            out.push(b',');
-            if !write_geometry(page, row, bare_nan, out) {
-                out.truncate(before);
-            }
-        }
-        out.push(b'}');
-    });
-    features.push(b']');
+    let (list, written, cut) = features(page);
+    let mut features = b"\"features\":".to_vec();
+    features.extend_from_slice(&list);
 
     let header = header(page, written, cut);
     let mut body = Vec::with_capacity(features.len() + header.len() + 3);
@@ -54,7 +31,39 @@ pub(super) fn write(page: &Page<'_>) -> (Vec<u8>, usize) {
     (body, written)
 }
 
-fn header(page: &Page<'_>, written: usize, cut: bool) -> Vec<u8> {
+/// The list of features, how many it holds, and whether it ended early.
+pub(super) fn features(page: &Page<'_>) -> (Vec<u8>, usize, bool) {
+    let features_first = page.table.has_quirk(Quirk::FeaturesFirst);
+    let bare_nan = page.table.has_quirk(Quirk::BareNan);
+    let names: Vec<(usize, Vec<u8>)> = page
+        .fields()
+        .map(|(at, field)| (at, name_of(field)))
+        .collect();
+
+    let mut features = Vec::with_capacity(page.rows.len().min(50_000) * 128);
+    features.push(b'[');
+    let (written, cut) = page.write_features(&mut features, |row, out| {
+        out.push(b'{');
+        if features_first {
+            if write_geometry(page, row, bare_nan, out) {
+                out.push(b',');
+            }
+            write_attributes(&names, row, bare_nan, out);
+        } else {
+            write_attributes(&names, row, bare_nan, out);
+            let before = out.len();
+            out.push(b',');
+            if !write_geometry(page, row, bare_nan, out) {
+                out.truncate(before);
+            }
+        }
+        out.push(b'}');
+    });
+    features.push(b']');
+    (features, written, cut)
+}
+
+pub(super) fn header(page: &Page<'_>, written: usize, cut: bool) -> Vec<u8> {
     let layer = &page.table.layer;
     let mut members: Vec<String> = Vec::new();
     if let Some(id) = page.table.object_id.and_then(|at| layer.fields.get(at)) {

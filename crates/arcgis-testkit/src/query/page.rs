@@ -113,6 +113,24 @@ impl<'a> Page<'a> {
         })
     }
 
+    /// A page of rows that were found otherwise.
+    pub(super) fn of(
+        table: &'a Table,
+        rows: Vec<Cow<'a, StoredRow>>,
+        fields: Vec<usize>,
+        geometries: Option<Geometries>,
+    ) -> Self {
+        Self {
+            table,
+            rows,
+            fields,
+            geometries,
+            more_follow: false,
+            curves: false,
+            most_bytes: usize::MAX,
+        }
+    }
+
     /// The failure of a server that cannot make this page.
     pub(super) fn failure(&self, parameters: &Parameters) -> Option<Failure> {
         let generalized = parameters.filled("maxAllowableOffset").is_some();
