@@ -18,8 +18,12 @@
 //! | `arcgis::throttle` | info | `limit raised` | `server` `reason` `limit` `most` |
 //! | `arcgis::throttle` | info | `paused` | `server` `reason` `named_millis` `wait_millis` |
 //! | `arcgis::mint` | info | `token minted` | `grant` `endpoint` |
+//! | `arcgis::refresh` | debug | `token wanted` | `origin` `reason` `wait_millis` |
+//! | `arcgis::refresh` | debug | `token taken over` | `origin` `life_seconds` |
+//! | `arcgis::refresh` | debug | `token refused` | `server` `required` `again` |
+//! | `arcgis::refresh` | warn | `no token` | `origin` `in_a_row` `error` |
 //!
-//! What becomes of a login that is kept and renewed is told under the target `arcgis::refresh`, in words.
+//! What becomes of a login that is kept and renewed is told under `arcgis::refresh` too, in words.
 //!
 //! `token` says whether an ArcGIS token went along. `reason` is, for retries, the outcome and
 //! status or the kind of failure; for the throttle `busy`, `failed`, `late`, `quota` or `well`. `why` is

@@ -116,10 +116,18 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
     let subscriber = tracing_subscriber::registry().with(told.clone());
     let _guard = tracing::subscriber::set_default(subscriber);
 
-    let asked = AtomicUsize::new(0);
+    let (asked, minted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let site = Site::plain(move |seen| {
         if seen.url.contains("generateToken") {
-            return json(r#"{"token":"CANARY-T0KEN","expires":32503680000000}"#);
+            if String::from_utf8_lossy(&seen.body).contains("CANARY-WR0NG") {
+                return json(
+                    r#"{"error":{"code":400,"message":"Unable to generate token. CANARY-WR0NG","details":["Invalid username or password."]}}"#,
+                );
+            }
+            let token = minted.fetch_add(1, Ordering::SeqCst);
+            return json(format!(
+                r#"{{"token":"CANARY-T0KEN-{token}","expires":32503680000000}}"#
+            ));
         }
         if seen.url.contains("info") {
             let host = seen.header("host").unwrap();
@@ -134,6 +142,7 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
             // What it says holds what it was sent.
             0 => json(r#"{"error":{"code":429,"message":"Too many requests. Retry after 1 sec. CANARY-T0KEN"}}"#),
             1 => with(200, "x-esri-org-request-units-per-min", "usage=10;max=10"),
+            3 => json(r#"{"error":{"code":498,"message":"Invalid token."}}"#),
             2 => with(414, "x", "y"),
             _ => json("{}"),
         }
@@ -141,6 +150,7 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
     .await;
     let base = format!("http://{}", site.address);
     let portal = Portal::parse(&format!("{base}/portal")).unwrap();
+    let wrong = Credentials::user_password("me", "CANARY-WR0NG", portal.clone()).unwrap();
     let client = ArcGisClient::builder()
         .credentials(Credentials::user_password("me", "CANARY-PASSWORD", portal).unwrap())
         .basic_auth(
@@ -163,6 +173,8 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
         client.send(layer("roads")).await.unwrap();
     }
     client.send(layer("down")).await.unwrap();
+    let stranger = ArcGisClient::builder().credentials(wrong).build().unwrap();
+    stranger.send(layer("roads")).await.unwrap_err();
     let own = layer("roads").with_secret_param("token", "CANARY-0WN".to_owned().into());
     client.send(own).await.unwrap();
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -173,7 +185,7 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
 
     let kept = told.0.lock().unwrap();
     let documented = documented();
-    assert_eq!(documented.len(), 9, "the table was read");
+    assert_eq!(documented.len(), 13, "the table was read");
     for (key, fields) in &documented {
         assert_eq!(kept.events.get(key), Some(fields), "{key:?}");
     }
