@@ -230,7 +230,10 @@ mod tests {
             Literal::utc(utc).to_string(),
             "TIMESTAMP '2024-01-15 12:00:00'"
         );
-        assert_eq!(Literal::from(utc).to_string(), Literal::utc(utc).to_string());
+        assert_eq!(
+            Literal::from(utc).to_string(),
+            Literal::utc(utc).to_string()
+        );
         for (offset, text) in [
             (Offset::constant(-8), "2024-01-15 04:00:00 -08:00"),
             (

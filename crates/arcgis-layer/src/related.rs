@@ -163,10 +163,6 @@ impl Layer {
     }
 
     /// All rows that belong to these; `None` if fewer have to be asked for at once.
-    #[expect(
-        clippy::type_complexity,
-        reason = "groups and the reference that they are in"
-    )]
     async fn related_to(
         &self,
         relationship: u32,

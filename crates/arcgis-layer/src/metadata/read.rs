@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::document::{Document, Members, positive};
 use super::{
-    AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, Relationship, Subtypes,
-    TimeInfo, UniqueId,
+    AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, Relationship,
+    Subtypes, TimeInfo, UniqueId,
 };
 use crate::decode::DecodeError;
 use crate::error::Error;

@@ -22,6 +22,7 @@ use crate::spatial_reference::SpatialReference;
 pub(crate) use condition::checked;
 pub use curl::to_curl;
 pub(crate) use fields::find as field;
+pub(crate) use resolved::Params;
 pub use resolved::ResolvedQuery;
 pub use time_filter::TimeFilter;
 

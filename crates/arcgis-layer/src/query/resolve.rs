@@ -164,7 +164,7 @@ impl Query {
                     "the layer does not say that it searches texts (supportsFullTextSearch)",
                 );
             }
-            if !expressions.as_array().is_some_and(|list| !list.is_empty()) {
+            if expressions.as_array().is_none_or(Vec::is_empty) {
                 return unsupported(
                     "full_text",
                     "it is a list of expressions, each an object with onFields and searchTerm",

@@ -28,7 +28,7 @@ pub struct ResolvedQuery {
 }
 
 /// Parameters, in their order.
-pub(super) type Params = Vec<(Cow<'static, str>, String)>;
+pub(crate) type Params = Vec<(Cow<'static, str>, String)>;
 
 impl ResolvedQuery {
     /// What pages look like.

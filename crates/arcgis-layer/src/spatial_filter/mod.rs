@@ -4,7 +4,6 @@ mod geojson;
 mod shape;
 mod split;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use geo_types::{Coord, Geometry, Rect};
@@ -13,6 +12,7 @@ use serde_json::Value;
 use crate::error::QueryError;
 use crate::geometry::{Bbox, GeometryType};
 use crate::metadata::LayerInfo;
+use crate::query::Params;
 use crate::spatial_reference::SpatialReference;
 
 pub(crate) use shape::Shape;
@@ -228,10 +228,7 @@ impl SpatialFilter {
     }
 
     /// The parameters of each part: the rows that meet any of them are those that meet the filter.
-    pub(crate) fn params(
-        &self,
-        info: &LayerInfo,
-    ) -> Result<Vec<Vec<(Cow<'static, str>, String)>>, QueryError> {
+    pub(crate) fn params(&self, info: &LayerInfo) -> Result<Vec<Params>, QueryError> {
         let refuse = |problem: String| Err(QueryError::Geometry { problem });
         if info.geometry_type.is_none() {
             return Err(QueryError::Unsupported {
@@ -286,9 +283,9 @@ impl SpatialFilter {
             .collect())
     }
 
-    fn part(&self, shape: &Shape, in_sr: &str) -> Vec<(Cow<'static, str>, String)> {
+    fn part(&self, shape: &Shape, in_sr: &str) -> Params {
         let geometry = shape.to_esri(&self.reference);
-        let mut params: Vec<(Cow<'static, str>, String)> = vec![
+        let mut params: Params = vec![
             ("geometry".into(), geometry.to_string()),
             (
                 "geometryType".into(),
