@@ -473,3 +473,54 @@ async fn t71_a_refused_token_is_seen_in_either_order() {
         );
     }
 }
+
+/// Takes so many requests at once, and refuses the others.
+#[derive(Debug)]
+struct Fragile {
+    takes: usize,
+    now: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Transport for Fragile {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
+        async move {
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            self.now.fetch_sub(1, Ordering::SeqCst);
+            let mut status = arcgis_auth_core::http::StatusCode::OK;
+            if now > self.takes {
+                self.refused.fetch_add(1, Ordering::SeqCst);
+                status = arcgis_auth_core::http::StatusCode::TOO_MANY_REQUESTS;
+            }
+            let headers = arcgis_auth_core::http::HeaderMap::new();
+            Ok(Response::judge(&request, status, headers, "{}".into()))
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_three_at_a_time_serves_everyone_who_would_send_sixteen() {
+    let server = Arc::new(Fragile {
+        takes: 3,
+        now: AtomicUsize::new(0),
+        refused: AtomicUsize::new(0),
+    });
+    let client = crate::ArcGisClient::builder()
+        .transport(server.clone())
+        .concurrency(16)
+        .clock(Arc::new(HastyClock::default()))
+        .build()
+        .unwrap();
+    let answers = join_all((0..1000).map(|_| client.send(at("h")))).await;
+    let good = answers
+        .into_iter()
+        .filter_map(|answer| answer.ok()?.into_ok().ok());
+    assert_eq!(good.count(), 1000);
+    // 13 at the start; later one for each time that a fourth is tried.
+    let refused = server.refused.load(Ordering::SeqCst);
+    assert!((13..=250).contains(&refused), "{refused}");
+}
