@@ -162,6 +162,7 @@ impl<S: PageSink> Pages<S> {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(slot.bytes);
                 let position = self.to_give;
                 self.to_give = next;
+                self.to_start = self.to_start.max(next);
                 let accepted = self.accept(position, next, slot).await?;
                 self.start();
                 if accepted.is_some() {
@@ -289,7 +290,7 @@ impl<S: PageSink> Pages<S> {
                 return;
             };
             let (fetcher, position) = (Arc::clone(&self.fetcher), self.to_start);
-            let is_behind = matches!(work, Work::Behind(_));
+            let is_behind = matches!(work, Work::Behind(..));
             self.tasks.spawn(async move {
                 let slot = fetcher.slot(work).await;
                 let next = match &slot {
@@ -313,15 +314,12 @@ impl<S: PageSink> Pages<S> {
         }
         let rows = self.fetcher.pace.rows();
         if self.plan.strategy == Strategy::KeySet {
-            let wanted = self
-                .plan
-                .query
-                .limit()
-                .is_none_or(|limit| self.to_give < limit);
-            let goes_on = alone && !self.at_the_end && wanted && self.plan.rows > 0;
+            let most = self.plan.query.limit().unwrap_or(u64::MAX);
+            let most = most.saturating_sub(self.to_give);
+            let goes_on = alone && !self.at_the_end && most > 0 && self.plan.rows > 0;
             // Where the rows before begin and end is known when they have come.
             let last = self.ledger.as_ref().and_then(Ledger::last);
-            return goes_on.then_some((from, Work::Behind(last)));
+            return goes_on.then_some((from, Work::Behind(last, most)));
         }
         if from < self.plan.rows {
             let whole = self.plan.strategy == Strategy::Single;

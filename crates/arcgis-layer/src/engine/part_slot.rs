@@ -169,10 +169,11 @@ impl<S: PageSink> Fetcher<S> {
         self.observed.delivered(strategy, taken);
     }
 
-    /// The next rows behind an id; those at the very beginning for `None`. No rows: that was the last.
+    /// The next rows behind an id, at most `most`; those at the very beginning for `None`. No rows: that was the last.
     pub(crate) async fn behind(
         self: &Arc<Self>,
         last: Option<i64>,
+        most: u64,
     ) -> Result<Slot<S::Page>, Error> {
         let Some(column) = &self.layout.object_id else {
             return Err(Error::Failed);
@@ -180,8 +181,9 @@ impl<S: PageSink> Fetcher<S> {
         let field = &column.name;
         let mut broken = false;
         let mut second_look = true;
+        let at_most = usize::try_from(most).unwrap_or(usize::MAX);
         loop {
-            let rows = self.pace.rows();
+            let rows = self.pace.rows().min(most);
             let query = &self.plan.query;
             let request = match last {
                 Some(last) => {
@@ -223,11 +225,14 @@ impl<S: PageSink> Fetcher<S> {
                         rows,
                         cut: false,
                     };
-                    let (gathered, lack) = self.within(&part).await?;
+                    let (mut gathered, lack) = self.within(&part).await?;
+                    gathered.keep_first(at_most);
                     return self.finish(gathered, lack).await;
                 }
             }
-            self.observed.delivered(Strategy::KeySet, taken);
+            gathered.keep_first(at_most);
+            self.observed
+                .delivered(Strategy::KeySet, taken.min(at_most));
             return self.finish(gathered, Lack::default()).await;
         }
     }

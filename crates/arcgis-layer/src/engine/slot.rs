@@ -19,8 +19,8 @@ pub(crate) enum Work {
     Places(Range<u64>),
     /// The rows of the plan's part of that number.
     Part(usize),
-    /// Rows with greater ids than this.
-    Behind(Option<i64>),
+    /// Rows with greater ids than this, and the most of them.
+    Behind(Option<i64>, u64),
 }
 
 /// Ids that a slot still wants.
@@ -31,7 +31,7 @@ impl<S: PageSink> Fetcher<S> {
     pub(crate) async fn slot(self: &Arc<Self>, work: Work) -> Result<Slot<S::Page>, Error> {
         match work {
             Work::Part(number) => self.part(number).await,
-            Work::Behind(last) => self.behind(last).await,
+            Work::Behind(last, most) => self.behind(last, most).await,
             Work::Places(places) => match self.plan.ids() {
                 Some(ids) => {
                     let bounds = ids.nth(places.start).zip(ids.nth(places.end - 1));

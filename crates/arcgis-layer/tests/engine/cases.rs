@@ -9,7 +9,7 @@ use arcgis_layer::{
     PageSink, Proof, Query, SinkError, Strategy, ValueRef,
 };
 use arcgis_testkit::{
-    Ability, Edit, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Quirk, RequestKind,
+    Ability, BadRow, Edit, Failure, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Quirk, RequestKind,
     Row, Testkit,
 };
 

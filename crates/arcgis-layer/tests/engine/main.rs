@@ -7,6 +7,9 @@ mod json {
     include!("cases.rs");
     include!("patience_cases.rs");
     include!("proof_cases.rs");
+    include!("strategy_cases.rs");
+    include!("skip_cases.rs");
+    include!("moment_cases.rs");
 }
 
 mod pbf {
@@ -14,4 +17,7 @@ mod pbf {
     include!("cases.rs");
     include!("patience_cases.rs");
     include!("proof_cases.rs");
+    include!("strategy_cases.rs");
+    include!("skip_cases.rs");
+    include!("moment_cases.rs");
 }
