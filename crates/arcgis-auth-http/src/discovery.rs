@@ -1,6 +1,7 @@
 //! Finding out where a portal makes tokens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arcgis_auth_core::{
     Error, Origin, Outcome, Portal, Request, ServerInfo, ServiceError, Transport, TrustPolicy, Url,
@@ -159,6 +160,9 @@ fn normalized(mut url: Url) -> Url {
     url
 }
 
+/// An `info` document is small and made of nothing: one that takes longer does not come.
+const LONGEST_INFO: Duration = Duration::from_secs(20);
+
 /// What came of asking for an `info` document, without any credential.
 pub(crate) enum InfoAnswer {
     Info(ServerInfo),
@@ -173,7 +177,9 @@ pub(crate) async fn ask_info(
     url: Url,
     transport: &Arc<dyn Transport>,
 ) -> Result<InfoAnswer, Error> {
-    let request = Request::read(url.clone()).with_param("f", "json");
+    let request = Request::read(url.clone())
+        .with_param("f", "json")
+        .with_timeout(LONGEST_INFO);
     let response = match transport.send(request).await {
         Ok(response) => response,
         Err(Error::Unauthorized(_)) => return Ok(InfoAnswer::Absent),

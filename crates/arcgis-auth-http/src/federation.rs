@@ -105,7 +105,7 @@ pub enum Membership {
     Given,
     /// It says that it belongs to another portal.
     Elsewhere {
-        /// That portal, as the server spells it.
+        /// The address of that portal.
         portal: String,
     },
     /// It says that it belongs to this portal, and the portal does not say so: it gets nothing.

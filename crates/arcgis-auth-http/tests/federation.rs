@@ -308,6 +308,12 @@ async fn servers_that_are_not_the_portals_are_asked_without_token_and_remembered
             Membership::Open,
         ),
         (json(r#"{"currentVersion":10.9}"#), Membership::Open),
+        (
+            json("{\"owningSystemUrl\":\"\\u001b[2J://\\n\"}"),
+            Membership::Elsewhere {
+                portal: "no portal".into(),
+            },
+        ),
     ];
     for (reply, expected) in cases {
         let portal_server = portal_server().await;
@@ -348,6 +354,7 @@ async fn a_server_that_says_nothing_is_asked_again_after_a_minute() {
         json(REQUIRED),
         json("{}"),
         ResponseTemplate::new(200).set_body_raw("<html>", "text/html"),
+        ResponseTemplate::new(302).insert_header("location", "ftp://login.example"),
     ] {
         let portal_server = portal_server().await;
         let far = MockServer::start().await;

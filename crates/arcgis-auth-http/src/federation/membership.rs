@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arcgis_auth_core::{
-    Error, Origin, Outcome, Portal, Request, Token, TokenCache, TokenPlacement, Url,
+    Error, Origin, Outcome, Portal, Request, Token, TokenCache, TokenPlacement, TransportErrorKind,
+    Url,
 };
 use serde_json::Value;
 
@@ -24,7 +25,19 @@ impl Hub {
         if !Origin::of(&info_url).is_ok_and(|origin| origin.is_confidential()) {
             return nothing(Membership::Plain);
         }
-        let info = match ask_info(info_url, &self.transport).await? {
+        let asked = match ask_info(info_url, &self.transport).await {
+            // It can be reached and does not answer this: what guards it lets only data through.
+            Err(Error::Transport(error))
+                if !matches!(
+                    error.kind(),
+                    TransportErrorKind::Connect | TransportErrorKind::Tls
+                ) =>
+            {
+                return nothing(Membership::Unknown);
+            }
+            other => other?,
+        };
+        let info = match asked {
             InfoAnswer::Info(info) => info,
             // Nobody signs in because of a server that does not even say what it is.
             InfoAnswer::Absent | InfoAnswer::Failed(_) => return nothing(Membership::Unknown),
@@ -35,10 +48,13 @@ impl Hub {
                 _ => Membership::Open,
             });
         };
-        let ours = Portal::parse(owner).is_ok_and(|owner| is_same_portal(&owner, &self.portal));
+        let owner = Portal::parse(owner).ok();
+        let ours = owner
+            .as_ref()
+            .is_some_and(|owner| is_same_portal(owner, &self.portal));
         if !ours {
             // A portal has several names: by its list it can know a server that knows it by another.
-            let portal = owner.to_owned();
+            let portal = owner.map_or_else(|| "no portal".to_owned(), |owner| owner.to_string());
             return self.listed(root, Membership::Elsewhere { portal }).await;
         }
         match self.exchange_now(root).await? {

@@ -373,8 +373,10 @@ impl AuthorizationCode {
             return Err(OAuthError::StateMismatch);
         }
         if let Some(error) = parameter(&address, "error") {
+            let reason = parameter(&address, "error_description").unwrap_or(error);
             return Err(OAuthError::Denied {
-                reason: parameter(&address, "error_description").unwrap_or(error),
+                // It will be shown in a terminal.
+                reason: reason.chars().filter(|c| !c.is_control()).collect(),
             });
         }
         let code = parameter(&address, "code").filter(|code| !code.is_empty());
