@@ -13,6 +13,9 @@ use futures_util::TryStreamExt;
 use scripted::{Params, Scripted};
 use serde_json::{Value, json};
 
+/// Values in the order in which the server has them.
+type Key = Vec<(bool, i64, String)>;
+
 /// What the server does with groups.
 #[derive(Clone, Copy, PartialEq)]
 struct Server {
@@ -117,7 +120,7 @@ fn key(row: &(i64, Option<i64>, String), fields: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn sort_key(values: &[Value]) -> Vec<(bool, i64, String)> {
+fn sort_key(values: &[Value]) -> Key {
     values
         .iter()
         .map(|value| {
@@ -145,7 +148,7 @@ fn respond(server: Server, rows: &[(i64, Option<i64>, String)], params: &Params)
         .or_else(|| params.get("outFields"))
         .unwrap();
     let by: Vec<&str> = by.split(',').collect();
-    let mut groups: BTreeMap<Vec<(bool, i64, String)>, (Vec<Value>, usize)> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, (Vec<Value>, usize)> = BTreeMap::new();
     for row in found {
         let values = key(row, &by);
         let entry = groups.entry(sort_key(&values)).or_insert((values, 0));
@@ -200,7 +203,7 @@ fn layer(server: Server, count: i64) -> (Arc<Scripted>, Layer) {
 }
 
 /// The groups of all rows, computed here.
-fn truth(count: i64, by: &[&str]) -> BTreeMap<Vec<(bool, i64, String)>, u64> {
+fn truth(count: i64, by: &[&str]) -> BTreeMap<Key, u64> {
     let mut groups = BTreeMap::new();
     for row in rows(count) {
         *groups.entry(sort_key(&key(&row, by))).or_insert(0) += 1;
