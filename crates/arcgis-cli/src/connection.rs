@@ -1,43 +1,121 @@
-//! The way to the service: options into the one client.
+//! The way to the service: options and settings into the one client.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::sync::Once;
 
 use anyhow::Result;
-use arcgis_rest::auth::Credentials;
-use arcgis_rest::http::ArcGisClient;
+use arcgis_rest::auth::{Origin, SecretString, Url};
+use arcgis_rest::http::{ArcGisClient, ArcGisClientBuilder, ClientIdentity};
 
 use crate::args::ConnectionArgs;
 use crate::exit::Failure;
+use crate::identity::Identity;
+use crate::secret_input::{self, Secret};
+use crate::settings::{Settings, Source, environment, key};
+
+/// The password that goes with `--basic-user`.
+const BASIC_PASSWORD: &str = "ARCGIS_BASIC_PASSWORD";
+
+/// The options, with what must be known of them before the first request. Asking for a password takes as long as
+/// its user.
+#[derive(Debug)]
+pub(crate) struct Connection<'a> {
+    args: &'a ConnectionArgs,
+    basic: Option<(Origin, String, SecretString)>,
+}
 
 impl ConnectionArgs {
-    /// Checks the options and makes the client. Nothing is sent.
+    /// Gets ready for `url`: asks for the password of `--basic-user`, which is for its server alone.
+    pub(crate) async fn ready(&self, url: &Url) -> Result<Connection<'_>> {
+        let Some(user) = &self.basic_user else {
+            return Ok(Connection {
+                args: self,
+                basic: None,
+            });
+        };
+        let origin = Origin::of(url)?;
+        let password = match environment(BASIC_PASSWORD)? {
+            Some(password) => password,
+            None => {
+                let prompt = format!("Password of {user} for the web tier of {origin}: ");
+                secret_input::ask(prompt, Secret::BasicPassword).await?
+            }
+        };
+        Ok(Connection {
+            args: self,
+            basic: Some((origin, user.clone(), password)),
+        })
+    }
+}
+
+impl Connection<'_> {
+    /// Checks the options and makes a client that signs in as `identity`. Nothing is sent.
     pub(crate) fn client(
         &self,
-        credentials: Credentials,
+        settings: &Settings,
+        url: &Url,
+        identity: &Identity,
         concurrency: Option<NonZeroUsize>,
     ) -> Result<ArcGisClient> {
-        let mut builder = ArcGisClient::builder()
-            .credentials(credentials)
-            .timeout(self.timeout)
-            .retries(self.retries);
+        let mut builder = self.builder(settings, url)?;
+        builder = builder.credentials(identity.credentials.clone());
+        if let Some((store, key)) = identity.renewed_in() {
+            builder = builder.credential_store(store, key);
+        }
         if let Some(requests) = concurrency {
             builder = builder.concurrency(requests.get());
         }
-        for path in &self.cacert {
+        Ok(builder.build()?)
+    }
+
+    fn builder(&self, settings: &Settings, url: &Url) -> Result<ArcGisClientBuilder> {
+        let args = self.args;
+        let mut builder = ArcGisClient::builder()
+            .timeout(settings.get(&key::TIMEOUT, args.timeout)?.value)
+            .retries(settings.get(&key::RETRIES, args.retries)?.value);
+        if let Some(rate) = settings.find(&key::RATE, args.rate)? {
+            builder = builder.rate(rate.value);
+        }
+        for path in settings.list(&key::CACERT, args.cacert.clone())?.value {
             builder = builder.cacert(path);
         }
-        if self.insecure {
+        if args.insecure {
             warn_insecure();
             builder = builder.insecure(true);
         }
-        if let Some(proxy) = &self.proxy {
-            builder = builder.proxy(proxy.as_str());
+        let certificate = settings.find(&key::CLIENT_CERT, args.client_cert.clone())?;
+        let private = settings.find(&key::CLIENT_KEY, args.client_key.clone())?;
+        builder = match (certificate, private) {
+            (Some(both), None) => {
+                builder.client_identity(ClientIdentity::from_pem_file(both.value)?)
+            }
+            (Some(certificate), Some(private)) => builder.client_identity(
+                ClientIdentity::from_pem_files(certificate.value, private.value)?,
+            ),
+            (None, Some(private)) => {
+                let problem = format!("client-key ({}) without client-cert", private.from);
+                return Err(Failure::usage(problem).into());
+            }
+            (None, None) => builder,
+        };
+        if let Some((origin, user, password)) = &self.basic {
+            builder = builder.basic_auth(origin.clone(), user, password.clone());
         }
-        if let Some(user_agent) = &self.user_agent {
-            builder = builder.user_agent(user_agent);
+        for (host, address) in settings.list(&key::RESOLVE, args.resolve.clone())?.value {
+            builder = builder.resolve(host, address);
         }
-        for header in &self.headers {
+        // A proxy that is always set could not reach this machine: the demo service, a tunnel.
+        let here = Origin::of(url)?.is_loopback();
+        if let Some(proxy) = settings.find(&key::PROXY, args.proxy.clone())? {
+            if proxy.from == Source::Argument || !here {
+                builder = builder.proxy(proxy.value);
+            }
+        }
+        if let Some(agent) = settings.find(&key::USER_AGENT, args.user_agent.clone())? {
+            builder = builder.user_agent(agent.value);
+        }
+        for header in &args.headers {
             // Not quoted back: the value may be a gateway's secret.
             let Some((name, value)) = header.split_once(':') else {
                 return Err(Failure::usage(
@@ -48,18 +126,21 @@ impl ConnectionArgs {
             };
             builder = builder.header(name.trim(), value.trim());
         }
-        Ok(builder.build()?)
+        Ok(builder)
     }
 }
 
-/// Said whatever the verbosity: with it, a password can be read by anyone on the way.
+/// Said whatever the verbosity, once: with it, a password can be read by anyone on the way.
 fn warn_insecure() {
-    let mut stderr = anstream::stderr().lock();
-    let loud = anstyle::AnsiColor::Yellow.on_default().bold();
-    // Nobody is left to tell that standard error is closed.
-    let _ = writeln!(
-        stderr,
-        "{loud}WARNING: --insecure: certificates are NOT checked. Whoever is between here and the \
-         server can read the credential and change the data.{loud:#}"
-    );
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let mut stderr = anstream::stderr().lock();
+        let loud = anstyle::AnsiColor::Yellow.on_default().bold();
+        // Nobody is left to tell that standard error is closed.
+        let _ = writeln!(
+            stderr,
+            "{loud}WARNING: --insecure: certificates are NOT checked. Whoever is between here and the \
+             server can read the credential and change the data.{loud:#}"
+        );
+    });
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use arcgis_rest::http::OAuthError;
 use arcgis_rest::{auth, export, layer};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -410,16 +411,17 @@ fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
         auth::Error::Unauthorized(refusal) => (
             Exit::Access,
             match &refusal.reason {
-                Reason::NoCredential => hint(
-                    "give a token (--token-file, ARCGIS_TOKEN) or sign in (--user with --password-stdin and --portal, \
-                     or ARCGIS_USER, ARCGIS_PASSWORD and ARCGIS_PORTAL)",
-                ),
+                Reason::NoCredential => Some(sign_in(refusal.sign_in_at.as_deref())),
                 Reason::BoundElsewhere { .. } => hint(
-                    "name the server that the credential is for with --portal or ARCGIS_PORTAL, such as https://host/arcgis",
+                    "name the server that the credential is for with --portal or ARCGIS_PORTAL, such as https://host/arcgis; \
+                     or sign in there with arcgis login --portal",
                 ),
-                _ => hint("the token may have expired, or be one of another server: get a new one"),
+                _ => hint(
+                    "the token may have expired, or be one of another server: get a new one, or sign in with arcgis login",
+                ),
             },
         ),
+        auth::Error::Store(error) => (Exit::Access, of_store(error)),
         auth::Error::Forbidden(_) => (
             Exit::Access,
             hint("the account may not see this; another one might"),
@@ -430,6 +432,9 @@ fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
                 "check user name, password and --portal; accounts that sign in through their organisation need a token",
             ),
         ),
+        auth::Error::Mint { source, .. } if source.is::<OAuthError>() => {
+            of_oauth(source.downcast_ref())
+        }
         auth::Error::Mint { source, .. } => {
             // The way to the portal may be what failed, not who asks.
             let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
@@ -459,6 +464,60 @@ fn of_auth(error: &auth::Error) -> (Exit, Option<String>) {
         auth::Error::Service(error) => (Exit::Service, of_answer(error)),
         _ => (Exit::Service, None),
     }
+}
+
+/// How to get a credential for a service that wants one. Where to sign in is the server's own word, so that it
+/// is shown and no more.
+fn sign_in(place: Option<&str>) -> String {
+    let portal = place.and_then(|place| auth::Portal::parse(place).ok());
+    let portal = portal.map_or_else(|| "<url>".to_owned(), |portal| portal.to_string());
+    format!(
+        "sign in with arcgis login --portal {portal}; or give a token (--token-file, ARCGIS_TOKEN) or a user (--user with \
+         --password-stdin and --portal, or ARCGIS_USER, ARCGIS_PASSWORD and ARCGIS_PORTAL)"
+    )
+}
+
+fn of_store(error: &auth::StoreError) -> Option<String> {
+    match error {
+        auth::StoreError::Unavailable { .. } => hint(
+            "is the keyring there and unlocked? arcgis login --store file keeps the login in a file of yours alone",
+        ),
+        auth::StoreError::Damaged { .. } | auth::StoreError::OtherPortal { .. } => {
+            hint("sign in again with arcgis login")
+        }
+        _ => None,
+    }
+}
+
+fn of_oauth(error: Option<&OAuthError>) -> (Exit, Option<String>) {
+    let text = match error {
+        Some(OAuthError::LoginEnded(_)) => "sign in again with arcgis login",
+        Some(OAuthError::CodeRefused(_)) => {
+            "start again with arcgis login; --no-pkce is for ArcGIS Enterprise before 10.9.1"
+        }
+        Some(OAuthError::UnknownClient { .. }) => {
+            "is --client-id that of an application of this --portal?"
+        }
+        Some(OAuthError::RedirectRefused { .. }) => {
+            "register that address with the application; --port chooses the port, and --paste needs no address of this machine"
+        }
+        Some(OAuthError::TimedOut(_)) => {
+            "the browser has to be on this machine; with --paste it may be on any"
+        }
+        Some(OAuthError::Listen { .. }) => {
+            return (
+                Exit::Other,
+                hint(
+                    "--port takes another port, which the application has to know too; --paste needs none",
+                ),
+            );
+        }
+        Some(OAuthError::NoCode | OAuthError::StateMismatch) => {
+            "start again with arcgis login; a code belongs to the page that was opened for it"
+        }
+        _ => return (Exit::Access, None),
+    };
+    (Exit::Access, hint(text))
 }
 
 // Every arm gives an option.

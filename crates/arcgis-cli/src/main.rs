@@ -1,22 +1,27 @@
 //! The command `arcgis`: whole layers out of ArcGIS services into GeoParquet, verified.
 
 mod args;
+mod browser;
 mod columns;
 mod commands;
 mod connection;
-mod credentials;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
 mod facts;
+mod identity;
 mod interrupt;
 mod layer_card;
 mod log;
+mod logins;
 mod output;
 mod pasted;
+mod profile;
 mod progress;
 mod query;
 mod refusal;
+mod secret_input;
+mod settings;
 mod spelling;
 mod summary;
 mod target;
@@ -28,6 +33,7 @@ use anyhow::Context;
 use args::{Cli, Command};
 use clap::Parser;
 use exit::{Ending, Exit, Failure};
+use settings::Settings;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -78,11 +84,18 @@ fn interrupted(command: &Command, signal: &str) -> anyhow::Result<()> {
 }
 
 async fn command(cli: &Cli) -> anyhow::Result<()> {
+    let mut settings = Settings::load()?;
+    let settings = &mut settings;
     match &cli.command {
-        Command::Export(args) => commands::export::run(args, cli.output).await,
-        Command::Info(args) => commands::info::run(args, cli.output).await,
-        Command::Count(args) => commands::count::run(args, cli.output).await,
-        Command::Convert(args) => commands::convert::run(args, cli.output).await,
+        Command::Export(args) => commands::export::run(args, cli.output, settings).await,
+        Command::Info(args) => commands::info::run(args, cli.output, settings).await,
+        Command::Count(args) => commands::count::run(args, cli.output, settings).await,
+        Command::Convert(args) => commands::convert::run(args, cli.output, settings).await,
+        Command::Login(args) => commands::login::run(args, cli.output, settings).await,
+        Command::Logout(args) => commands::logout::run(args, cli.output, settings).await,
+        Command::Whoami(args) => commands::whoami::run(args, cli.output, settings).await,
+        Command::Token(args) => commands::token::run(args, cli.output, settings).await,
+        Command::Config(args) => commands::config::run(args, cli.output, settings),
         #[cfg(feature = "demo")]
         Command::Serve(args) => commands::serve::run(args, cli.output).await,
     }

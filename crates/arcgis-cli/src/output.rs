@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use arcgis_rest::export::{self, Committed, Destination, LocalFile, Output, Report};
+use arcgis_rest::export::{self, Committed, Destination, LocalFile, Output, Report, WriterOptions};
 use arcgis_rest::http::Stats;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::args::FileArgs;
 use crate::exit::{Ending, Exit, Failure};
+use crate::settings::{Settings, key};
 use crate::spelling;
 
 /// Names that promise another format than the one that is written.
@@ -38,6 +39,17 @@ struct PendingReport {
 impl std::fmt::Debug for PendingReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.file.fmt(f)
+    }
+}
+
+impl FileArgs {
+    /// How the file is written.
+    pub(crate) fn writer(&self, settings: &Settings) -> Result<WriterOptions> {
+        let rows = settings.get(&key::ROW_GROUP_ROWS, self.row_group_rows)?;
+        let compression = settings.get(&key::COMPRESSION, self.compression)?;
+        Ok(WriterOptions::default()
+            .with_compression(compression.value)
+            .with_row_group_rows(rows.value))
     }
 }
 

@@ -5,7 +5,10 @@ use arcgis_rest::{auth, layer};
 use crate::exit::{Library, in_library};
 
 /// Options of the libraries that have no option of the same name here.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 10] = [
+    "login",
+    "redirect_uri",
+    "expiration",
     "extent",
     "geometry",
     "object ids",

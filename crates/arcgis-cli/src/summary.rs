@@ -3,25 +3,24 @@
 use std::io::Write;
 use std::time::Duration;
 
-use arcgis_rest::export::Report;
+use arcgis_rest::export::{Compression, Report};
 use arcgis_rest::http::Stats;
 
-use crate::args::FileArgs;
 use crate::exit::one_line;
 use crate::facts::{Facts, bytes, coordinate, count, counted, time};
 use crate::progress::rate;
 
 /// Writes the summary of an export or a conversion to standard error.
-pub(crate) fn print(report: &Report, file: &FileArgs, client: Option<Stats>) {
+pub(crate) fn print(report: &Report, compression: Compression, client: Option<Stats>) {
     let mut out = anstream::stderr().lock();
     // Nobody is left to tell that standard error is closed.
-    let _ = write(&mut out, report, file, client);
+    let _ = write(&mut out, report, compression, client);
 }
 
 fn write(
     out: &mut impl Write,
     report: &Report,
-    file: &FileArgs,
+    compression: Compression,
     client: Option<Stats>,
 ) -> std::io::Result<()> {
     let bold = anstyle::Style::new().bold();
@@ -34,7 +33,7 @@ fn write(
         one_line(from.unwrap_or("rows")),
         report.output.as_deref().unwrap_or("memory"),
     )?;
-    facts(report, file, client).write(out)?;
+    facts(report, compression, client).write(out)?;
     for note in &report.notes {
         writeln!(
             out,
@@ -45,7 +44,7 @@ fn write(
     Ok(())
 }
 
-fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
+fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Facts {
     let mut facts = Facts::default();
     facts.add("Rows", count(report.rows));
     facts.add("Columns", columns(report));
@@ -145,10 +144,7 @@ fn facts(report: &Report, file: &FileArgs, client: Option<Stats>) -> Facts {
             Some(groups) => format!(", {}", counted(groups, "row group")),
             None => String::new(),
         };
-        facts.add(
-            "File",
-            format!("{}, {}{groups}", bytes(size), file.compression),
-        );
+        facts.add("File", format!("{}, {}{groups}", bytes(size), compression));
     }
     facts.add("Time", elapsed(report));
     facts

@@ -12,6 +12,9 @@ use arcgis_rest::layer::{
 
 use crate::args::{ConnectionArgs, CredentialArgs};
 use crate::exit::{Failure, service_error};
+use crate::identity::{Identity, Origin};
+use crate::profile::Wanted;
+use crate::settings::Settings;
 
 /// More layers than these are counted, not listed.
 const MOST_LISTED: usize = 20;
@@ -28,11 +31,13 @@ pub(crate) struct Target {
 
 impl Target {
     /// Checks `text` and the options, and starts the demo service if that is what `text` names.
+    /// The settings become those of the profile that signs in.
     pub(crate) async fn new(
         text: &str,
         connection: &ConnectionArgs,
         credentials: &CredentialArgs,
         concurrency: Option<NonZeroUsize>,
+        settings: &mut Settings,
     ) -> Result<Self> {
         #[cfg(feature = "demo")]
         if let Some(name) = crate::demo::name_of(text) {
@@ -43,19 +48,30 @@ impl Target {
                 .into());
             }
             let demo = crate::demo::start(name).await?;
+            let address = ResourceAddress::parse(&demo.address)?;
+            let identity = Identity::of(demo.credentials.clone(), None, Origin::Demo);
+            let connection = connection.ready(address.url()).await?;
             return Ok(Self {
-                address: ResourceAddress::parse(&demo.address)?,
-                client: connection.client(demo.credentials.clone(), concurrency)?,
+                client: connection.client(settings, address.url(), &identity, concurrency)?,
+                address,
                 _demo: Some(demo),
             });
         }
         let (address, pasted) = split(text)?;
-        // Standard input may be slow to come, and a stop should not wait for it.
-        let (credentials, url) = (credentials.clone(), address.url().clone());
-        let credentials =
-            tokio::task::spawn_blocking(move || credentials.resolve(&url, pasted)).await??;
+        let connection = connection.ready(address.url()).await?;
+        let wanted = Wanted::For(address.url());
+        let identity = match pasted {
+            Some(_) if credentials.any_given() => {
+                return Err(Failure::usage(
+                    "the address has a token, and the options give another credential: give one of them",
+                )
+                .into());
+            }
+            Some(credentials) => Identity::of(credentials, None, Origin::Address),
+            None => credentials.resolve(wanted, settings, &connection).await?,
+        };
         Ok(Self {
-            client: connection.client(credentials, concurrency)?,
+            client: connection.client(settings, address.url(), &identity, concurrency)?,
             address,
             #[cfg(feature = "demo")]
             _demo: None,

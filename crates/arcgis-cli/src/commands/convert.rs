@@ -9,16 +9,19 @@ use arcgis_rest::export::{Conversion, Report, WriterOptions};
 use crate::args::{ConvertArgs, OutputArgs};
 use crate::exit::Failure;
 use crate::output::{Guarded, Outputs, Said};
+use crate::settings::Settings;
 use crate::summary;
 
-pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs) -> Result<()> {
+pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Settings) -> Result<()> {
+    let writer = args.file.writer(settings)?;
+    let compression = writer.compression;
     Outputs::check_names(&args.out, &args.file)?;
     let path = args.response.clone();
     let (source, answer) = tokio::task::spawn_blocking(move || read(&path))
         .await
         .context("the answer was not read")??;
     let outputs = Outputs::check(&args.out, &args.file)?;
-    let report = match convert(args, &source, answer, &outputs).await {
+    let report = match convert(args, writer, &source, answer, &outputs).await {
         Ok(report) => report,
         Err(error) => {
             outputs.write_failure(&error, &source, None);
@@ -31,7 +34,7 @@ pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs) -> Result<()> {
         client: None,
     };
     if !output.quiet {
-        summary::print(&report, &args.file, None);
+        summary::print(&report, compression, None);
     }
     outputs.write_report(&said)?;
     if output.json {
@@ -66,13 +69,11 @@ fn read(path: &Path) -> Result<(String, Vec<u8>)> {
 
 async fn convert(
     args: &ConvertArgs,
+    writer: WriterOptions,
     source: &str,
     answer: Vec<u8>,
     outputs: &Outputs,
 ) -> Result<Report> {
-    let writer = WriterOptions::default()
-        .with_compression(args.file.compression)
-        .with_row_group_rows(args.file.row_group_rows);
     let lenient = args.file.lenient;
     let (file, hold) = Guarded::new(outputs.file.clone());
     let source = source.to_owned();

@@ -8,15 +8,27 @@ use serde_json::json;
 use crate::args::{CountArgs, OutputArgs};
 use crate::pasted::Pasted;
 use crate::refusal::Asked;
+use crate::settings::Settings;
 use crate::target::Target;
 
 /// Prints the bare number, so that a script can take it as it is.
-pub(crate) async fn run(args: &CountArgs, output: OutputArgs) -> Result<()> {
+pub(crate) async fn run(
+    args: &CountArgs,
+    output: OutputArgs,
+    settings: &mut Settings,
+) -> Result<()> {
     let mut filter = args.filter.clone();
     Pasted::of(&args.url).into_count(&mut filter, output.quiet)?;
     // A count needs no geometry, not even one that cannot be decoded.
     let query = filter.query()?.without_geometry();
-    let target = Target::new(&args.url, &args.connection, &args.credentials, None).await?;
+    let target = Target::new(
+        &args.url,
+        &args.connection,
+        &args.credentials,
+        None,
+        settings,
+    )
+    .await?;
     let layer = target.open().await?;
     let asked = Asked {
         filter: &filter,

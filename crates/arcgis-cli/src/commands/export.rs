@@ -7,31 +7,42 @@ use anyhow::Result;
 use arcgis_rest::export::{ExportEvent, LayerExport, Report, WriterOptions};
 use arcgis_rest::layer::{FetchOptions, Query};
 
-use crate::args::{ExportArgs, OutputArgs};
+use crate::args::{ExportArgs, FetchArgs, OutputArgs};
 use crate::output::{Outputs, Said};
 use crate::pasted::Pasted;
 use crate::progress::{BETWEEN_LINES, Progress};
 use crate::refusal::Asked;
+use crate::settings::{Settings, key};
 use crate::summary;
 use crate::target::Target;
 
-pub(crate) async fn run(args: &ExportArgs, output: OutputArgs) -> Result<()> {
+pub(crate) async fn run(
+    args: &ExportArgs,
+    output: OutputArgs,
+    settings: &mut Settings,
+) -> Result<()> {
     let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
     Outputs::check_names(&args.out, &args.file)?;
+    let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
         &args.layer,
         &args.connection,
         &args.credentials,
-        Some(args.fetch.concurrency),
+        Some(concurrency.value),
+        settings,
     )
     .await?;
     target.check_layer()?;
+    let how = How {
+        fetch: args.fetch.options(settings)?,
+        writer: args.file.writer(settings)?,
+    };
     let outputs = Outputs::check(&args.out, &args.file)?;
 
     let counted = Arc::<AtomicBool>::default();
-    let result = fetch(args, output, &target, query, &outputs, &counted).await;
+    let result = fetch(args, output, &target, query, &how, &outputs, &counted).await;
     let stats = target.client.stats();
     let report = match result {
         Ok(report) => report,
@@ -51,7 +62,7 @@ pub(crate) async fn run(args: &ExportArgs, output: OutputArgs) -> Result<()> {
         client: Some(stats.into()),
     };
     if !output.quiet {
-        summary::print(&report, &args.file, Some(stats));
+        summary::print(&report, how.writer.compression, Some(stats));
     }
     outputs.write_report(&said)?;
     if output.json {
@@ -60,33 +71,42 @@ pub(crate) async fn run(args: &ExportArgs, output: OutputArgs) -> Result<()> {
     Ok(())
 }
 
+/// How rows are fetched and written.
+struct How {
+    fetch: FetchOptions,
+    writer: WriterOptions,
+}
+
+impl FetchArgs {
+    fn options(&self, settings: &Settings) -> Result<FetchOptions> {
+        let mut options = FetchOptions::default()
+            .with_concurrency(settings.get(&key::CONCURRENCY, self.concurrency)?.value)
+            .with_format(settings.get(&key::FORMAT, self.format)?.value);
+        if let Some(rows) = settings.find(&key::PAGE_SIZE, self.page_size)? {
+            options = options.with_page_size(rows.value);
+        }
+        Ok(options)
+    }
+}
+
 /// The export itself. `counted` is set once the server has said how many rows there are.
 async fn fetch(
     args: &ExportArgs,
     output: OutputArgs,
     target: &Target,
     query: Query,
+    how: &How,
     outputs: &Outputs,
     counted: &Arc<AtomicBool>,
 ) -> Result<Report> {
-    let mut fetch = FetchOptions::default()
-        .with_concurrency(args.fetch.concurrency)
-        .with_format(args.fetch.format);
-    if let Some(rows) = args.fetch.page_size {
-        fetch = fetch.with_page_size(rows);
-    }
-    let writer = WriterOptions::default()
-        .with_compression(args.file.compression)
-        .with_row_group_rows(args.file.row_group_rows);
-
     let layer = target.open().await?;
     let progress = Arc::new(Progress::new(output, &layer.info().name));
     let watching = Arc::clone(&progress);
     let counting = Arc::clone(counted);
     let export = LayerExport::new(layer)
         .with_query(query)
-        .with_fetch(fetch)
-        .with_writer(writer)
+        .with_fetch(how.fetch.clone())
+        .with_writer(how.writer.clone())
         .with_lenient(args.file.lenient)
         .with_fail_on_drift(args.fail_on_drift)
         .with_observer(move |event| {

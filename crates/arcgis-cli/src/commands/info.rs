@@ -14,11 +14,23 @@ use crate::exit::{note, one_line};
 use crate::facts::count;
 use crate::layer_card;
 use crate::pasted::Pasted;
+use crate::settings::Settings;
 use crate::target::Target;
 
-pub(crate) async fn run(args: &InfoArgs, output: OutputArgs) -> Result<()> {
+pub(crate) async fn run(
+    args: &InfoArgs,
+    output: OutputArgs,
+    settings: &mut Settings,
+) -> Result<()> {
     Pasted::of(&args.url).tell_unused(output.quiet);
-    let target = Target::new(&args.url, &args.connection, &args.credentials, None).await?;
+    let target = Target::new(
+        &args.url,
+        &args.connection,
+        &args.credentials,
+        None,
+        settings,
+    )
+    .await?;
     if target.is_demo() && !output.quiet {
         note(
             "this demo service ends with this command: other commands know it as demo:places, demo:rivers and \

@@ -8,9 +8,9 @@ use arcgis_testkit::{Error, Security, Testkit};
 use serde_json::json;
 
 use crate::args::{OutputArgs, ServeArgs};
-use crate::credentials::read_password;
 use crate::demo::{LAYERS, SERVICE, one_time_password};
 use crate::exit::{Exit, Failure};
+use crate::secret_input::read_password;
 
 /// Serves until the run is interrupted, which ends this future.
 pub(crate) async fn run(args: &ServeArgs, output: OutputArgs) -> Result<()> {

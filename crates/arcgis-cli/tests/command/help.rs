@@ -5,7 +5,10 @@ use crate::run::Desk;
 #[test]
 fn every_command_explains_itself() {
     let desk = Desk::new();
-    for command in ["", "export", "info", "count", "convert", "serve"] {
+    for command in [
+        "", "export", "info", "count", "convert", "login", "logout", "whoami", "token", "config",
+        "serve",
+    ] {
         let args: Vec<&str> = [command, "--help"]
             .into_iter()
             .filter(|arg| !arg.is_empty())

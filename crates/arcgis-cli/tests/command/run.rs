@@ -14,6 +14,7 @@ use tempfile::TempDir;
 /// A folder to run in.
 pub(crate) struct Desk {
     folder: TempDir,
+    config: TempDir,
 }
 
 /// What came of a run.
@@ -28,6 +29,7 @@ impl Desk {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            config: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -39,6 +41,16 @@ impl Desk {
         let path = self.path(name);
         std::fs::write(&path, content).unwrap();
         path
+    }
+
+    /// A file in the folder of the configuration, which is outside the folder to run in.
+    pub(crate) fn config_path(&self, name: &str) -> PathBuf {
+        self.config.path().join(name)
+    }
+
+    /// Writes the configuration file.
+    pub(crate) fn configure(&self, content: &str) {
+        std::fs::write(self.config_path("config.toml"), content).unwrap();
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -60,11 +72,18 @@ impl Desk {
             .stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             let upper = name.to_string_lossy().to_ascii_uppercase();
-            if upper.starts_with("ARCGIS_") || upper.ends_with("_PROXY") || upper.contains("COLOR")
+            if upper.starts_with("ARCGIS_")
+                || upper.ends_with("_PROXY")
+                || upper.contains("COLOR")
+                || ["SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].contains(&&*upper)
             {
                 command.env_remove(&name);
             }
         }
+        // The keyring of whoever runs this is none of its business.
+        command
+            .env("ARCGIS_CONFIG_DIR", self.config.path())
+            .env("ARCGIS_STORE", "file");
         command
     }
 

@@ -1,0 +1,353 @@
+//! The command line: what can be said, and what of it is wrong before anything is done.
+//!
+//! Values that may hold a secret (addresses, headers, proxies) stay text here: clap quotes what it cannot parse.
+
+mod connection;
+mod credentials;
+mod export;
+pub(crate) mod values;
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use arcgis_rest::layer::{Bbox, Query};
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub(crate) use connection::ConnectionArgs;
+pub(crate) use credentials::{
+    BrowserArgs, ConfigArgs, CredentialArgs, LoginArgs, LogoutArgs, WhoArgs,
+};
+pub(crate) use export::{FetchArgs, FileArgs};
+pub(crate) use values::OutSr;
+use values::{parse_condition, parse_distance, parse_names, parse_positive};
+
+/// Whole layers out of ArcGIS services into GeoParquet: every row, once, with proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "arcgis",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = EXIT_CODES
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  anything not named here
+  2  usage: an option, an address, a field or a condition that does not fit
+  3  authentication or permission
+  4  the service or the network
+  5  rows lost or doubled
+  6  the output could not be written";
+
+/// One paragraph: clap breaks its lines.
+macro_rules! from_environment {
+    () => {
+        "Without an option for it, the credential comes from ARCGIS_TOKEN, ARCGIS_API_KEY, ARCGIS_USER with \
+         ARCGIS_PASSWORD, or ARCGIS_CLIENT_ID with ARCGIS_CLIENT_SECRET, and belongs to ARCGIS_PORTAL \
+         (ArcGIS Online by default): all of them from the environment, or else all from a file .env in the \
+         working folder. Else it is the login of the profile (arcgis login) whose portal the address \
+         belongs to. A token in a pasted address belongs to that address."
+    };
+}
+
+const FROM_ENVIRONMENT: &str = from_environment!();
+
+const LOGIN_NOTES: &str = "\
+Users sign in on the portal's own page, whatever that takes. That needs an application: someone of the \
+organisation registers one (Content, New item, Application) with the redirect address \
+http://127.0.0.1:8765/, and its client id is given once.
+
+Examples:
+  arcgis login --portal https://org.maps.arcgis.com --client-id <id>
+  arcgis login --portal https://host/portal --user me
+  arcgis login --portal https://host/portal --app --client-id <id> --password-stdin < secret";
+
+const FROM_ENVIRONMENT_OR_PROFILE: &str = "\
+Without an option for it, the credential comes from the environment, or else from a file .env in the working \
+folder. Else it is the login of the profile that ARCGIS_PROFILE or the configuration names, or of the only one.";
+
+const TOKEN_NOTES: &str = "\
+The token is what its portal takes; it is a secret. Without an option for it, the credential comes from the \
+environment, .env or a profile, as with arcgis whoami.
+
+Example:
+  curl -H \"X-Esri-Authorization: Bearer $(arcgis token)\" 'https://host/portal/sharing/rest/community/self?f=json'";
+
+const CONFIG_NOTES: &str = "\
+Each value is looked for in the arguments, the environment, a file .env in the working folder and config.toml; \
+the first place that has one counts.";
+
+const EXPORT_NOTES: &str = concat!(
+    from_environment!(),
+    "
+
+Examples:
+  arcgis export demo:places places.parquet
+  arcgis export https://host/arcgis/rest/services/Wells/FeatureServer/0 wells.parquet \\
+      --where \"DEPTH > 100\" --bbox 5,47,15,55 --fields NAME,DEPTH
+  arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
+);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Export a layer to a GeoParquet file
+    #[command(after_help = EXPORT_NOTES)]
+    Export(Box<ExportArgs>),
+    /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service or folder
+    #[command(after_help = FROM_ENVIRONMENT)]
+    Info(InfoArgs),
+    /// Count the rows of a layer
+    #[command(after_help = FROM_ENVIRONMENT)]
+    Count(CountArgs),
+    /// Write a saved answer (Esri JSON or PBF) as the GeoParquet file that an export would write
+    Convert(ConvertArgs),
+    /// Sign in at a portal and keep the login
+    #[command(after_help = LOGIN_NOTES)]
+    Login(Box<LoginArgs>),
+    /// Forget a login, and tell the portal to end it
+    Logout(LogoutArgs),
+    /// Say who is signed in, and where
+    #[command(after_help = FROM_ENVIRONMENT_OR_PROFILE)]
+    Whoami(WhoArgs),
+    /// Print a valid token, for scripts
+    #[command(after_help = TOKEN_NOTES)]
+    Token(WhoArgs),
+    /// Show what is set, and where
+    #[command(after_help = CONFIG_NOTES)]
+    Config(ConfigArgs),
+    /// Serve the demo layers on this machine until Ctrl-C
+    #[cfg(feature = "demo")]
+    Serve(ServeArgs),
+}
+
+/// What all commands know.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct OutputArgs {
+    /// Print the result, or the error, as JSON on standard output
+    #[arg(long, global = true, help_heading = "Messages")]
+    pub(crate) json: bool,
+
+    /// Say more on standard error: decisions, retries and sign-in; twice for every request
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
+    pub(crate) verbose: u8,
+
+    /// Print nothing but results, warnings and errors
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Messages"
+    )]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
+    pub(crate) layer: String,
+
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) columns: ColumnArgs,
+
+    #[command(flatten)]
+    pub(crate) fetch: FetchArgs,
+
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+
+    /// Fail with exit code 5, and write nothing, if rows came or went on the server during the export
+    #[arg(long, help_heading = "Output")]
+    pub(crate) fail_on_drift: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rows and columns")]
+pub(crate) struct FilterArgs {
+    /// Only rows for which this SQL condition holds
+    #[arg(
+        long = "where",
+        value_name = "SQL",
+        allow_hyphen_values = true,
+        value_parser = parse_condition
+    )]
+    pub(crate) where_clause: Option<String>,
+
+    /// Only rows that touch this rectangle, in degrees (WGS 84)
+    #[arg(
+        long,
+        value_name = "XMIN,YMIN,XMAX,YMAX",
+        allow_hyphen_values = true,
+        value_parser = Query::parse_bbox
+    )]
+    pub(crate) bbox: Option<Bbox>,
+
+    /// A further parameter of the layer's query operation; may be repeated
+    #[arg(long = "param", value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    pub(crate) params: Vec<String>,
+}
+
+/// Which columns, and how their geometry is made.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rows and columns")]
+pub(crate) struct ColumnArgs {
+    /// Only these fields, in this order, with commas between them
+    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
+    pub(crate) fields: Vec<String>,
+
+    /// All fields but these, with commas between them
+    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
+    pub(crate) exclude_fields: Vec<String>,
+
+    /// Attributes only
+    #[arg(long)]
+    pub(crate) no_geometry: bool,
+
+    /// At most this many rows, the first in the order of the object id
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "ROWS",
+        value_parser = parse_positive::<NonZeroU64>
+    )]
+    pub(crate) limit: Option<NonZeroU64>,
+
+    /// Coordinates in this reference system, made by the server; native is the layer's own
+    #[arg(long, value_name = "WKID|native", default_value = "native")]
+    pub(crate) out_sr: OutSr,
+
+    /// Let the server simplify geometry by up to this distance, in units of the output's CRS
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "DISTANCE",
+        value_parser = parse_distance
+    )]
+    pub(crate) max_allowable_offset: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// A layer, a service, a folder or the root of all services; or demo:, demo:places, demo:rivers, demo:countries
+    pub(crate) url: String,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CountArgs {
+    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
+    pub(crate) url: String,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// The saved answer of a layer's query operation with f=json or f=pbf; - for standard input
+    #[arg(value_name = "RESPONSE")]
+    pub(crate) response: PathBuf,
+
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The port on 127.0.0.1; 0 for any that is free
+    #[arg(long, default_value = "6080")]
+    pub(crate) port: u16,
+
+    /// Let everyone in: no token security
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) open: bool,
+
+    /// The user who may sign in [default: demo]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// Read the user's password from standard input [default: a new one, printed]
+    #[arg(long, requires = "user")]
+    pub(crate) password_stdin: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn rectangles_may_start_with_a_minus() {
+        let cli =
+            Cli::try_parse_from(["arcgis", "count", "x", "--bbox", "-10.5,-40,5,50e0"]).unwrap();
+        let Command::Count(args) = cli.command else {
+            panic!("another command");
+        };
+        let bbox = args.filter.bbox.unwrap();
+        assert_eq!(
+            (bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax),
+            (-10.5, -40.0, 5.0, 50.0)
+        );
+        for bad in [
+            "1,2,3",
+            "1,2,3,4,5",
+            "1,2,x,4",
+            "1,2,nan,4",
+            "",
+            "5,0,1,1",
+            "0,0,700000,80",
+        ] {
+            let error = Cli::try_parse_from(["arcgis", "count", "x", "--bbox", bad]).unwrap_err();
+            assert_eq!(
+                error.kind(),
+                clap::error::ErrorKind::ValueValidation,
+                "{bad}"
+            );
+        }
+    }
+}

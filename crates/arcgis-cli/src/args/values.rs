@@ -1,0 +1,258 @@
+//! Values of options, as text: the same on the command line, in the environment and in files.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use arcgis_rest::export::{Compression, ParseCompressionError, SpatialReferenceCodes, resolve_crs};
+use arcgis_rest::http::StoreKind;
+use arcgis_rest::layer::FormatChoice;
+
+/// The reference system of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutSr {
+    /// As the layer has it.
+    Native,
+    /// By its well-known id.
+    Wkid(u32),
+}
+
+impl FromStr for OutSr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("native") {
+            return Ok(Self::Native);
+        }
+        match text.parse() {
+            Ok(wkid) if wkid > 0 => {
+                // What the file could not name would be coordinates that nobody can place.
+                resolve_crs(&SpatialReferenceCodes {
+                    wkid: Some(i64::from(wkid)),
+                    ..SpatialReferenceCodes::default()
+                })
+                .map_err(|unknown| unknown.to_string())?;
+                Ok(Self::Wkid(wkid))
+            }
+            _ => Err("a well-known id such as 4326 or 3857 is needed, or native".to_owned()),
+        }
+    }
+}
+
+pub(crate) fn parse_format(text: &str) -> Result<FormatChoice, String> {
+    text.parse()
+        .map_err(|_| "it is none of auto, json and pbf".to_owned())
+}
+
+/// A number from 1 on.
+pub(crate) fn parse_positive<T: FromStr>(text: &str) -> Result<T, String> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().map_err(|_| {
+        match (
+            is_number,
+            text.starts_with('-') || digits.bytes().all(|byte| byte == b'0'),
+        ) {
+            (false, _) => "a whole number is needed".to_owned(),
+            (true, true) => "it must be at least 1".to_owned(),
+            (true, false) => "it is too large".to_owned(),
+        }
+    })
+}
+
+/// A number from 0 on.
+pub(crate) fn parse_times(text: &str) -> Result<u32, String> {
+    let text = text.trim();
+    text.parse().map_err(|_| {
+        if text.starts_with('-') {
+            "it must be at least 0; 0 is for never".to_owned()
+        } else {
+            "a whole number is needed".to_owned()
+        }
+    })
+}
+
+pub(crate) fn parse_distance(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(distance) if distance.is_finite() && distance > 0.0 => Ok(distance),
+        Ok(_) => Err("it must be above 0".to_owned()),
+        Err(_) => Err("a number is needed".to_owned()),
+    }
+}
+
+/// Requests per second.
+pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        Ok(_) => Err("it must be above 0".to_owned()),
+        Err(_) => Err("a number of requests per second is needed, such as 5 or 0.5".to_owned()),
+    }
+}
+
+pub(crate) fn parse_condition(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty; leave the option out for all rows".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(crate) fn parse_names(text: &str) -> Result<String, String> {
+    if text.split(',').all(|name| name.trim().is_empty()) {
+        return Err("it names no field; leave the option out for all fields".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    let problem = || "a time of at least one second is needed, such as 90, 90s or 2m".to_owned();
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let seconds = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(problem)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// A text that is not empty.
+pub(crate) fn parse_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// The name of a profile.
+pub(crate) fn parse_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+        return Err(
+            "the name of a profile is up to 64 letters, digits, hyphens, underscores and dots"
+                .to_owned(),
+        );
+    }
+    Ok(name.to_owned())
+}
+
+pub(crate) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    parse_text(text).map(PathBuf::from)
+}
+
+pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "a port from 1 to 65535 is needed, or 0 for any that is free".to_owned())
+}
+
+pub(crate) fn parse_compression(text: &str) -> Result<Compression, String> {
+    text.parse()
+        .map_err(|error: ParseCompressionError| error.to_string())
+}
+
+pub(crate) fn parse_store(text: &str) -> Result<StoreKind, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+/// A host and the address to take for it: port 0 stands for the port of the URL.
+pub(crate) fn parse_address(text: &str) -> Result<(String, SocketAddr), String> {
+    let problem = || {
+        "a host and its address are needed, such as gis.example.com:10.1.2.3 or gis.example.com:10.1.2.3:6443"
+            .to_owned()
+    };
+    let (host, address) = text.trim().split_once(':').ok_or_else(problem)?;
+    let bare = address.trim_start_matches('[').trim_end_matches(']');
+    let address = match (address.parse(), bare.parse::<IpAddr>()) {
+        (Ok(address), _) => address,
+        (Err(_), Ok(ip)) => SocketAddr::new(ip, 0),
+        _ => return Err(problem()),
+    };
+    if host.is_empty() {
+        return Err(problem());
+    }
+    Ok((host.to_owned(), address))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(parse_time("90").unwrap(), Duration::from_secs(90));
+        assert_eq!(parse_time("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(parse_time("2m").unwrap(), Duration::from_secs(120));
+        for bad in ["", "0", "-1", "m", "1h", "99999999999999999999m", "1.5"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_refused_in_words() {
+        let said = |text: &str| parse_positive::<NonZeroU32>(text).unwrap_err();
+        assert_eq!(parse_positive("7"), Ok(7_u64));
+        assert_eq!(said("0"), "it must be at least 1");
+        assert_eq!(said("-5"), "it must be at least 1");
+        assert_eq!(said("99999999999"), "it is too large");
+        assert_eq!(said("many"), "a whole number is needed");
+        assert_eq!(said(""), "a whole number is needed");
+        assert_eq!(parse_times("0"), Ok(0));
+        assert!(parse_times("-1").unwrap_err().contains("at least 0"));
+        assert!(parse_distance("nan").is_err() && parse_distance("0").is_err());
+        assert!(parse_names(" , ").is_err() && parse_condition(" ").is_err());
+    }
+
+    #[test]
+    fn reference_systems_are_codes_or_native() {
+        assert_eq!("native".parse(), Ok(OutSr::Native));
+        assert_eq!("3857".parse(), Ok(OutSr::Wkid(3857)));
+        assert!("EPSG:3857".parse::<OutSr>().is_err());
+        assert!("0".parse::<OutSr>().is_err());
+        // No reference system, and one of heights.
+        for code in ["999999", "5703"] {
+            let error = code.parse::<OutSr>().unwrap_err();
+            assert!(error.contains(code), "{error}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_given_their_addresses() {
+        let parsed = |text: &str| parse_address(text).map(|(host, at)| format!("{host} {at}"));
+        assert_eq!(
+            parsed("h.example:10.1.2.3").unwrap(),
+            "h.example 10.1.2.3:0"
+        );
+        assert_eq!(
+            parsed("h.example:10.1.2.3:6443").unwrap(),
+            "h.example 10.1.2.3:6443"
+        );
+        assert_eq!(parsed("h:[::1]:8443").unwrap(), "h [::1]:8443");
+        assert_eq!(parsed("h:[::1]").unwrap(), "h [::1]:0");
+        for bad in [
+            "",
+            "h",
+            ":10.1.2.3",
+            "h:",
+            "h:other.example",
+            "h:10.1.2.3:x",
+        ] {
+            assert!(parse_address(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_profiles_fit_into_files_and_keyrings() {
+        assert_eq!(parse_name(" gis.example-1_a ").unwrap(), "gis.example-1_a");
+        for bad in ["", "a b", "a/b", "ü", "a\nb", &"x".repeat(65)] {
+            assert!(parse_name(bad).is_err(), "{bad}");
+        }
+    }
+}
