@@ -9,6 +9,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use secrecy::zeroize::Zeroizing;
 
 use crate::tls::invalid;
 
@@ -102,8 +103,9 @@ impl ClientIdentity {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| {
+/// The file, wiped from memory when it has been read.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    std::fs::read(path).map(Zeroizing::new).map_err(|error| {
         ConfigError::Unreadable {
             path: path.display().to_string(),
             reason: error.to_string(),
