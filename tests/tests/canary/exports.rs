@@ -1,12 +1,6 @@
-//! Secrets stay: whatever happens, no password and no token is to be found in anything that is
-//! written, reported, printed or logged, nor in any URL. A program of its own, since it watches the
-//! logs of all threads.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Exports of a secured layer: in the file, the report, what is printed, logged and sent.
 
 use std::error::Error as StdError;
-use std::fmt::Debug;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock};
 
 use arcgis_auth_http::ArcGisClientBuilder;
 use arcgis_auth_http::arcgis_auth_core::{
@@ -17,56 +11,14 @@ use arcgis_testkit::{
     RefusalStyle, RequestKind, Row, Security, Testkit, TestkitBuilder,
 };
 use arcgis_tests::{Bench, patient_client};
-use tracing_subscriber::fmt::MakeWriter;
+
+use crate::haystack::assert_clean;
+use crate::log::Log;
+use crate::{shown, told};
 
 const PASSWORD: &str = "canary-password-5f1c";
 const KEY: &str = "canary-key-90aa";
 const HEADER: &str = "canary-header-77e0";
-
-/// Everything that was logged by anybody, at the finest level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn watch() -> Self {
-        static LOG: OnceLock<Log> = OnceLock::new();
-        LOG.get_or_init(|| {
-            let log = Log::default();
-            tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::TRACE)
-                .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-                .with_writer(log.clone())
-                .with_ansi(false)
-                .init();
-            tracing::trace!("the log is watched");
-            log
-        })
-        .clone()
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 fn layer() -> Layer {
     Layer::new("t", GeometryType::Point)
@@ -106,31 +58,6 @@ fn secrets(bench: &Bench) -> Vec<String> {
         "too short to be looked for"
     );
     secrets
-}
-
-/// Says where a secret is found, without showing it.
-fn assert_clean(what: &str, text: &[u8], secrets: &[String]) {
-    for secret in secrets {
-        let found = text
-            .windows(secret.len())
-            .position(|part| part == secret.as_bytes());
-        if let Some(at) = found {
-            let before = String::from_utf8_lossy(&text[at.saturating_sub(160)..at]).into_owned();
-            panic!("{what} holds a secret behind: {before}");
-        }
-    }
-}
-
-fn shown(value: &dyn Debug) -> String {
-    format!("{value:?} {value:#?}")
-}
-
-/// All that an error says, with its causes.
-fn told(error: &(dyn StdError + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| StdError::source(*error));
-    chain
-        .map(|error| format!("{error} {error:?} {error:#?}\n"))
-        .collect()
 }
 
 /// No secret in a URL, nor in any log so far.
@@ -185,7 +112,6 @@ fn by_password(service: &Testkit) -> ArcGisClientBuilder {
 
 #[tokio::test]
 async fn t13_a_password_and_its_tokens_in_every_placement() {
-    Log::watch();
     for placement in [
         TokenPlacement::EsriHeader,
         TokenPlacement::AuthorizationHeader,
@@ -203,7 +129,7 @@ async fn t13_a_password_and_its_tokens_in_every_placement() {
 
 #[tokio::test]
 async fn t13_over_tls_and_http_2() {
-    Log::watch();
+    let log = Log::watch();
     for placement in [TokenPlacement::EsriHeader, TokenPlacement::FormBody] {
         let bench = Bench::with_client(service().tls(), |service| {
             by_password(service)
@@ -214,7 +140,7 @@ async fn t13_over_tls_and_http_2() {
         export_and_look(&bench, false).await;
         // The finest that there is: frames of HTTP/2 with their headers.
         assert!(
-            Log::watch().text().contains("h2::"),
+            log.text().contains("h2::"),
             "the log is not that of all crates"
         );
     }
@@ -222,7 +148,6 @@ async fn t13_over_tls_and_http_2() {
 
 #[tokio::test]
 async fn t13_a_pasted_token() {
-    Log::watch();
     let bench = Bench::with_client(service(), |service| {
         let pasted: Url = format!("{}?f=json&token={KEY}", service.layer_url("t"))
             .parse()
@@ -242,7 +167,6 @@ async fn t13_a_pasted_token() {
 
 #[tokio::test]
 async fn t13_tokens_that_are_refused_and_renewed() {
-    Log::watch();
     for style in [RefusalStyle::Body, RefusalStyle::Status] {
         for code in [498, 499] {
             let refused = Fault::on_query(2, FaultKind::TokenRefused { code, style }).times(2);
@@ -271,7 +195,6 @@ fn echo(status: u16) -> FaultKind {
 
 #[tokio::test]
 async fn t13_no_error_shows_a_secret() {
-    let log = Log::watch();
     let html = || FaultKind::Respond {
         status: 200,
         content_type: "text/html",
@@ -315,6 +238,7 @@ async fn t13_no_error_shows_a_secret() {
             TokenPlacement::FormBody,
             TokenPlacement::Query,
         ] {
+            let log = Log::watch();
             let bench = Bench::with_client(service().fault(fault.clone()), |service| {
                 by_password(service).placement(placement).retries(1)
             })
