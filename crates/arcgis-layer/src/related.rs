@@ -112,10 +112,13 @@ impl Layer {
         ids.dedup();
         let mut groups: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
         let mut reference = None;
+        // Whose limit counts is not said.
+        let caps = [self, related].map(|layer| layer.info().max_record_count);
+        let cap = caps.into_iter().flatten().min();
         // A stack of what is still to be asked for.
         let mut open: Vec<Vec<i64>> = ids.chunks(IDS_AT_ONCE).rev().map(<[i64]>::to_vec).collect();
         while let Some(chunk) = open.pop() {
-            match self.related_to(relationship, &chunk, &query).await? {
+            match self.related_to(relationship, &chunk, &query, cap).await? {
                 Some((found, said)) => {
                     reference = reference.or(said);
                     for (id, records) in found {
@@ -168,6 +171,7 @@ impl Layer {
         relationship: u32,
         ids: &[i64],
         query: &ResolvedQuery,
+        cap: Option<u32>,
     ) -> Result<Option<(Vec<(i64, Vec<Value>)>, Option<Value>)>, Error> {
         let asked: HashSet<i64> = ids.iter().copied().collect();
         let pages = self.info().advanced.related_pagination == Some(true);
@@ -176,7 +180,7 @@ impl Layer {
         let mut offset = 0;
         let mut seen: HashSet<String> = HashSet::new();
         loop {
-            let request = self.related_request(relationship, ids, query, offset);
+            let request = self.related_request(relationship, ids, query, offset, cap);
             let answer = match self.related_answer(&request).await {
                 Ok(answer) => answer,
                 Err(error) if ids.len() > 1 && is_about_size(&request, &error) => return Ok(None),
@@ -188,8 +192,7 @@ impl Layer {
                 )));
             }
             reference = reference.or(answer.reference);
-            let cap = self.info().max_record_count.unwrap_or(u32::MAX) as usize;
-            let more = answer.exceeded || answer.records >= cap;
+            let more = answer.exceeded || answer.records >= cap.unwrap_or(u32::MAX) as usize;
             if !more || (pages && answer.records == 0) {
                 all.extend(answer.groups);
                 return Ok(Some((all, reference)));
@@ -228,6 +231,7 @@ impl Layer {
         ids: &[i64],
         query: &ResolvedQuery,
         offset: usize,
+        cap: Option<u32>,
     ) -> Request {
         let mut url = self.address().url().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -250,7 +254,7 @@ impl Layer {
             }
             if offset > 0 {
                 request = request.with_param("resultOffset", offset.to_string());
-                if let Some(most) = self.info().max_record_count {
+                if let Some(most) = cap {
                     request = request.with_param("resultRecordCount", most.to_string());
                 }
             }
