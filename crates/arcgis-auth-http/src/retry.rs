@@ -190,7 +190,7 @@ impl Retry {
                 Some(_) => None,
             };
             if let Some(why_not) = why_not {
-                tracing::warn!(
+                tracing::info!(
                     target: "arcgis::retry",
                     url = request.redacted_url(),
                     reason = why(&result),

@@ -13,7 +13,7 @@
 //! | `arcgis::http` | debug | `failed` | `method` `url` `params` `token` `error` `millis` |
 //! | `arcgis::http` | info | `too long for a URL: sent as a form` | `url` `status` |
 //! | `arcgis::retry` | info | `to be sent again` | `url` `reason` `attempts` `wait_millis` |
-//! | `arcgis::retry` | warn | `given up` | `url` `reason` `attempts` `why` |
+//! | `arcgis::retry` | info | `given up` | `url` `reason` `attempts` `why` |
 //! | `arcgis::throttle` | info | `limit lowered` | `server` `reason` `limit` `most` |
 //! | `arcgis::throttle` | info | `limit raised` | `server` `reason` `limit` `most` |
 //! | `arcgis::throttle` | info | `paused` | `server` `reason` `named_millis` `wait_millis` |
