@@ -11,8 +11,8 @@ use arcgis_layer::{
     SpatialReference, SpatialRelation, Statistic, StatisticType,
 };
 use arcgis_testkit::{
-    Ability, Field, FieldType, Geometry, GeometryType, Item, Layer as Served, Relationship, Row,
-    Service, Testkit,
+    Ability, Field, FieldType, Geometry, GeometryType, Item, Layer as Served, Quirk, Relationship,
+    Row, Service, Testkit,
 };
 use futures_util::TryStreamExt;
 use geo_types::{LineString, Polygon};
@@ -289,5 +289,51 @@ async fn items_and_directories_of_a_service_of_another_making_are_understood() {
             assert!(layer.to_string().ends_with("/FeatureServer/0"), "{layer}");
         }
         Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn curves_that_are_sent_all_the_same_become_lines() {
+    let half_disc = json!({"curveRings": [[[5, 0], [-5, 0], {"c": [[5, 0], [0, 5]]}]]});
+    let straight = [[(5.0, 0.0), (-5.0, 0.0), (0.0, 5.0), (5.0, 0.0)]];
+    for quirk in [false, true] {
+        let served = Served::new("points", GeometryType::Polygon)
+            .without(Ability::Pbf)
+            .with_wkid(3857)
+            .with_row(
+                Row::new()
+                    .at(Geometry::polygon(straight))
+                    .with_curves(&half_disc),
+            );
+        let served = if quirk {
+            served.with_quirk(Quirk::SendsCurves)
+        } else {
+            served
+        };
+        let (server, layer) = serve(served).await;
+        let rows: Vec<_> = layer.features(Query::new()).try_collect().await.unwrap();
+        let Some(geo_types::Geometry::Polygon(polygon)) = &rows[0].geometry else {
+            panic!("{:?}", rows[0].geometry);
+        };
+        let corners: Vec<(f64, f64)> = polygon.exterior().points().map(|at| at.x_y()).collect();
+        let area: f64 = corners
+            .windows(2)
+            .map(|pair| pair[0].0 * pair[1].1 - pair[1].0 * pair[0].1)
+            .sum::<f64>()
+            / 2.0;
+        // The server's own lines where it keeps to returnTrueCurves=false; else half of π·25.
+        let wanted = if quirk {
+            12.5 * std::f64::consts::PI
+        } else {
+            25.0
+        };
+        assert!((area - wanted).abs() < 0.01, "{area}");
+        let asked = server.requests();
+        assert!(
+            asked
+                .iter()
+                .any(|request| format!("{request:?}").contains("returnTrueCurves")),
+            "{asked:?}"
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 use arcgis_layer::{Dimensions, GeometryType};
 
+use proptest::prelude::*;
+
 use crate::recorder::{Shape, decode, located};
 
 fn read(geometry: &str, kind: GeometryType, dims: Dimensions) -> Shape {
@@ -67,5 +69,43 @@ fn arcs_of_ellipses_take_numbers_and_truth_values() {
             let on = (at[0] / 10.0).powi(2) + (at[1] / 5.0).powi(2);
             assert!((on - 1.0).abs() < 1e-9);
         }
+    }
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        -10.0_f64..10.0,
+        Just(0.0),
+        Just(1e308),
+        Just(-1e308),
+        Just(5e-324),
+        -1e15_f64..1e15,
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_numbers_are_too_odd_for_a_curve(
+        letter in prop::sample::select(vec!["c", "a", "b"]),
+        at in prop::collection::vec(number(), 10),
+        flags in prop::collection::vec(0..2_u8, 2),
+        shape in prop::collection::vec(number(), 0..4),
+    ) {
+        let pair = |i: usize| format!("[{:e},{:e}]", at[2 * i], at[2 * i + 1]);
+        let more: String = flags
+            .iter()
+            .map(|flag| format!(",{flag}"))
+            .chain(shape.iter().map(|number| format!(",{number:e}")))
+            .collect();
+        let list = match letter {
+            "b" => format!("{},{},{}", pair(1), pair(2), pair(3)),
+            "a" => format!("{},{}{more}", pair(1), pair(2)),
+            _ => format!("{},{}", pair(1), pair(2)),
+        };
+        let geometry = format!(r#"{{"curvePaths":[[{},{{"{letter}":[{list}]}},{}]]}}"#, pair(0), pair(4));
+        let shape = read(&geometry, GeometryType::Polyline, Dimensions::Xy);
+        prop_assert!(shape.coords.iter().all(|number| number.is_finite()));
+        prop_assert!(shape.coords.len() < 2 * 4200);
+        prop_assert_eq!(&shape.coords[..2], &at[..2]);
     }
 }
