@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arcgis_layer::{FetchOptions, Layer, Query, ResolvedQuery};
+use arcgis_layer::{FetchOptions, Layer, Plan, Query, ResolvedQuery};
 use arrow_array::RecordBatch;
 use tokio::task::spawn_blocking;
 
@@ -24,7 +24,8 @@ use crate::tally::Start;
 ///
 /// Every row comes once, or the export fails and leaves nothing; the [`Report`] says how that is known.
 /// It runs on a tokio runtime; files are written by a thread of its own. Dropping the future stops requests
-/// and threads, waits for the thread that writes (a batch at most), and removes what was written so far.
+/// and threads, waits for the thread that writes (a batch at most, and never more than ten seconds), and
+/// removes what was written so far.
 ///
 /// ```no_run
 /// # async fn example(layer: arcgis_layer::Layer) -> Result<(), arcgis_export::Error> {
@@ -169,6 +170,15 @@ impl LayerExport {
     pub fn with_observer(mut self, observe: impl Fn(&ExportEvent) + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(observe);
         self
+    }
+
+    /// What would be done, decided by asking the server how many rows there are and which: nothing is fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layer`].
+    pub async fn plan(&self) -> Result<Plan, Error> {
+        Ok(self.layer.plan(&self.resolve()?, &self.fetch).await?)
     }
 
     /// Writes the rows as GeoParquet (or as plain Parquet, if there is no geometry).

@@ -72,6 +72,18 @@ pub enum Note {
         /// How many pages.
         pages: u64,
     },
+    /// The server cannot serve some rows, which were left out as was allowed.
+    Skipped {
+        /// How many.
+        rows: u64,
+        /// The object ids of the first ten.
+        first: Vec<i64>,
+    },
+    /// Rows were edited on the server meanwhile.
+    Edited {
+        /// How many; `None` where the layer does not say which.
+        rows: Option<u64>,
+    },
     /// Rows of the saved answer have attributes that none of its fields declares, and whose types are
     /// therefore not known: they were left out.
     UndeclaredAttributes {
@@ -145,6 +157,27 @@ impl fmt::Display for Note {
                 "{} in PBF did not hold up and came again as JSON",
                 of(*pages, "answer")
             ),
+            Self::Skipped { rows, first } => {
+                let ids: Vec<String> = first.iter().map(i64::to_string).collect();
+                write!(
+                    f,
+                    "{} that the server cannot serve: left out, object id {}",
+                    of(*rows, "row"),
+                    ids.join(", ")
+                )?;
+                match rows.saturating_sub(first.len() as u64) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+            Self::Edited { rows: Some(rows) } => write!(
+                f,
+                "edited on the server meanwhile: {}, each here once, as before or as after",
+                of(*rows, "row")
+            ),
+            Self::Edited { rows: None } => f.write_str(
+                "the layer was edited meanwhile and does not say where: each row is as before or as after",
+            ),
             Self::UndeclaredAttributes { names } => {
                 const SHOWN: usize = 10;
                 let shown = names.iter().take(SHOWN).map(String::as_str);
@@ -182,6 +215,8 @@ impl Note {
             Self::AbsentValues { .. } => "absent-values",
             Self::Corrected { .. } => "corrected",
             Self::FellBack { .. } => "fell-back",
+            Self::Skipped { .. } => "skipped",
+            Self::Edited { .. } => "edited",
             Self::UndeclaredAttributes { .. } => "undeclared-attributes",
             Self::Partial { .. } => "partial",
         }
@@ -217,6 +252,11 @@ impl Serialize for Note {
             Self::Corrected { pages } | Self::FellBack { pages } => {
                 map.serialize_entry("pages", pages)?;
             }
+            Self::Skipped { rows, first } => {
+                map.serialize_entry("rows", rows)?;
+                map.serialize_entry("first", first)?;
+            }
+            Self::Edited { rows } => map.serialize_entry("rows", rows)?,
             Self::UndeclaredAttributes { names } => map.serialize_entry("names", names)?,
         }
         map.end()
@@ -232,6 +272,19 @@ mod tests {
         let dropped = |rows| Note::DroppedM { rows }.to_string();
         assert!(dropped(1).starts_with("m was left out in 1 row: "));
         assert!(dropped(2).starts_with("m was left out in 2 rows: "));
+    }
+
+    #[test]
+    fn skipped_rows_are_named() {
+        let skipped = |rows, first: &[i64]| {
+            let first = first.to_vec();
+            Note::Skipped { rows, first }.to_string()
+        };
+        assert_eq!(
+            skipped(1, &[7]),
+            "1 row that the server cannot serve: left out, object id 7"
+        );
+        assert!(skipped(5, &[1, 2]).ends_with("object id 1, 2 and 3 more"));
     }
 
     #[test]

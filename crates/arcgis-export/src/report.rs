@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arcgis_layer::arcgis_auth_core::Url;
-use arcgis_layer::{Completion, FetchStats, IdSet, Plan, ResolvedQuery, Strategy};
+use arcgis_layer::{
+    Completion, Delivered, Doubts, FetchStats, IdSet, Plan, ResolvedQuery, SkippedRow,
+};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -147,8 +149,8 @@ pub struct GeometryReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ProofReport {
-    /// A short name: `object-ids`, `unique-ids-and-count` or `fingerprints-and-count`; `count` where the
-    /// layer had no rows for the query.
+    /// A short name, that of the [`Proof`](arcgis_layer::Proof): `object-ids`, `unique-ids-and-count` and the
+    /// like; `count` where the layer had no rows for the query.
     pub level: String,
     /// The same for people.
     pub meaning: String,
@@ -160,15 +162,27 @@ pub struct ProofReport {
     pub inserted_rows: u64,
     /// The object ids of the first [`ProofReport::MOST_IDS`] of them.
     pub inserted_ids: Vec<i64>,
+    /// Rows that were edited on the server meanwhile, where the layer tracks edits: each came once, as it was
+    /// before or after.
+    pub updated_rows: u64,
+    /// The object ids of the first [`ProofReport::MOST_IDS`] of them.
+    pub updated_ids: Vec<i64>,
     /// By how much the count changed meanwhile, where there are no ids to tell.
     pub count_change: i64,
+    /// Whether the layer was edited meanwhile and does not say where.
+    pub edited: bool,
+    /// Rows that the server cannot serve and that were left out, as
+    /// [`FetchOptions::allow_skips`](arcgis_layer::FetchOptions::allow_skips) allows.
+    pub skipped_rows: u64,
+    /// The first [`ProofReport::MOST_IDS`] of them, with what the server said and what was tried.
+    pub skipped: Vec<SkippedRow>,
 }
 
 /// What it took to fetch the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FetchReport {
-    /// How rows were asked for: `single`, `offset` or `id-ranges`.
+    /// How rows were asked for first: the name of the [`Strategy`](arcgis_layer::Strategy), such as `offset`.
     pub strategy: String,
     /// Why so.
     pub reason: String,
@@ -191,6 +205,16 @@ pub struct FetchReport {
     pub fell_back: u64,
     /// Pages whose rows were not those asked for, and were fetched by object id instead.
     pub corrected: u64,
+    /// How many rows each way of asking has brought; in JSON by the names of the strategies.
+    pub delivered: Delivered,
+    /// What the server was caught at and what was made up for, and how often; in JSON by names such as
+    /// `ignored-offset`.
+    pub doubts: Doubts,
+    /// The moment as of which the rows are, where the layer keeps its history; in JSON RFC 3339 in UTC.
+    pub historic_moment: Option<Timestamp>,
+    /// The most time that the fetch was given; in JSON `time_budget_seconds`.
+    #[serde(rename = "time_budget_seconds", serialize_with = "seconds_if_any")]
+    pub time_budget: Option<Duration>,
 }
 
 /// Values of one column that did not fit.
@@ -205,6 +229,16 @@ pub struct MisfitReport {
 
 fn seconds<S: Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(elapsed.as_secs_f64())
+}
+
+fn seconds_if_any<S: Serializer>(
+    budget: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match budget {
+        Some(budget) => seconds(budget, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn text<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -287,15 +321,11 @@ impl From<&WriterOptions> for WriterReport {
     }
 }
 
-impl From<(&Plan, FetchStats)> for FetchReport {
-    fn from((plan, stats): (&Plan, FetchStats)) -> Self {
+impl FetchReport {
+    pub(crate) fn new(plan: &Plan, stats: FetchStats, time_budget: Option<Duration>) -> Self {
+        let moment = plan.historic_moment();
         Self {
-            strategy: match plan.strategy() {
-                Strategy::Single => "single".to_owned(),
-                Strategy::Offset => "offset".to_owned(),
-                Strategy::IdRanges => "id-ranges".to_owned(),
-                other => other.to_string(),
-            },
+            strategy: plan.strategy().name().to_owned(),
             reason: plan.reason().to_owned(),
             format: plan.format().param().to_owned(),
             page_size: plan.page_size(),
@@ -306,6 +336,10 @@ impl From<(&Plan, FetchStats)> for FetchReport {
             refetched: stats.refetched,
             fell_back: stats.fell_back,
             corrected: stats.corrected,
+            delivered: stats.delivered,
+            doubts: stats.doubts,
+            historic_moment: moment.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            time_budget,
         }
     }
 }
@@ -334,7 +368,17 @@ impl ProofReport {
             deleted_ids: first(&drift.deleted),
             inserted_rows: drift.inserted.len(),
             inserted_ids: first(&drift.inserted),
+            updated_rows: drift.updated.len(),
+            updated_ids: first(&drift.updated),
             count_change: drift.count_change,
+            edited: drift.edited,
+            skipped_rows: completion.skipped.len() as u64,
+            skipped: completion
+                .skipped
+                .iter()
+                .take(Self::MOST_IDS)
+                .cloned()
+                .collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arcgis_layer::arcgis_auth_core::{Url, redact_url};
 use arcgis_layer::{
@@ -23,7 +24,7 @@ use crate::report::{FetchReport, ProofReport, QueryReport, Report, spatial_refer
 use crate::resume::{ResumeError, ResumeReport};
 use crate::schema::{DateZone, ExportSchema};
 use crate::spool::{
-    Beginning, DiskSpool, Found, Leftover, Spool, SpoolPlan, SpooledPage, Spools, Worth,
+    Beginning, DiskSpool, Found, Leftover, Resumed, Spool, SpoolPlan, SpooledPage, Spools, Worth,
     difference, shape,
 };
 use crate::tally::{PageSums, Start, Tally};
@@ -50,6 +51,7 @@ pub(crate) struct Run {
     retrieved: Timestamp,
     resumed: Option<ResumeReport>,
     seen: FetchStats,
+    time_budget: Option<Duration>,
     completion: Option<Completion>,
     notes: Vec<Note>,
     writer: WriterOptions,
@@ -105,6 +107,7 @@ impl Run {
         let schema = ExportSchema::new(query.layout(), dates);
         let mut tally = Tally::new(&schema, start);
         let resume = resume.unwrap_or_default();
+        let skips = fetch.allow_skips;
         let (anew, segment_bytes) = (resume.is_anew(), resume.segment_bytes());
         let found = match place.spool {
             Some(path) => Some(blocking(move || Found::at(path, anew)).await??),
@@ -124,6 +127,7 @@ impl Run {
                     checkpoint: plan.checkpoint(),
                     part: place.part,
                     segment_bytes,
+                    skips,
                 };
                 let (schema, observer) = (schema.clone(), observer.clone());
                 let disk = blocking(move || DiskSpool::begin(folder, beginning, &schema, observer));
@@ -134,6 +138,14 @@ impl Run {
                 let plan = layer
                     .plan_of(&query, &fetch, &leftover.checkpoint)
                     .map_err(|error| differs(error, folder.path()))?;
+                if leftover.skips && !skips {
+                    return Err(Error::Resume(ResumeError::Differs {
+                        folder: folder.path().to_owned(),
+                        what: "handling of rows that the server cannot serve".to_owned(),
+                        was: "left out".to_owned(),
+                        is: "an error".to_owned(),
+                    }));
+                }
                 let now = shape(&schema, lenient);
                 if let Some((what, was, is)) = difference(&leftover.header.shape, &now) {
                     return Err(Error::Resume(ResumeError::Differs {
@@ -152,7 +164,7 @@ impl Run {
                     DiskSpool::go_on(
                         folder,
                         &leftover,
-                        place.part,
+                        Resumed::now(place.part, skips),
                         segment_bytes,
                         &schema,
                         observer,
@@ -180,6 +192,7 @@ impl Run {
             retrieved: whole_seconds(retrieved),
             resumed,
             seen: FetchStats::default(),
+            time_budget: fetch.time_budget,
             completion: None,
             notes,
             writer,
@@ -238,11 +251,14 @@ impl Run {
                 pages: self.seen.corrected,
             });
         }
+        self.completion = self.pages.completion().cloned();
+        if let Some(completion) = &self.completion {
+            notes.extend(notes_of(completion));
+        }
         for note in notes.iter().filter(|note| !self.notes.contains(note)) {
             self.observer.tell(&ExportEvent::Noted(note.clone()));
         }
         self.notes = notes;
-        self.completion = self.pages.completion().cloned();
         if let Some(completion) = &self.completion {
             self.observer
                 .tell(&ExportEvent::Verified(completion.clone()));
@@ -396,7 +412,11 @@ impl Run {
         report.object_id_field = self.query.object_id().map(str::to_owned);
         report.proof = self.proof();
         report.resumed = self.resumed.clone();
-        report.fetch = Some(FetchReport::from((self.pages.plan(), self.seen)));
+        report.fetch = Some(FetchReport::new(
+            self.pages.plan(),
+            self.seen,
+            self.time_budget,
+        ));
         report
     }
 }
@@ -418,6 +438,27 @@ fn planned(plan: &Plan) -> ExportEvent {
         reason: plan.reason().to_owned(),
         format: plan.format(),
     }
+}
+
+/// What the end of a fetch showed.
+fn notes_of(completion: &Completion) -> impl Iterator<Item = Note> {
+    let skipped = (!completion.skipped.is_empty()).then(|| Note::Skipped {
+        rows: completion.skipped.len() as u64,
+        first: completion
+            .skipped
+            .iter()
+            .take(10)
+            .map(|row| row.object_id)
+            .collect(),
+    });
+    let drift = &completion.drift;
+    let edited = if drift.edited {
+        Some(Note::Edited { rows: None })
+    } else {
+        let rows = Some(drift.updated.len()).filter(|rows| *rows > 0);
+        rows.is_some().then_some(Note::Edited { rows })
+    };
+    skipped.into_iter().chain(edited)
 }
 
 fn report_of(leftover: &Leftover) -> ResumeReport {

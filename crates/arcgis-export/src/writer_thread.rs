@@ -1,6 +1,8 @@
 //! The thread that encodes and writes.
 
+use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -9,13 +11,20 @@ use crate::error::Error;
 /// Messages that wait: what bounds memory is the fetch window.
 const WAITING: usize = 2;
 
+/// The longest wait for a thread that nobody wants a result of any more. One batch is the most that it may
+/// still be at work on, so it takes longer only where the output itself does not go on, as a pipe that
+/// nobody reads.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A thread of its own, so that it takes none of the runtime's for the hours of an export. Dropped, it waits
-/// until the thread has ended, and with it all that the thread had open: a batch is the most that it may
-/// still be at work on.
+/// until the thread has ended, and with it all that the thread had open.
 pub(crate) struct WriterThread<M, T> {
     messages: Option<mpsc::Sender<M>>,
     done: Option<oneshot::Receiver<Result<T, Error>>>,
+    /// Closed when the thread ends.
+    alive: std_mpsc::Receiver<()>,
     thread: Option<JoinHandle<()>>,
+    patience: Duration,
 }
 
 /// What the thread receives: messages until the other side is gone.
@@ -38,17 +47,21 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
     ) -> Result<Self, Error> {
         let (messages, inbox) = mpsc::channel(WAITING);
         let (finished, done) = oneshot::channel();
+        let (living, alive) = std_mpsc::channel();
         let thread = thread::Builder::new()
             .name("arcgis-writer".to_owned())
             .spawn(move || {
                 // Nobody to tell is nothing to do about.
                 let _ = finished.send(work(Inbox(inbox)));
+                drop(living);
             })
             .map_err(|source| Error::NoThread { source })?;
         Ok(Self {
             messages: Some(messages),
             done: Some(done),
+            alive,
             thread: Some(thread),
+            patience: PATIENCE,
         })
     }
 
@@ -81,8 +94,16 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
 impl<M, T> Drop for WriterThread<M, T> {
     fn drop(&mut self) {
         self.messages = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        match self.alive.recv_timeout(self.patience) {
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("the output does not go on: its thread is left behind");
+            }
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -91,7 +112,6 @@ impl<M, T> Drop for WriterThread<M, T> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -117,5 +137,18 @@ mod tests {
         assert!(thread.send(1).await);
         drop(thread);
         assert!(ended.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn an_output_that_hangs_is_left_behind() {
+        let (end, hanging) = std_mpsc::channel::<()>();
+        let mut thread = WriterThread::<u8, ()>::start(move |_| {
+            let _ = hanging.recv();
+            Ok(())
+        })
+        .unwrap();
+        thread.patience = Duration::from_millis(20);
+        drop(thread);
+        drop(end);
     }
 }

@@ -34,10 +34,10 @@ async fn peaks(rows: i64, resume: bool) -> [usize; 3] {
         .with_writer(WriterOptions::default().with_row_group_rows(20_000.try_into().unwrap()))
         .with_observer(move |event| match event {
             ExportEvent::Planned { .. } => enter(0),
-            ExportEvent::Page { rows: page, .. } => {
-                if came.fetch_add(*page, Ordering::Relaxed) + page == rows as u64 {
-                    enter(1);
-                }
+            ExportEvent::Page { rows: page, .. }
+                if came.fetch_add(*page, Ordering::Relaxed) + page == rows as u64 =>
+            {
+                enter(1);
             }
             ExportEvent::Finished(_) => enter(2),
             _ => {}

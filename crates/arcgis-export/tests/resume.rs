@@ -464,6 +464,132 @@ async fn rows_that_were_missing_are_asked_for_again() {
 }
 
 #[tokio::test]
+async fn rows_that_cannot_be_served_are_named_and_no_later_run_overlooks_them() {
+    let export = Export::of(&Generated::new(ROWS, CAP));
+    export.server.poison(3 * 100);
+    let skipping = |refuse: bool| {
+        let export = &export;
+        async move {
+            let fetch = FetchOptions::default()
+                .with_concurrency(1.try_into().unwrap())
+                .with_allow_skips(true);
+            let to = LocalFile::new(export.path());
+            let check = move |_: &Report| {
+                if refuse {
+                    Err("not yet".into())
+                } else {
+                    Ok(())
+                }
+            };
+            let layer_export = export.layer_export().await.with_before_commit(check);
+            layer_export.with_fetch(fetch).to(to).await
+        }
+    };
+    // Not allowed at first: an error that names the row, and what came is kept.
+    let error = export.run().await.unwrap_err();
+    let Error::Layer(arcgis_layer::Error::Incomplete(incomplete)) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(incomplete.missing.contains(300));
+    let kept = export.kept().unwrap();
+    assert!(kept >= CAP as u64, "{kept}");
+    // Then allowed, and broken off when all is there.
+    skipping(true).await.unwrap_err();
+    let error = export.run().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Resume(ResumeError::Differs { was, .. }) if was == "left out"),
+        "{error}"
+    );
+    let report = skipping(false).await.unwrap();
+    assert_eq!(report.resumed.as_ref().unwrap().rows, ROWS as u64 - 1);
+    assert_eq!(report.rows, ROWS as u64 - 1);
+    let proof = report.proof.as_ref().unwrap();
+    assert_eq!((proof.skipped_rows, proof.skipped[0].object_id), (1, 300));
+    assert!(proof.skipped[0].without_geometry);
+    assert!(
+        report
+            .notes
+            .iter()
+            .any(|note| note.to_string().contains("left out, object id 300"))
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["proof"]["skipped"][0]["object_id"], 300);
+}
+
+#[tokio::test]
+async fn what_the_fetch_met_is_in_the_report() {
+    let export = Export::of(&Generated::new(ROWS, CAP));
+    let server = Arc::clone(&export.server);
+    let budget = std::time::Duration::from_secs(90);
+    let report = export
+        .layer_export()
+        .await
+        .with_fetch(FetchOptions::default().with_time_budget(budget))
+        .with_observer(move |event| {
+            if let ExportEvent::Planned { .. } = event {
+                server.edit();
+            }
+        })
+        .to(LocalFile::new(export.path()))
+        .await
+        .unwrap();
+    let fetch = report.fetch.as_ref().unwrap();
+    assert_eq!(fetch.time_budget, Some(budget));
+    assert_eq!(
+        fetch.delivered.rows(arcgis_layer::Strategy::Offset),
+        ROWS as u64
+    );
+    assert!(fetch.doubts.is_empty());
+    assert!(report.proof.as_ref().unwrap().edited);
+    assert!(
+        report
+            .notes
+            .iter()
+            .any(|note| note.to_string().starts_with("the layer was edited"))
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["fetch"]["time_budget_seconds"], 90.0);
+    assert_eq!(json["fetch"]["delivered"]["offset"], ROWS);
+    assert_eq!(json["fetch"]["historic_moment"], serde_json::Value::Null);
+    assert_eq!(json["proof"]["edited"], true);
+}
+
+#[tokio::test]
+async fn an_export_without_time_left_can_go_on() {
+    let export = Export::of(&Generated::new(ROWS, CAP));
+    let fetch = FetchOptions::default()
+        .with_concurrency(1.try_into().unwrap())
+        .with_time_budget(std::time::Duration::from_millis(1_500));
+    let error = export
+        .layer_export()
+        .await
+        .with_fetch(fetch)
+        .with_observer(|event| {
+            if let ExportEvent::Page { .. } = event {
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            }
+        })
+        .to(LocalFile::new(export.path()))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Layer(arcgis_layer::Error::OutOfTime { .. })),
+        "{error:?}"
+    );
+    let report = export.run().await.unwrap();
+    assert!(report.resumed.unwrap().rows > 0);
+}
+
+#[tokio::test]
+async fn a_plan_can_be_had_beforehand() {
+    let export = Export::of(&Generated::new(ROWS, CAP));
+    let plan = export.layer_export().await.plan().await.unwrap();
+    assert_eq!((plan.rows(), plan.page_size()), (ROWS as u64, CAP as u32));
+    assert_eq!(export.server.asked(), 0);
+    assert!(export.names().is_empty());
+}
+
+#[tokio::test]
 async fn a_part_that_a_killed_process_left_is_removed() {
     let export = Export::broken_after(3).await;
     let journal = export.spool().join("journal");

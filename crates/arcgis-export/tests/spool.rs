@@ -34,7 +34,7 @@ struct Reversed {
 
 impl Spool for Reversed {
     fn push(&mut self, page: SpooledPage) -> Result<(), Error> {
-        if self.fail_at == Some(page.position) {
+        if self.fail_at == Some(self.pages.len() as u64) {
             return Err(Error::Spool("no room".into()));
         }
         self.pages.push(page.batch.clone());
@@ -152,7 +152,7 @@ async fn a_spool_decides_the_order_of_the_file() {
     assert_eq!(plan.destination.as_deref(), path.to_str());
     assert_eq!(plan.schema.file(), &seen.pages[0].batch.schema());
     let positions: Vec<u64> = seen.pages.iter().map(|page| page.position).collect();
-    assert_eq!(positions, [0, 1, 2, 3]);
+    assert!(positions.is_sorted(), "{positions:?}");
     let page = &seen.pages[1];
     assert_eq!(page.facts.ids, (31..=60).collect::<Vec<i64>>());
     assert_eq!(page.batch.num_rows(), 30);

@@ -69,6 +69,8 @@ pub(crate) struct Beginning {
     /// What the output is called until it has its name.
     pub(crate) part: Option<PathBuf>,
     pub(crate) segment_bytes: u64,
+    /// Whether rows that the server cannot serve may be left out.
+    pub(crate) skips: bool,
 }
 
 /// What the pages of a spool turned out to be worth, said by whoever finds out.
@@ -112,6 +114,7 @@ impl DiskSpool {
             shape: export.shape,
             plan: xxh3_64(&plan),
             part: export.part,
+            skips: export.skips,
         };
         let mut file = File::create_new(folder.plan()).map_err(Error::spool)?;
         file.write_all(&plan).map_err(Error::spool)?;
@@ -144,7 +147,7 @@ impl DiskSpool {
     pub(crate) fn go_on(
         folder: SpoolFolder,
         leftover: &Leftover,
-        part: Option<PathBuf>,
+        resumed: Resumed,
         segment_bytes: u64,
         schema: &ExportSchema,
         observer: Observer,
@@ -163,12 +166,7 @@ impl DiskSpool {
             .map_err(Error::spool)?;
         let path = folder.journal();
         let mut journal = Journal::go_on(&path, leftover.journal_bytes).map_err(Error::spool)?;
-        journal
-            .add(&Line::Resumed(Resumed {
-                started: Timestamp::now(),
-                part,
-            }))
-            .map_err(Error::spool)?;
+        journal.add(&Line::Resumed(resumed)).map_err(Error::spool)?;
         let replay = Replay {
             journal: JournalReader::open_to(&path, leftover.journal_bytes).map_err(Error::spool)?,
             segment: None,

@@ -45,6 +45,9 @@ pub(crate) struct Header {
     /// The file that the process writes to before the output has its name.
     #[serde(default)]
     pub(crate) part: Option<PathBuf>,
+    /// Whether rows that the server cannot serve may be left out.
+    #[serde(default)]
+    pub(crate) skips: bool,
 }
 
 /// What makes rows the same in two processes, beside the plan.
@@ -80,6 +83,18 @@ pub(crate) struct Resumed {
     pub(crate) started: Timestamp,
     #[serde(default)]
     pub(crate) part: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) skips: bool,
+}
+
+impl Resumed {
+    pub(crate) fn now(part: Option<PathBuf>, skips: bool) -> Self {
+        Self {
+            started: Timestamp::now(),
+            part,
+            skips,
+        }
+    }
 }
 
 /// Writes a journal.
@@ -219,6 +234,7 @@ mod tests {
             },
             plan: u64::MAX,
             part: None,
+            skips: false,
         }
     }
 

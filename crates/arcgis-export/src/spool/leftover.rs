@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use arcgis_layer::{Checkpoint, CheckpointError, PageRecord, Progress};
+use arcgis_layer::{Checkpoint, CheckpointError, Progress};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::SpoolFolder;
@@ -25,6 +25,8 @@ pub(crate) struct Leftover {
     pub(crate) bytes: u64,
     /// Processes that worked on it.
     pub(crate) runs: u32,
+    /// Whether one of them was to leave out rows that the server cannot serve.
+    pub(crate) skips: bool,
     /// What they wrote to, which goes by itself unless a process was killed.
     pub(super) parts: Vec<PathBuf>,
     /// The part of the journal that is whole.
@@ -66,6 +68,7 @@ impl Leftover {
         }
         let incomplete = ends_incomplete(folder).map_err(unusable)?;
         let mut leftover = Self {
+            skips: header.skips,
             parts: header.part.iter().cloned().collect(),
             header,
             checkpoint,
@@ -99,6 +102,7 @@ impl Leftover {
                 Line::Incomplete => {}
                 Line::Resumed(resumed) => {
                     self.runs += 1;
+                    self.skips |= resumed.skips;
                     self.parts.extend(resumed.part);
                 }
                 Line::Page(page) => {
@@ -114,7 +118,7 @@ impl Leftover {
                         Some(segment) => segment.next(&place)?,
                         None => false,
                     };
-                    let lacks = incomplete && lacks_rows(&page.record);
+                    let lacks = incomplete && !page.record.is_whole();
                     if !whole || lacks || self.progress.add(page.position, &page.record).is_err() {
                         break;
                     }
@@ -138,9 +142,4 @@ fn ends_incomplete(folder: &SpoolFolder) -> io::Result<bool> {
         last = Some(line);
     }
     Ok(last == Some(Line::Incomplete))
-}
-
-/// Whether the server kept rows from the page.
-fn lacks_rows(record: &PageRecord) -> bool {
-    serde_json::to_value(record).is_ok_and(|record| record.get("missing").is_some())
 }

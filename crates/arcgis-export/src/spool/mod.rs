@@ -20,6 +20,7 @@ use crate::page::{Misfits, PageBatch};
 use crate::schema::ExportSchema;
 
 pub(crate) use disk::{Beginning, DiskSpool, Found, Worth, difference, shape};
+pub(crate) use journal::Resumed;
 pub(crate) use leftover::Leftover;
 
 /// The rows of one accepted page, and what is known of them: enough to journal the page, to leave it
@@ -27,7 +28,7 @@ pub(crate) use leftover::Leftover;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SpooledPage {
-    /// The page's place in the plan, from 0.
+    /// The page's place in the plan: ascending, with gaps.
     pub position: u64,
     /// The rows, with the schema [`ExportSchema::file`].
     pub batch: RecordBatch,
@@ -80,7 +81,7 @@ impl SpooledPage {
 /// an earlier time. One that is dropped before [`Spool::committed`] belongs to an export that failed or was
 /// given up.
 pub trait Spool: Send {
-    /// Takes the rows of a page. Positions ascend; one may be left out, where a page had no rows.
+    /// Takes the rows of a page. Positions ascend.
     ///
     /// # Errors
     ///

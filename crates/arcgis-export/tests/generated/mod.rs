@@ -23,6 +23,10 @@ pub(crate) struct Generated {
     pages_left: AtomicI64,
     /// A row that pages lack, although it is listed.
     hidden: AtomicI64,
+    /// A row over whose geometry the server breaks down.
+    poison: AtomicI64,
+    /// `lastEditDate`.
+    last_edit: AtomicI64,
     /// Rows that are gone.
     gone: Mutex<Vec<i64>>,
     extra_field: bool,
@@ -36,6 +40,8 @@ impl Generated {
             cap,
             pages_left: AtomicI64::new(i64::MAX),
             hidden: AtomicI64::new(-1),
+            poison: AtomicI64::new(-1),
+            last_edit: AtomicI64::new(1_700_000_000_000),
             gone: Mutex::new(Vec::new()),
             extra_field: false,
             asked: AtomicU64::new(0),
@@ -55,6 +61,15 @@ impl Generated {
 
     pub(crate) fn hide(&self, id: i64) {
         self.hidden.store(id, Ordering::SeqCst);
+    }
+
+    pub(crate) fn poison(&self, id: i64) {
+        self.poison.store(id, Ordering::SeqCst);
+    }
+
+    /// The layer is edited, nobody knows where.
+    pub(crate) fn edit(&self) {
+        self.last_edit.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn delete(&self, id: i64) {
@@ -175,7 +190,16 @@ impl Generated {
         if self.pages_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return None;
         }
-        Some(self.page(request))
+        let page = self.page(request);
+        let poisoned = format!("\"OBJECTID\":{},", self.poison.load(Ordering::SeqCst));
+        let shapes = request.param("returnGeometry") != Some("false");
+        if shapes && page.contains(&poisoned) {
+            return Some(
+                r#"{"error":{"code":500,"message":"Error performing query operation","details":[]}}"#
+                    .to_owned(),
+            );
+        }
+        Some(page)
     }
 
     fn metadata(&self) -> String {
@@ -186,13 +210,14 @@ impl Generated {
         };
         format!(
             r#"{{"id":0,"name":"a","type":"Feature Layer","geometryType":"esriGeometryPoint","objectIdField":"OBJECTID",
-            "capabilities":"Query","maxRecordCount":{cap},"supportedQueryFormats":"JSON",
+            "capabilities":"Query","editingInfo":{{"lastEditDate":{last_edit}}},"maxRecordCount":{cap},"supportedQueryFormats":"JSON",
             "extent":{{"xmin":-180,"ymin":-90,"xmax":180,"ymax":90,"spatialReference":{{"wkid":4326}}}},
             "advancedQueryCapabilities":{{"supportsPagination":true,"supportsOrderBy":true}},
             "fields":[{{"name":"OBJECTID","type":"esriFieldTypeOID","alias":"OBJECTID"}},
             {{"name":"NAME","type":"esriFieldTypeString","alias":"NAME","length":80}},
             {{"name":"POP","type":"esriFieldTypeInteger","alias":"POP"}}{extra}]}}"#,
-            cap = self.cap
+            cap = self.cap,
+            last_edit = self.last_edit.load(Ordering::SeqCst),
         )
     }
 
