@@ -43,7 +43,9 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// 4. Everything else is asked without a token: servers of other portals, stand-alone servers
 ///    (unless [`with_server`](Self::with_server) has a provider for them), and plain `http` in the network.
 ///
-/// What was found out is remembered for each root, and asked once whatever the number of requests.
+/// What was found out is remembered for each root, and asked once whatever the number of requests: a
+/// server of the portal's for good, any other for a day. It is told through `tracing` as `server looked
+/// at` (target `arcgis::federation`, level info, fields `root`, `portal` and `membership`).
 ///
 /// ```no_run
 /// use std::sync::Arc;

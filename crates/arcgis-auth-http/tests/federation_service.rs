@@ -95,3 +95,47 @@ async fn a_server_of_another_portal_that_claims_ours_stays_without() {
     }
     assert_eq!(ours.grants().server_token, 0);
 }
+
+#[tokio::test]
+async fn a_portal_whose_clock_is_wrong_gives_tokens_of_the_right_life() {
+    for (skew, in_seconds) in [
+        (7200, false),
+        (-7200, false),
+        (86_400, true),
+        (-86_400, true),
+    ] {
+        let app = OAuthApp::new("app-id").with_secret("app-secret");
+        let security = Security::token("ada", "pass word").app(app);
+        let security = match in_seconds {
+            true => security.expires_in_seconds(),
+            false => security,
+        };
+        let portal = Testkit::builder()
+            .security(security)
+            .clock_skew(skew)
+            .start()
+            .await
+            .unwrap();
+        let server = server(Security::federated(&portal)).await;
+        for credentials in credentials(&portal) {
+            let before = portal.grants();
+            let client = ArcGisClient::builder()
+                .credentials(credentials)
+                .build()
+                .unwrap();
+            for _ in 0..3 {
+                client
+                    .send(about(&server))
+                    .await
+                    .unwrap()
+                    .into_ok()
+                    .unwrap();
+            }
+            let provider = client.provider().unwrap();
+            let token = provider.token().await.unwrap().unwrap();
+            let life = token.life().unwrap().as_secs();
+            assert!((3590..=7200).contains(&life), "{skew}: {life}");
+            assert_eq!(portal.grants().tokens(), before.tokens() + 2, "{skew}");
+        }
+    }
+}
