@@ -86,4 +86,6 @@ pub enum Ability {
     StatisticsPagination,
     /// `havingClause`.
     Having,
+    /// `SHAPE IS NULL` in `where`: servers before 11.3 know no such field.
+    ShapeIsNull,
 }

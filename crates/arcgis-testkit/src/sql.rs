@@ -11,7 +11,7 @@ mod token;
 
 pub(crate) use bounds::IdBounds;
 pub(crate) use condition::Condition;
-pub(crate) use parser::parse;
+pub(crate) use parser::{parse, parse_with_shape};
 
 /// What is wrong with a `where`, in the words of the error body's details.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,10 +37,34 @@ pub(crate) struct Formula {
 
 #[derive(Debug, Clone)]
 pub(crate) struct StoredRow {
+    /// The attributes in the order of the fields, and behind them whether there is a geometry: null says that there is none.
     pub(crate) values: Box<[Value]>,
     pub(crate) geometry: Option<Geometry>,
     /// The geometry with its true curves, as Esri JSON.
     pub(crate) curves: Option<Arc<str>>,
+}
+
+impl StoredRow {
+    pub(crate) fn new(
+        mut values: Vec<Value>,
+        geometry: Option<Geometry>,
+        curves: Option<Arc<str>>,
+    ) -> Self {
+        values.push(geometry.as_ref().map_or(Value::Null, |_| Value::Int(1)));
+        Self {
+            values: values.into_boxed_slice(),
+            geometry,
+            curves,
+        }
+    }
+
+    pub(crate) fn set_geometry(&mut self, geometry: Geometry, curves: Option<Arc<str>>) {
+        self.geometry = Some(geometry);
+        self.curves = curves;
+        if let Some(mark) = self.values.last_mut() {
+            *mark = Value::Int(1);
+        }
+    }
 }
 
 impl Default for Rows {
@@ -145,11 +169,7 @@ impl Formula {
         if let Some(slot) = self.object_id.and_then(|at| values.get_mut(at)) {
             *slot = Value::Int(id);
         }
-        StoredRow {
-            values: values.into_boxed_slice(),
-            geometry,
-            curves,
-        }
+        StoredRow::new(values, geometry, curves)
     }
 }
 

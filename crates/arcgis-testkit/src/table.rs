@@ -162,11 +162,7 @@ impl Table {
             rows.in_id_order &= id >= rows.next_id;
             rows.next_id = rows.next_id.max(id.saturating_add(1));
         }
-        Ok(StoredRow {
-            values: values.into_boxed_slice(),
-            geometry: row.geometry,
-            curves: row.curves,
-        })
+        Ok(StoredRow::new(values, row.geometry, row.curves))
     }
 
     /// Whether object ids are hashes of the unique fields: neither stable nor ordered, and no field to ask by.
@@ -338,9 +334,8 @@ impl Table {
                 *slot = value;
             }
         }
-        if change.geometry.is_some() {
-            row.geometry = change.geometry;
-            row.curves = change.curves;
+        if let Some(geometry) = change.geometry {
+            row.set_geometry(geometry, change.curves);
         }
         self.commit(&mut state, rows);
         Ok(true)

@@ -273,3 +273,34 @@ async fn true_curves_come_where_they_are_asked_for() {
     let service = start(layer.with_quirk(Quirk::SendsCurves)).await;
     assert_eq!(geometry(&service, ("returnTrueCurves", "false")), curves);
 }
+
+#[tokio::test]
+async fn rows_without_geometry_are_found_where_the_server_knows_how() {
+    let service = start(fields()).await;
+    let count = |clause: &str| {
+        query(
+            &service,
+            "fields",
+            &[("where", clause), ("returnCountOnly", "true")],
+        )
+    };
+    assert_eq!(count("SHAPE IS NULL"), json!({"count": 1}));
+    assert_eq!(
+        count("shape is not null AND OBJECTID > 5"),
+        json!({"count": 1})
+    );
+    let rows = service.layer("fields").unwrap();
+    rows.update(7, Row::new().at(square(9.0, 9.0, 1.0)))
+        .unwrap();
+    assert_eq!(count("Shape IS NULL"), json!({"count": 0}));
+    assert_eq!(count("SHAPE = 1")["error"]["code"], 400);
+    let named = fields().with_field(Field::new("GEOM", FieldType::Geometry));
+    let service = start(named).await;
+    let found = query(&service, "fields", &[("where", "GEOM IS NULL")]);
+    assert_eq!(ids(&found), [7]);
+    let old = start(fields().without(Ability::ShapeIsNull)).await;
+    assert_eq!(
+        query(&old, "fields", &[("where", "SHAPE IS NULL")])["error"]["code"],
+        400
+    );
+}

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use crate::answer::EsriError;
 use crate::parameters::Parameters;
+use crate::quirk::Ability;
 use crate::sql::{self, Condition, IdBounds};
 use crate::store::{Rows, StoredRow};
 use crate::table::Table;
@@ -41,7 +42,14 @@ impl Filter {
                     EsriError::new(400, "Unable to perform query.")
                         .with_detail(format!("'{text}' parameter is invalid"))
                 };
-                Some(sql::parse(sql, &table.layer.fields).map_err(bad)?)
+                let knows_shape =
+                    table.can(Ability::ShapeIsNull) && table.layer.geometry_type().is_some();
+                let parse = if knows_shape {
+                    sql::parse_with_shape
+                } else {
+                    sql::parse
+                };
+                Some(parse(sql, &table.layer.fields).map_err(bad)?)
             }
         };
         let asks_hashes = table

@@ -26,7 +26,17 @@ const KEYWORDS: [&str; 13] = [
 
 /// Reads a `where` for a layer with these fields. Field names count without regard to case.
 pub(crate) fn parse(sql: &str, fields: &[Field]) -> Result<Condition, SqlError> {
+    read(sql, fields, false)
+}
+
+/// As [`parse`], where `SHAPE IS [NOT] NULL` asks for the value behind those of the fields.
+pub(crate) fn parse_with_shape(sql: &str, fields: &[Field]) -> Result<Condition, SqlError> {
+    read(sql, fields, true)
+}
+
+fn read(sql: &str, fields: &[Field], knows_shape: bool) -> Result<Condition, SqlError> {
     let mut parser = Parser {
+        knows_shape,
         tokens: tokens(sql)?,
         at: 0,
         depth: 0,
@@ -57,6 +67,7 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     fields: &'a [Field],
+    knows_shape: bool,
 }
 
 /// What an operand can be compared with.
@@ -318,6 +329,12 @@ impl Parser<'_> {
             }
             _ => {}
         }
+        if self.knows_shape && self.is_shape(word) && self.sees_word("IS") {
+            return Ok(Typed {
+                operand: Operand::Field(self.fields.len()),
+                kind: Kind::Null,
+            });
+        }
         let Some((at, field)) = self
             .fields
             .iter()
@@ -358,8 +375,24 @@ impl Parser<'_> {
         token
     }
 
+    /// Whether the word names the geometry: by its field, or as `SHAPE`.
+    fn is_shape(&self, word: &str) -> bool {
+        let mut fields = self
+            .fields
+            .iter()
+            .filter(|field| field.name().eq_ignore_ascii_case(word));
+        match fields.next() {
+            Some(field) => field.kind() == FieldType::Geometry,
+            None => word.eq_ignore_ascii_case("SHAPE"),
+        }
+    }
+
+    fn sees_word(&self, keyword: &str) -> bool {
+        matches!(self.tokens.get(self.at), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword))
+    }
+
     fn take_word(&mut self, keyword: &str) -> bool {
-        let here = matches!(self.tokens.get(self.at), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
+        let here = self.sees_word(keyword);
         self.at += usize::from(here);
         here
     }
