@@ -109,6 +109,10 @@ pub(crate) async fn read_code() -> Result<SecretString> {
     })
     .await?
     .map_err(|error| Failure::usage(format!("standard input: {error}")))?;
+    if !io::stdin().is_terminal() {
+        // At a terminal the user's own Enter has ended the line of the prompt.
+        let _ = writeln!(io::stderr());
+    }
     if line.expose_secret().trim().is_empty() {
         return Err(Failure::usage("no code was pasted").into());
     }

@@ -81,7 +81,7 @@ The token is what its portal takes; it is a secret. Without an option for it, th
 environment, .env or a profile, as with arcgis whoami.
 
 Example:
-  curl -H \"X-Esri-Authorization: Bearer $(arcgis token)\" 'https://host/portal/sharing/rest/community/self?f=json'";
+  curl -H @<(printf 'X-Esri-Authorization: Bearer %s' \"$(arcgis token)\") <url>";
 
 const CONFIG_NOTES: &str = "\
 Each value is looked for in the arguments, the environment, a file .env in the working folder and config.toml; \

@@ -9,13 +9,16 @@
 )]
 
 mod bad_input;
+mod configuration;
 mod conversion;
 mod demo;
 mod help;
 mod inspection;
 mod interruption;
+mod login;
 mod options;
 mod pasted;
 mod run;
 mod secrets;
 mod sign_in;
+mod web;

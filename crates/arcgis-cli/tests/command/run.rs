@@ -105,7 +105,8 @@ impl Desk {
     }
 }
 
-fn finish(child: Child) -> Ran {
+/// Waits for the end of a run.
+pub(crate) fn finish(child: Child) -> Ran {
     let output = child.wait_with_output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
