@@ -118,7 +118,8 @@ impl CredentialStore for FileStore {
         let name = key.to_string();
         async move {
             let json = login.to_json()?;
-            self.call(move |disk| disk.change(&name, Some(&json))).await?;
+            self.call(move |disk| disk.change(&name, Some(&json)))
+                .await?;
             Ok(())
         }
         .boxed()

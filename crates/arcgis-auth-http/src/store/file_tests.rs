@@ -5,7 +5,10 @@ use arcgis_auth_core::Portal;
 use super::*;
 
 fn key(profile: &str) -> StoreKey {
-    StoreKey::new(Portal::parse("https://gis.example.com/portal").unwrap(), profile)
+    StoreKey::new(
+        Portal::parse("https://gis.example.com/portal").unwrap(),
+        profile,
+    )
 }
 
 fn login(password: &str) -> StoredLogin {
@@ -49,8 +52,14 @@ async fn logins_are_kept_one_by_one_until_they_are_removed() {
     store.save(&work, &login("three")).await.unwrap();
     // Another process reads the same.
     let other = FileStore::new(store.path());
-    assert_eq!(password(other.load(&work).await.unwrap()).as_deref(), Some("three"));
-    assert_eq!(password(other.load(&home).await.unwrap()).as_deref(), Some("two \"ü\\"));
+    assert_eq!(
+        password(other.load(&work).await.unwrap()).as_deref(),
+        Some("three")
+    );
+    assert_eq!(
+        password(other.load(&home).await.unwrap()).as_deref(),
+        Some("two \"ü\\")
+    );
     // The same profile of another portal is another login.
     let elsewhere = StoreKey::new(Portal::parse("https://other.example.com").unwrap(), "work");
     assert!(store.load(&elsewhere).await.unwrap().is_none());
@@ -91,9 +100,15 @@ async fn a_file_that_is_something_else_is_not_overwritten() {
     let store = FileStore::new(folder.path().join("credentials.json"));
     for (content, said) in [
         ("CANARY no json", "the file of logins is none"),
-        ("{\"version\":1,\"logins\":{\"a\":", "the file of logins is none"),
+        (
+            "{\"version\":1,\"logins\":{\"a\":",
+            "the file of logins is none",
+        ),
         ("{\"version\":1}", "the file of logins is none"),
-        ("{\"version\":2,\"logins\":{}}", "version 2; this program reads up to 1"),
+        (
+            "{\"version\":2,\"logins\":{}}",
+            "version 2; this program reads up to 1",
+        ),
     ] {
         fs::write(store.path(), content).unwrap();
         for error in [
@@ -113,7 +128,11 @@ async fn a_file_that_is_something_else_is_not_overwritten() {
     store.save(&key("a"), &login("x")).await.unwrap();
     // One login that cannot be read does not hide the others.
     let text = fs::read_to_string(store.path()).unwrap();
-    let damaged = text.replacen("\"logins\":{", "\"logins\":{\"b at https://gis.example.com/portal\":{\"version\":1},", 1);
+    let damaged = text.replacen(
+        "\"logins\":{",
+        "\"logins\":{\"b at https://gis.example.com/portal\":{\"version\":1},",
+        1,
+    );
     fs::write(store.path(), damaged).unwrap();
     assert!(store.load(&key("b")).await.is_err());
     assert!(store.load(&key("a")).await.unwrap().is_some());
@@ -125,8 +144,15 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let store = FileStore::new(folder.path().join("file/credentials.json"));
-    let error = store.save(&key("a"), &login("x")).await.unwrap_err().to_string();
-    assert!(error.contains("credentials.json") && error.contains("cannot be used"), "{error}");
+    let error = store
+        .save(&key("a"), &login("x"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("credentials.json") && error.contains("cannot be used"),
+        "{error}"
+    );
     assert_eq!(names(folder.path()), ["file".to_owned()].into());
 }
 
@@ -138,7 +164,10 @@ async fn many_at_once_lose_nothing() {
     let writers = (0..24).map(|n| {
         let store = FileStore::new(&path);
         tokio::spawn(async move {
-            store.save(&key(&format!("p{n}")), &login(&format!("s{n}"))).await.unwrap();
+            store
+                .save(&key(&format!("p{n}")), &login(&format!("s{n}")))
+                .await
+                .unwrap();
             // A reader in between sees a whole file.
             store.load(&key("p0")).await.unwrap();
         })
@@ -157,11 +186,20 @@ async fn many_at_once_lose_nothing() {
 #[tokio::test]
 async fn a_link_stays_a_link() {
     let folder = tempfile::tempdir().unwrap();
-    let (real, link) = (folder.path().join("real.json"), folder.path().join("link.json"));
+    let (real, link) = (
+        folder.path().join("real.json"),
+        folder.path().join("link.json"),
+    );
     fs::write(&real, "").unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
     let store = FileStore::new(&link);
     store.save(&key("a"), &login("x")).await.unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert!(FileStore::new(&real).load(&key("a")).await.unwrap().is_some());
+    assert!(
+        FileStore::new(&real)
+            .load(&key("a"))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }

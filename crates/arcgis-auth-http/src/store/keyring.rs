@@ -95,8 +95,12 @@ struct Problem(String);
 fn said(error: &keyring::Error) -> String {
     match error {
         keyring::Error::BadEncoding(_) => "what it gave back is not what was kept".to_owned(),
-        keyring::Error::TooLong(_, most) => format!("the login is longer than {most}, the most that it keeps"),
-        keyring::Error::Ambiguous(entries) => format!("it has {} entries of that name", entries.len()),
+        keyring::Error::TooLong(_, most) => {
+            format!("the login is longer than {most}, the most that it keeps")
+        }
+        keyring::Error::Ambiguous(entries) => {
+            format!("it has {} entries of that name", entries.len())
+        }
         keyring::Error::PlatformFailure(_) => format!("no keyring answers ({error})"),
         other => other.to_string(),
     }
