@@ -42,9 +42,8 @@ pub use decode::{
 };
 pub use discovery::{Discovery, ItemAddress, ItemInfo, MapLayer};
 pub use engine::{
-    AcceptedPage, Checkpoint, CheckpointError, Completion, Delivered, Doubt, Doubts, Drift,
-    FetchOptions, FetchStats, Incomplete, PageRecord, Pages, Plan, PlanSummary, Progress, Proof,
-    SkippedRow, Strategy,
+    AcceptedPage, Checkpoint, CheckpointError, Completion, Delivered, Doubt, Doubts, Drift, FetchOptions, FetchStats,
+    Incomplete, PageRecord, Pages, Plan, PlanSummary, Progress, Proof, SkippedRow, Strategy,
 };
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
@@ -63,6 +62,7 @@ pub use metadata::{
 };
 pub use query::{Query, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
 pub use related::RelatedRecords;
+pub use sample::Order;
 pub use service::{Directory, ServiceEntry, ServiceInfo};
 pub use sink::{FeatureSink, PageFacts, PageSink, SinkError, ValueRef};
 pub use spatial_filter::{DistanceUnit, SpatialFilter, SpatialRelation};

@@ -13,6 +13,33 @@ use crate::query::{Query, ResolvedQuery};
 use crate::second_chance::{Chances, send};
 use crate::sink::PageSink;
 
+/// A field that rows are ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    field: String,
+    descending: bool,
+}
+
+impl Order {
+    /// The least first.
+    #[must_use]
+    pub fn ascending(field: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            descending: false,
+        }
+    }
+
+    /// The greatest first.
+    #[must_use]
+    pub fn descending(field: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            descending: true,
+        }
+    }
+}
+
 impl Layer {
     /// The first rows of a query, in the order of the object id; all of them if there are fewer.
     ///
@@ -39,7 +66,7 @@ impl Layer {
                 .with_param("orderByFields", format!("{name} ASC"))
                 .with_param("resultRecordCount", rows.to_string())
                 .with_rows(rows);
-            if let Some(features) = self.first_rows(&resolved, request, rows).await? {
+            if let Some(features) = self.first_rows(&resolved, request, rows, true).await? {
                 return Ok(features);
             }
         }
@@ -49,12 +76,88 @@ impl Layer {
         self.features(query.with_limit(least)).try_collect().await
     }
 
+    /// The first rows of a query in an order of the caller's (`orderByFields`), ties in the order of the object id. At most as
+    /// many as the server gives at once.
+    ///
+    /// The order is the server's: how it orders texts and nulls is for its database to say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Query`] for an unknown field, for more rows than the server gives at once, and for layers that do not order or page
+    /// rows; [`Error::Answer`] if the answer cannot hold the first rows; else as [`Layer::count`].
+    ///
+    /// ```no_run
+    /// use arcgis_layer::{Layer, Order, Query};
+    ///
+    /// # async fn example(cities: Layer) -> Result<(), arcgis_layer::Error> {
+    /// let largest = cities.head_by(Query::new(), &[Order::descending("POP")], 10).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn head_by(
+        &self,
+        query: Query,
+        order: &[Order],
+        rows: u32,
+    ) -> Result<Vec<Feature>, Error> {
+        let resolved = query.resolve(self.info())?;
+        let info = self.info();
+        let mut fields: Vec<String> = Vec::new();
+        let mut named: Vec<&str> = Vec::new();
+        for one in order {
+            let field = crate::query::field(info, &one.field)?;
+            let direction = if one.descending { "DESC" } else { "ASC" };
+            fields.push(format!("{} {direction}", field.name));
+            named.push(&field.name);
+        }
+        if let Some(name) = resolved.object_id().filter(|name| !named.contains(name)) {
+            fields.push(format!("{name} ASC"));
+        }
+        if info.advanced.order_by == Some(false) || fields.is_empty() {
+            return Err(unsupported(
+                "order",
+                "the layer does not order rows (supportsOrderBy)",
+            ));
+        }
+        if info.advanced.pagination != Some(true) {
+            return Err(unsupported(
+                "order",
+                "the layer does not page rows (supportsPagination)",
+            ));
+        }
+        if resolved.limit().is_some() {
+            return Err(unsupported(
+                "order",
+                "give the number of rows here, and no limit",
+            ));
+        }
+        if let Some(most) = info.max_record_count.filter(|&most| rows > most) {
+            return Err(unsupported(
+                "order",
+                format!("the server gives at most {most} rows at once"),
+            ));
+        }
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        self.request_of_all(&resolved, "order")?;
+        let request = resolved
+            .page_request(self.address())
+            .with_param("orderByFields", fields.join(","))
+            .with_param("resultRecordCount", rows.to_string())
+            .with_rows(rows);
+        self.first_rows(&resolved, request, rows, false)
+            .await?
+            .ok_or_else(|| self.unusable(format!("it does not hold the first {rows} rows")))
+    }
+
     /// The rows of one answer; `None` if they cannot be the first.
     async fn first_rows(
         &self,
         query: &ResolvedQuery,
         request: Request,
         rows: u32,
+        by_id: bool,
     ) -> Result<Option<Vec<Feature>>, Error> {
         let context = DecodeContext::new(query.layout());
         let sink = FeatureCollector::new(std::sync::Arc::clone(query.layout()));
@@ -63,7 +166,9 @@ impl Layer {
             let body = match send(&**self.transport(), &request).await {
                 Ok(body) => body,
                 // Perhaps too much at once: the engine knows what to do.
-                Err(Error::Service(arcgis_auth_core::Error::Service(_))) => return Ok(None),
+                Err(Error::Service(arcgis_auth_core::Error::Service(_))) if by_id => {
+                    return Ok(None);
+                }
                 Err(error) => return Err(error),
             };
             let mut page = sink.page(rows as usize);
@@ -76,14 +181,20 @@ impl Layer {
             .ids
             .windows(2)
             .all(|pair| matches!(pair, [a, b] if a < b));
+        let own = &self.info().spatial_reference;
         let in_reference = match (&query.layout().geometry, &facts.spatial_reference) {
             (Some(asked), Some(got)) => !asked.spatial_reference.contradicts(got),
-            _ => true,
+            // Perhaps in the layer's own, whatever was asked for.
+            (Some(asked), None) => facts.bbox.is_empty() || asked.spatial_reference == *own,
+            (None, _) => true,
         };
-        if !ordered || !in_reference || facts.ids.len() > rows as usize {
+        if (by_id && !ordered) || !in_reference {
             return Ok(None);
         }
         let features = page.into_features(&facts);
+        if features.len() > rows as usize {
+            return Ok(None);
+        }
         let short = features.len() < rows as usize;
         if short && self.count(query).await? != features.len() as u64 {
             return Ok(None);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arcgis_layer::{
-    Aggregation, Error, Layer, LayerAddress, LayerInfo, Query, Statistic, StatisticType,
+    Aggregation, Error, Layer, LayerAddress, LayerInfo, Order, Query, Statistic, StatisticType,
 };
 use futures_util::TryStreamExt;
 use scripted::{Params, Scripted};
@@ -541,4 +541,42 @@ async fn a_sample_is_of_the_rows_that_are_there() {
     assert_ne!(sample(7, 2).await, seven);
     assert_eq!(sample(99, 1).await.len(), 40);
     assert!(sample(0, 1).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_first_rows_in_another_order_are_the_servers() {
+    let (asked, layer) = of_rows(true);
+    let first = layer
+        .head_by(Query::new(), &[Order::descending("kind")], 3)
+        .await
+        .unwrap();
+    assert_eq!(first.len(), 3);
+    let sent = &asked.asked("/query")[0];
+    assert_eq!(sent["orderByFields"], "KIND DESC,ID ASC");
+    assert_eq!(sent["resultRecordCount"], "3");
+    let all = layer
+        .head_by(Query::new(), &[Order::ascending("ID")], 500)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 40);
+    let sent = asked.asked("/query");
+    assert_eq!(sent[1]["orderByFields"], "ID ASC");
+    assert_eq!(
+        sent[2]["returnCountOnly"], "true",
+        "fewer than asked for are counted"
+    );
+    for (query, order, rows, what) in [
+        (Query::new(), Order::ascending("Ghost"), 3, "Ghost"),
+        (Query::new(), Order::ascending("KIND"), 1001, "at most 1000"),
+        (
+            Query::new().with_limit(2),
+            Order::ascending("KIND"),
+            3,
+            "limit",
+        ),
+    ] {
+        let error = layer.head_by(query, &[order], rows).await.unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    assert_eq!(asked.asked("/query").len(), 3);
 }

@@ -21,7 +21,7 @@ const OURS: [(&str, &str); 31] = [
     ("resultRecordCount", "use the options limit and page_size"),
     (
         "orderByFields",
-        "rows come in the order of their object ids",
+        "rows come in the order of their object ids; Layer::head_by gives the first in another",
     ),
     (
         "objectIds",
