@@ -200,7 +200,7 @@ impl LayerExport {
             name: Some(name.clone()),
         };
         let mut run = Run::start(self, resolved, place, start).await?;
-        let writer = run.writer(output, name)?;
+        let mut writer = run.writer(output, name)?;
         loop {
             // After an error the writer is dropped: it ends, and leaves nothing behind.
             let Some(page) = run.next().await? else { break };

@@ -66,8 +66,8 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
     }
 
     /// Sends a message; false if the thread has ended, which it does early only with an error.
-    pub(crate) async fn send(&self, message: M) -> bool {
-        match &self.messages {
+    pub(crate) async fn send(&mut self, message: M) -> bool {
+        match &mut self.messages {
             Some(messages) => messages.send(message).await.is_ok(),
             None => false,
         }
@@ -126,7 +126,7 @@ mod tests {
     async fn dropping_waits_for_the_thread() {
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
-        let thread = WriterThread::<u8, ()>::start(move |mut inbox| {
+        let mut thread = WriterThread::<u8, ()>::start(move |mut inbox| {
             while inbox.next().is_some() {}
             assert!(inbox.is_deserted());
             thread::sleep(Duration::from_millis(50));

@@ -722,6 +722,18 @@ async fn nothing_is_left_where_nothing_came() {
     assert_eq!(export.kept(), None);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_can_be_spawned() {
+    let export = Export::of(&Generated::new(ROWS, CAP));
+    let layer_export = export.layer_export().await;
+    let file = tokio::spawn(layer_export.clone().to(LocalFile::new(export.path())));
+    assert_eq!(file.await.unwrap().unwrap().rows, ROWS as u64);
+    let spill = export.folder.path().to_owned();
+    let table = layer_export.with_resume(Resume::in_folder(spill));
+    let table = tokio::spawn(table.into_table()).await.unwrap().unwrap();
+    assert_eq!(table.batch.num_rows(), ROWS as usize);
+}
+
 /// A runtime with one thread for blocking work has enough of them.
 #[test]
 fn one_blocking_thread_is_enough() {
