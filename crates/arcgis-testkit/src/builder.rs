@@ -163,7 +163,8 @@ impl TestkitBuilder {
         self
     }
 
-    /// Sets the service's clock ahead by so many seconds, or behind by a negative number: it shows in the `Date` header and in `expires`.
+    /// Sets the service's clock ahead by so many seconds, or behind by a negative number: it shows in the `Date` header, in `expires` and in the
+    /// dates of edits.
     #[must_use]
     pub fn clock_skew(mut self, seconds: i64) -> Self {
         self.clock_skew = seconds;
@@ -207,7 +208,7 @@ impl TestkitBuilder {
         if self.demo {
             services.push(crate::demo::service()?);
         }
-        let catalog = Catalog::new(services)?;
+        let catalog = Catalog::new(services, self.clock_skew)?;
         let tls = match self.tls_names {
             None => None,
             Some(names) => Some(Tls {

@@ -80,7 +80,7 @@ pub(crate) struct Served {
 }
 
 impl Catalog {
-    pub(crate) fn new(services: Vec<Service>) -> Result<Self> {
+    pub(crate) fn new(services: Vec<Service>, clock_skew: i64) -> Result<Self> {
         let mut names = HashSet::new();
         let mut served = Vec::with_capacity(services.len());
         for service in services {
@@ -98,7 +98,7 @@ impl Catalog {
                     });
                 }
                 next = id.saturating_add(1);
-                tables.push(Arc::new(Table::new(layer, id)?));
+                tables.push(Arc::new(Table::new(layer, id, clock_skew)?));
             }
             served.push(Served {
                 name: service.name,

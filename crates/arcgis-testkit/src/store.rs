@@ -86,7 +86,7 @@ impl Rows {
         Self {
             store,
             in_id_order: true,
-            last_edit: now_millis(),
+            last_edit: 0,
             next_id: 1,
         }
     }
@@ -145,9 +145,9 @@ impl Rows {
         }
     }
 
-    pub(crate) fn touch(&mut self) {
-        // An edit always shows, even within one millisecond of the last.
-        self.last_edit = now_millis().max(self.last_edit + 1);
+    /// Enters an edit of this moment: it always shows, even within one millisecond of the last.
+    pub(crate) fn touch(&mut self, now: u64) {
+        self.last_edit = now.max(self.last_edit + 1);
     }
 }
 
@@ -179,8 +179,4 @@ pub(crate) fn now_millis() -> u64 {
         .map_or(0, |since| {
             u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
         })
-}
-
-pub(crate) fn now_millis_signed() -> i64 {
-    i64::try_from(now_millis()).unwrap_or(i64::MAX)
 }

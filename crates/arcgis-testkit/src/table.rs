@@ -10,7 +10,7 @@ use crate::geometry::Envelope;
 use crate::layer::{Layer, LayerKind};
 use crate::quirk::{Ability, Quirk};
 use crate::row::Row;
-use crate::store::{Formula, Rows, StoredRow};
+use crate::store::{Formula, Rows, StoredRow, now_millis};
 use crate::unique_id::hash_of;
 use crate::value::Value;
 
@@ -24,6 +24,8 @@ pub(crate) struct Table {
     pub(crate) unique_fields: Vec<usize>,
     /// Whether rows have true curves.
     pub(crate) has_curves: bool,
+    /// Seconds by which the service's clock is ahead.
+    clock_skew: i64,
     /// How often each quirk had a say.
     quirks_fired: Vec<AtomicU64>,
     state: RwLock<State>,
@@ -47,7 +49,7 @@ const TRACKING: [(&str, FieldType); 4] = [
 const FIRST_EDIT: i64 = 1_600_000_000_000;
 
 impl Table {
-    pub(crate) fn new(mut layer: Layer, id: u32) -> Result<Self> {
+    pub(crate) fn new(mut layer: Layer, id: u32, clock_skew: i64) -> Result<Self> {
         let holds_rows = matches!(layer.kind, LayerKind::Features(_) | LayerKind::Table);
         let mut object_id = layer
             .fields
@@ -78,6 +80,7 @@ impl Table {
             id,
             object_id,
             unique_fields: Vec::new(),
+            clock_skew,
             state: RwLock::default(),
         };
         table.unique_fields = unique_names
@@ -85,7 +88,7 @@ impl Table {
             .iter()
             .map(|name| table.field_named(name))
             .collect::<Result<_>>()?;
-        let rows = match generated {
+        let mut rows = match generated {
             Some(generated) => Rows::generated(Formula {
                 generated,
                 names: table
@@ -98,6 +101,7 @@ impl Table {
             }),
             None => table.hold(given)?,
         };
+        rows.touch(table.now());
         table.write().rows = rows;
         Ok(table)
     }
@@ -208,12 +212,22 @@ impl Table {
 
     /// Enters an edit: the earlier rows are kept if the layer archives.
     fn commit(&self, state: &mut State, mut rows: Rows) {
-        rows.touch();
+        rows.touch(self.now());
         let edited = rows.last_edit;
         let before = std::mem::replace(&mut state.rows, rows);
         if self.layer.options.archives {
             state.history.push((edited, before));
         }
+    }
+
+    /// Now by the service's clock, in milliseconds since 1970.
+    fn now(&self) -> u64 {
+        now_millis().saturating_add_signed(self.clock_skew.saturating_mul(1000))
+    }
+
+    /// The same, as a value of a date.
+    fn moment(&self) -> i64 {
+        i64::try_from(self.now()).unwrap_or(i64::MAX)
     }
 
     fn generated(&self) -> Error {
@@ -272,7 +286,7 @@ impl Table {
     pub(crate) fn insert(&self, row: Row) -> Result<Option<i64>> {
         let mut state = self.write();
         let mut rows = state.rows.clone();
-        let stored = self.stored(row, &mut rows, crate::store::now_millis_signed())?;
+        let stored = self.stored(row, &mut rows, self.moment())?;
         let id = self.object_id_of(&stored);
         let held = rows.held_mut().ok_or_else(|| self.generated())?;
         if let Some(id) = id {
@@ -318,7 +332,7 @@ impl Table {
         }
         if self.layer.options.tracks_edits {
             let at = self.field_named("EditDate")?;
-            changes.push((at, Value::Int(crate::store::now_millis_signed())));
+            changes.push((at, Value::Int(self.moment())));
         }
         let mut state = self.write();
         let mut rows = state.rows.clone();

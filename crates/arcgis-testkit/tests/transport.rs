@@ -210,3 +210,36 @@ async fn the_log_keeps_everything_that_came() {
     assert!(requests[1].url().contains(&long));
     assert!(requests[1].at() < Duration::from_secs(60));
 }
+
+#[tokio::test]
+async fn edits_are_dated_by_the_clock_of_the_service() {
+    let service = Testkit::builder()
+        .layer(five_towns().with_archiving())
+        .clock_skew(7200)
+        .start()
+        .await
+        .unwrap();
+    let rows = service.layer("towns").unwrap();
+    let start = rows.last_edit();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!((now + 7195..=now + 7200).contains(&(start / 1000)));
+    std::thread::sleep(Duration::from_millis(5));
+    rows.delete(1).unwrap();
+    let count = |moment: u64| {
+        let moment = moment.to_string();
+        let parameters = [
+            ("f", "json"),
+            ("where", "1=1"),
+            ("returnCountOnly", "true"),
+            ("historicMoment", &moment),
+        ];
+        get(&service, PAGE, &parameters).json()
+    };
+    assert_eq!(
+        (count(start), count(rows.last_edit())),
+        (json!({"count": 5}), json!({"count": 4}))
+    );
+}
