@@ -309,12 +309,19 @@ async fn a_token_that_cannot_be_renewed_ends_the_export() {
 }
 
 #[tokio::test]
-async fn a_secured_layer_without_a_credential_is_one_request() {
+async fn a_secured_layer_without_a_credential_is_asked_for_once() {
     let bench = Bench::start(service().security(security())).await;
     let error = bench.open("t").await.map(LayerExport::new).unwrap_err();
     let arcgis_layer::Error::Service(arcgis_auth_core::Error::Unauthorized(why)) = &error else {
         panic!("{error:?}")
     };
     assert_eq!(why.reason, UnauthorizedReason::NoCredential);
-    assert_eq!(bench.service.requests().len(), 1, "T12");
+    assert_eq!(bench.count(RequestKind::Layer), 1, "T12");
+    // And where one could sign in, for the message.
+    assert_eq!(bench.count(RequestKind::Info), 1);
+    assert_eq!(bench.service.requests().len(), 2);
+    assert!(
+        error.to_string().contains(&bench.service.root_url()),
+        "{error}"
+    );
 }
