@@ -14,6 +14,10 @@ use crate::second_chance::{Chances, is_about_size, send};
 /// Ids to list at once, where all at once are too many: some 800 kB.
 const RANGE: u64 = 100_000;
 
+/// From so many ids on, they are listed in ranges from the start: all of them in one answer would be tens of
+/// megabytes, held at once.
+const MANY: u64 = 500_000;
+
 /// Wider than all 64 bits.
 const WIDEST: i128 = 1 << 65;
 
@@ -59,6 +63,16 @@ impl Layer {
                 return self.ids_between(query, field, bounds, total).await;
             }
         }
+        if total > MANY {
+            match self.ids_in_ranges(query, field, total).await {
+                // Fewer than counted: perhaps the ranges are not all there is.
+                Ok(ids) if ids.len() >= total => return Ok(ids),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(layer = %self.address(), %error, "object ids are not listed in ranges");
+                }
+            }
+        }
         let rows = u32::try_from(total).unwrap_or(u32::MAX);
         let failed = match self.ids_at_once(query, field, total, rows).await {
             Ok(ids) => return Ok(ids),
@@ -79,6 +93,29 @@ impl Layer {
                 Err(failed)
             }
         }
+    }
+
+    /// The ids in ranges between the least and the greatest, or in ranges that were counted where the server does
+    /// not compute those.
+    async fn ids_in_ranges(
+        &self,
+        query: &ResolvedQuery,
+        field: &str,
+        total: u64,
+    ) -> Result<IdSet, Error> {
+        if let Ok(Some(bounds)) = self.object_id_bounds(query).await {
+            return self.ids_between(query, field, bounds, total).await;
+        }
+        let ranges = crate::engine::counted_ranges(self, query, total, RANGE).await?;
+        let mut ids = IdSet::new();
+        for (first, last) in ranges {
+            ids.extend(
+                self.ids_between(query, field, (first, last), RANGE)
+                    .await?
+                    .iter(),
+            );
+        }
+        Ok(ids)
     }
 
     /// All ids, in one answer or in several from the last id on. An error comes with its request.

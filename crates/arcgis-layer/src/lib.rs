@@ -42,8 +42,9 @@ pub use decode::{
 };
 pub use discovery::{Discovery, ItemAddress, ItemInfo, MapLayer};
 pub use engine::{
-    AcceptedPage, Checkpoint, CheckpointError, Completion, Delivered, Doubt, Doubts, Drift, FetchOptions, FetchStats,
-    Incomplete, PageRecord, Pages, Plan, PlanSummary, Progress, Proof, SkippedRow, Strategy,
+    AcceptedPage, Checkpoint, CheckpointError, Completion, Delivered, Doubt, Doubts, Drift,
+    FetchOptions, FetchStats, Incomplete, PageRecord, Pages, Plan, PlanSummary, Progress, Proof,
+    SkippedRow, Strategy,
 };
 pub use error::{Error, QueryError};
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};

@@ -27,6 +27,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use doubt::{Delivered, Doubt, Doubts};
 pub use options::FetchOptions;
 pub use pages::{AcceptedPage, FetchStats, Pages};
+pub(crate) use part::counted_ranges;
 pub use plan::Plan;
 pub use proof::{Completion, Drift, Incomplete, Proof};
 pub use record::{PageRecord, Progress};

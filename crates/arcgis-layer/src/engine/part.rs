@@ -17,9 +17,9 @@ const DEEPEST: u32 = 30;
 pub(crate) struct Part {
     pub(crate) within: Within,
     pub(crate) rows: u64,
-    /// Whether only its first rows are wanted.
-    #[serde(default)]
-    pub(crate) cut: bool,
+    /// How many of its first rows are wanted, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first: Option<u64>,
 }
 
 impl Part {
@@ -154,6 +154,21 @@ pub(crate) async fn by_ids(
     Ok(Some(parts.into_iter().map(whole).collect()))
 }
 
+/// Ranges of object ids with at most `most` rows each; none if their counts do not add up.
+pub(crate) async fn counted_ranges(
+    layer: &Layer,
+    query: &ResolvedQuery,
+    total: u64,
+    most: u64,
+) -> Result<Vec<(i64, i64)>, Error> {
+    let parts = by_ids(layer, query, total, most, 1).await?;
+    let range = |part: Part| match part.within {
+        Within::Ids(first, last) => Some((first, last)),
+        _ => None,
+    };
+    Ok(parts.into_iter().flatten().filter_map(range).collect())
+}
+
 /// Parts of at most `most` rows, by rectangles within `extent`; rows without geometry in a part of their own, if there is a
 /// condition that finds them. Rows on borders are in several parts. `None` if some place has more than `most` rows.
 pub(crate) async fn by_areas(
@@ -227,7 +242,7 @@ fn whole((within, rows): (Within, u64)) -> Part {
     Part {
         within,
         rows,
-        cut: false,
+        first: None,
     }
 }
 
@@ -240,10 +255,9 @@ pub(crate) fn first(parts: Vec<Part>, limit: u64) -> Vec<Part> {
             break;
         }
         if part.rows > left {
-            part.rows = left;
-            part.cut = true;
+            part.first = Some(left);
         }
-        left -= part.rows;
+        left -= part.rows.min(left);
         kept.push(part);
     }
     kept
@@ -283,7 +297,7 @@ mod tests {
             whole((Within::Ids(10, 19), 5)),
         ];
         let cut = first(parts.clone(), 7);
-        assert_eq!((cut.len(), cut[1].rows, cut[1].cut), (2, 2, true));
+        assert_eq!((cut.len(), cut[1].rows, cut[1].first), (2, 5, Some(2)));
         assert_eq!(first(parts.clone(), 5), parts[..1]);
         assert_eq!(first(parts.clone(), 99), parts);
         assert!(first(parts, 0).is_empty());

@@ -29,15 +29,17 @@ impl<S: PageSink> Fetcher<S> {
         };
         let part = parts.get(number).ok_or(Error::Failed)?;
         let (mut gathered, lack) = self.within(part).await?;
-        if part.cut {
-            let most = usize::try_from(part.rows).unwrap_or(usize::MAX);
-            gathered.keep_first(most);
+        if let Some(first) = part.first {
+            gathered.keep_first(usize::try_from(first).unwrap_or(usize::MAX));
         }
         self.finish(gathered, lack).await
     }
 
     /// All rows of a part, whatever fits into one answer: what is short is asked for in smaller parts.
-    async fn within(self: &Arc<Self>, part: &Part) -> Result<(Gathered<S::Page>, Lack), Error> {
+    pub(crate) async fn within(
+        self: &Arc<Self>,
+        part: &Part,
+    ) -> Result<(Gathered<S::Page>, Lack), Error> {
         let mut gathered = self.gathered();
         let mut prints = HashSet::new();
         let mut broken = false;
@@ -84,15 +86,21 @@ impl<S: PageSink> Fetcher<S> {
                 Doubt::ShortPage
             });
             if let (Within::Ids(_, end), Some(last)) = (&next.within, last) {
-                // In order: only what lies behind is left.
+                // In order, as it seems: then only what lies behind is left. Whether that is all, the count tells; an
+                // order can be kept within a page alone.
+                let left = next.rows - received;
                 if last < *end {
-                    open.push(Open {
-                        within: Within::Ids(last + 1, *end),
-                        rows: next.rows - received,
-                        depth: next.depth,
-                        again: false,
-                    });
-                    continue;
+                    let behind = Within::Ids(last + 1, *end);
+                    let query = behind.of(&self.layer, &self.plan.query);
+                    if self.layer.count(&query).await? == left {
+                        open.push(Open {
+                            within: behind,
+                            rows: left,
+                            depth: next.depth,
+                            again: false,
+                        });
+                        continue;
+                    }
                 }
             }
             if next.again || !self.divide(&mut open, &next).await? {
@@ -104,7 +112,7 @@ impl<S: PageSink> Fetcher<S> {
         }
         let mut lack = Lack::default();
         let taken = gathered.taken.len() as u64;
-        if taken < part.rows && !part.cut {
+        if taken < part.rows {
             // Rows may have gone since they were counted.
             let query = part.within.of(&self.layer, &self.plan.query);
             let now = self.layer.count(&query).await?;
@@ -144,7 +152,8 @@ impl<S: PageSink> Fetcher<S> {
         within: &Within,
     ) {
         let strategy = match within {
-            Within::Ids(..) => self.plan.strategy,
+            Within::Ids(..) if self.plan.strategy == Strategy::KeySet => Strategy::KeySet,
+            Within::Ids(..) => Strategy::IdRanges,
             Within::Area(_) | Within::Condition(_) => Strategy::Areas,
         };
         let taken = if self.plan.by_fingerprint() {
@@ -209,12 +218,13 @@ impl<S: PageSink> Fetcher<S> {
             if answer.facts.ids.iter().any(|id| !is_behind(*id)) {
                 self.doubt(Doubt::IgnoredCondition);
             }
-            let in_order = ascending_last(&answer.facts.ids).is_some();
             let greatest = answer.facts.ids.iter().max().copied();
             let mut gathered = self.gathered();
             let taken = gathered.take_new(answer, is_behind);
-            if let (false, Some(greatest), true) = (in_order, greatest, taken > 0) {
-                // Others may lie between these.
+            // Where counts of ranges are no use, the count of all has to do, at the end.
+            let counts = self.plan.options.strategy == Some(Strategy::KeySet);
+            if let (true, Some(greatest), true) = (counts, greatest, taken > 0) {
+                // Others may lie between these, even where they are in order: it may be kept within a page alone.
                 let first = last.map_or(i64::MIN, |last| last.saturating_add(1));
                 let within = Within::Ids(first, greatest);
                 let rows = self.layer.count(&within.of(&self.layer, query)).await?;
@@ -223,7 +233,7 @@ impl<S: PageSink> Fetcher<S> {
                     let part = Part {
                         within,
                         rows,
-                        cut: false,
+                        first: None,
                     };
                     let (mut gathered, lack) = self.within(&part).await?;
                     gathered.keep_first(at_most);

@@ -235,9 +235,14 @@ impl Draft<'_> {
     /// Decides how the rows are asked for, and what is known of them beforehand.
     async fn source(&mut self) -> Result<(Strategy, Source), Error> {
         let chosen = self.options.strategy;
+        if self.matching == 0 {
+            self.because("there are no rows");
+            self.rows = 0;
+            return Ok((chosen.unwrap_or(Strategy::Single), Source::Places));
+        }
         let identifies = self.query.layout().object_id.is_some() && !self.ambiguous_ids;
         let by_list = !matches!(chosen, Some(Strategy::KeySet | Strategy::Areas));
-        if self.matching > 0 && identifies && by_list {
+        if identifies && by_list {
             if let Some(listed) = self.list().await? {
                 self.matching = listed.len();
                 self.limit();

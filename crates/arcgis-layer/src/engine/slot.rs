@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 
 use super::doubt::Doubt;
 use super::fetch::{Asked, Fetcher, Lack, Paced, Slot, add};
-use super::gather::Gathered;
+use super::gather::{Answer, Gathered};
+use super::part::{Part, Within};
 use super::strategy::Strategy;
 use crate::error::Error;
 use crate::sink::{PageFacts, PageSink};
@@ -170,6 +171,9 @@ impl<S: PageSink> Fetcher<S> {
             if is_short {
                 self.fewer(&answer.facts);
             }
+            if single && !self.plan.by_fingerprint() {
+                return self.all_at_once(answer, rows).await;
+            }
             let most = usize::try_from(rows).unwrap_or(usize::MAX);
             let taken = gathered.take_all(answer, most);
             self.observed.delivered(strategy, taken);
@@ -183,6 +187,32 @@ impl<S: PageSink> Fetcher<S> {
             }
             start += taken as u64;
         }
+        self.finish(gathered, Lack::default()).await
+    }
+
+    /// All rows in one answer, in the order of their ids; if that was not all, by ranges of ids.
+    async fn all_at_once(
+        self: &Arc<Self>,
+        answer: Answer<S::Page>,
+        rows: u64,
+    ) -> Result<Slot<S::Page>, Error> {
+        let mut gathered = self.gathered();
+        let taken = gathered.take_new(answer, |_| true);
+        if (taken as u64) < self.plan.matching {
+            drop(gathered);
+            add(&self.counters.corrected, 1);
+            let part = Part {
+                within: Within::Ids(i64::MIN, i64::MAX),
+                rows: self.plan.matching,
+                first: None,
+            };
+            let (mut gathered, lack) = self.within(&part).await?;
+            gathered.keep_first(usize::try_from(rows).unwrap_or(usize::MAX));
+            return self.finish(gathered, lack).await;
+        }
+        gathered.keep_first(usize::try_from(rows).unwrap_or(usize::MAX));
+        self.observed
+            .delivered(Strategy::Single, gathered.taken.len());
         self.finish(gathered, Lack::default()).await
     }
 }
