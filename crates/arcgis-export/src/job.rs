@@ -201,6 +201,8 @@ impl LayerExport {
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut writer = run.writer(output, name)?;
+        // Given up, the export first stops its requests, and then waits for the writer.
+        let mut run = run;
         loop {
             // After an error the writer is dropped: it ends, and leaves nothing behind.
             let Some(page) = run.next().await? else { break };
