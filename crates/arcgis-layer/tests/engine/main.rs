@@ -10,6 +10,7 @@ mod json {
     include!("strategy_cases.rs");
     include!("skip_cases.rs");
     include!("moment_cases.rs");
+    include!("plan_cases.rs");
 }
 
 mod pbf {
@@ -20,4 +21,5 @@ mod pbf {
     include!("strategy_cases.rs");
     include!("skip_cases.rs");
     include!("moment_cases.rs");
+    include!("plan_cases.rs");
 }

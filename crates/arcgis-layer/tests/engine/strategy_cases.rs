@@ -372,3 +372,29 @@ async fn unique_fields_order_the_pages_of_hashed_ids() {
     assert_eq!(names(&fetched), expected);
     assert_eq!(fetched.completion.proof, Proof::FingerprintsAndCount);
 }
+
+#[tokio::test]
+async fn a_filter_by_a_large_polygon_is_asked_by_lists_of_ids() {
+    // A circle around x = 0.5 of radius 0.4, finer than fits into one request.
+    let positions: Vec<String> = (0..=20_000)
+        .map(|step| {
+            let angle = f64::from(step % 20_000) / 20_000.0 * std::f64::consts::TAU;
+            format!("[{},{}]", 0.5 + 0.4 * angle.cos(), 1.5 + 0.4 * angle.sin())
+        })
+        .collect();
+    let circle = format!(
+        r#"{{"type":"Polygon","coordinates":[[{}]]}}"#,
+        positions.join(",")
+    );
+    let service = Testkit::builder().layer(layer(95, 10)).start().await.unwrap();
+    let filter = arcgis_layer::SpatialFilter::from_geojson(&circle).unwrap();
+    let query = Query::new().with_spatial_filter(filter);
+    let fetched = fetch_from(service, query, FetchOptions::default())
+        .await
+        .unwrap();
+    let ids: Vec<i64> = fetched.rows.iter().map(|row| row.0).collect();
+    let inside: Vec<i64> = (1..=95).map(|n| n * 3).filter(|id| (10..=90).contains(id)).collect();
+    assert_eq!(ids, inside);
+    assert_eq!(fetched.strategy, Strategy::IdLists);
+    assert_eq!(fetched.completion.proof, Proof::ObjectIds);
+}
