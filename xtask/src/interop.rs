@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::keyring;
 use crate::python;
 use crate::repository::{Repository, announce};
 use crate::stage::Verdict;
@@ -73,6 +74,11 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
             missing.push((suite.name, reason.clone()));
         }
     }
+    let without_keyring = keyring::lacks();
+    if let Some(reason) = without_keyring.clone() {
+        println!("{}: skipped: {reason}", keyring::NAME);
+        missing.push((keyring::NAME, reason));
+    }
     let skipped = missing
         .iter()
         .map(|(name, reason)| format!("{name} ({reason})"))
@@ -83,16 +89,33 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         missing.is_empty() || !public,
         "under CI no suite may be skipped: {skipped}"
     );
-    if missing.len() == SUITES.len() {
+    if missing.len() == SUITES.len() + 1 {
         return Ok(Verdict::Skipped(skipped));
     }
 
     let work = repository.root().join("target/interop");
     fs::create_dir_all(&work)?;
     let scripts = repository.root().join("xtask/scripts/interop");
-    let python = install_python(&work, &scripts)?;
     let programs = build(repository)?;
     let mut wrong = Vec::new();
+    if without_keyring.is_none() {
+        let begin = Instant::now();
+        let tally = fresh_tally(&work, keyring::NAME)?;
+        println!(
+            "{}: a daemon keeps logins, and gives them up",
+            keyring::NAME
+        );
+        let ran = keyring::run(&programs.arcgis, &scripts, &work, &tally);
+        match ran.and_then(|()| counts(&tally)) {
+            Ok(counts) => tell(keyring::NAME, &counts, begin),
+            Err(error) => wrong.push(format!("{}: {error:#}", keyring::NAME)),
+        }
+    }
+    let environment = match python {
+        None => install_python(&work, &scripts)?,
+        // Then no suite below runs.
+        Some(_) => PathBuf::new(),
+    };
     for suite in &SUITES {
         if missing.iter().any(|(name, _)| *name == suite.name) {
             continue;
@@ -102,12 +125,8 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         }
         println!("{}: {}", suite.name, suite.about);
         let begin = Instant::now();
-        let tally = work.join(format!("{}.json", suite.name));
-        // An older run's counts must not be taken for this one's.
-        if tally.exists() {
-            fs::remove_file(&tally)?;
-        }
-        let status = Command::new(&python)
+        let tally = fresh_tally(&work, suite.name)?;
+        let status = Command::new(&environment)
             .arg(scripts.join(format!("{}.py", suite.name)))
             .args([&programs.arcgis, &programs.service])
             .arg(repository.root())
@@ -117,11 +136,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
             .status()
             .context("the suite could not be started")?;
         match counts(&tally) {
-            Ok(counts) => println!(
-                "{}: {counts}, {:.1} s",
-                suite.name,
-                begin.elapsed().as_secs_f64()
-            ),
+            Ok(counts) => tell(suite.name, &counts, begin),
             Err(error) => wrong.push(format!("{}: {error:#}", suite.name)),
         }
         if !status.success() {
@@ -136,6 +151,19 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
     } else {
         Ok(Verdict::Partly(skipped))
     }
+}
+
+/// The file for a suite's counts: an older run's must not be taken for this one's.
+fn fresh_tally(work: &Path, suite: &str) -> Result<PathBuf> {
+    let tally = work.join(format!("{suite}.json"));
+    if tally.exists() {
+        fs::remove_file(&tally)?;
+    }
+    Ok(tally)
+}
+
+fn tell(suite: &str, counts: &str, begin: Instant) {
+    println!("{suite}: {counts}, {:.1} s", begin.elapsed().as_secs_f64());
 }
 
 /// Why a program cannot be used: it is missing, or its version, behind `prefix`, is too old.

@@ -5,6 +5,7 @@ mod demo_data;
 mod dependencies;
 mod documentation;
 mod interop;
+mod keyring;
 mod links;
 mod lints;
 mod msrv;

@@ -18,6 +18,7 @@ mod interruption;
 mod login;
 mod options;
 mod pasted;
+mod profiles;
 mod run;
 mod secrets;
 mod sign_in;
