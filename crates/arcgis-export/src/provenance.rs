@@ -13,6 +13,7 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:source` | the layer's address, without secrets |
 /// | `arcgis:layer`, `arcgis:layer_id` | its name and number |
 /// | `arcgis:query` | the address that asks for the rows, without order and offset |
+/// | `arcgis:filter_parts` | in how many parts the geometry of a filter was asked for, if it is too large for `arcgis:query` |
 /// | `arcgis:limit` | the most rows that were wanted |
 /// | `arcgis:spatial_reference` | what the service calls the CRS |
 /// | `arcgis:time_zone` | the zone in which the service shows its dates; values are in UTC all the same |
@@ -34,6 +35,9 @@ pub struct Provenance {
     pub layer_id: Option<i64>,
     /// The address that asks for the rows, without secrets.
     pub query: Option<String>,
+    /// In how many parts the geometry of a filter was asked for, where it is too large for one request: then
+    /// it is not in `query`.
+    pub filter_parts: Option<u64>,
     /// The most rows that were wanted.
     pub limit: Option<u64>,
     /// What the service calls the CRS.
@@ -55,6 +59,10 @@ impl Provenance {
             ("layer", self.layer.clone()),
             ("layer_id", self.layer_id.map(|id| id.to_string())),
             ("query", self.query.clone()),
+            (
+                "filter_parts",
+                self.filter_parts.map(|parts| parts.to_string()),
+            ),
             ("limit", self.limit.map(|rows| rows.to_string())),
             ("spatial_reference", self.spatial_reference.clone()),
             ("time_zone", self.time_zone.clone()),

@@ -80,6 +80,9 @@ pub struct QueryReport {
     pub bbox: Option<[f64; 4]>,
     /// What else selected rows, and further parameters, as they were sent.
     pub params: BTreeMap<String, String>,
+    /// In how many parts the geometry of a filter was asked for. Where it is more than one, as for polygons too
+    /// large for one request, the geometry is in neither `url` nor `params`.
+    pub parts: u64,
     /// The fields that were asked for, in order.
     pub fields: Vec<String>,
     /// Whether geometry was asked for.
@@ -292,6 +295,7 @@ impl From<(&ResolvedQuery, Url)> for QueryReport {
                 .remove("maxAllowableOffset")
                 .and_then(|distance| distance.parse().ok()),
             params: sent,
+            parts: query.parts() as u64,
             fields: layout
                 .fields
                 .iter()

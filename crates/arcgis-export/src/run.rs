@@ -389,6 +389,7 @@ impl Run {
             layer: Some(info.name.clone()),
             layer_id: Some(info.id),
             query: Some(self.query_url().into()),
+            filter_parts: Some(self.query.parts() as u64).filter(|parts| *parts > 1),
             limit: self.query.limit(),
             spatial_reference: self
                 .schema

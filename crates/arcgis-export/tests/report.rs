@@ -1,6 +1,8 @@
 //! What a report says, member for member.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod pages;
+
 use std::sync::Arc;
 
 use arcgis_auth_http::ArcGisClient;
@@ -67,6 +69,7 @@ async fn a_report_says_what_was_asked_and_how_it_was_written() {
             "where": "POP < 10",
             "bbox": [-1.5, 40.0, 5.0, 50.0],
             "params": {"gdbVersion": "sde.DEFAULT"},
+            "parts": 1,
             "fields": ["POP"],
             "geometry": true,
             "limit": 3,
@@ -170,4 +173,34 @@ async fn rows_that_came_to_an_empty_layer_change_its_words() {
     let proof = report.proof.unwrap();
     assert_eq!((proof.level.as_str(), proof.count_change), ("count", 1));
     assert_eq!(proof.meaning, "no rows, counted at the start; 1 at the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_too_large_to_write_down_is_told() {
+    let service = Testkit::builder().layer(towns(20)).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.parquet");
+    // Around the towns at 0 to 9 degrees east.
+    let circle: Vec<(f64, f64)> = (0..=180)
+        .map(|n| f64::from(n % 180).to_radians() * 2.0)
+        .map(|angle| (4.5 + 5.0 * angle.cos(), 47.0 + 5.0 * angle.sin()))
+        .collect();
+    let circle = geo_types::Polygon::new(circle.into(), Vec::new());
+    let filter = arcgis_layer::SpatialFilter::new(circle)
+        .unwrap()
+        .with_most_positions(64);
+    let report = LayerExport::new(open(&service).await)
+        .with_query(Query::new().with_spatial_filter(filter))
+        .to(LocalFile::new(&path))
+        .await
+        .unwrap();
+    assert_eq!(report.rows, 10);
+    let query = report.query.unwrap();
+    assert!(query.parts > 1, "{}", query.parts);
+    assert!(!query.url.contains("geometryType"), "{}", query.url);
+    let file = bytes::Bytes::from(std::fs::read(&path).unwrap());
+    assert_eq!(
+        pages::footer(&file, "arcgis:filter_parts"),
+        Some(query.parts.to_string())
+    );
 }
