@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
+use tracing::Instrument as _;
 
 use crate::clock::{Clock, SystemClock};
 use crate::credential_kind::CredentialKind;
@@ -32,6 +33,15 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
     /// Gets a new token from the server.
     fn mint(self: Arc<Self>) -> BoxFuture<'static, Result<Token, Error>>;
 
+    /// Whether trying again is of no use after `error`, in which a mint of this source ended: a login
+    /// that has ended, an application that the portal does not know. Such an error is given to all
+    /// callers of the next minute without another try. `false` by default; of wrong credentials,
+    /// certificates and configuration the cache knows it by itself.
+    fn lasts(&self, error: &Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// Releases what the source holds. Does nothing by default.
     fn close(&self) -> BoxFuture<'_, ()> {
         async {}.boxed()
@@ -50,8 +60,8 @@ type Mint = Shared<BoxFuture<'static, Result<Token, Error>>>;
 ///   not given out again.
 /// - A failed mint reaches everyone who waits for it and does not stand in the way of the next try.
 ///   From the second failure in a row on the next try waits, 2 seconds at first, a minute at most. A
-///   failure that waiting does not mend, such as a certificate that nobody vouches for, is given to
-///   all callers of the next minute without another try.
+///   failure that waiting does not mend, such as a certificate that nobody vouches for or a login that
+///   has ended ([`TokenSource::lasts`]), is given to all callers of the next minute without another try.
 /// - Wrong credentials are remembered and not sent again until [`Refresh::Forced`], so that no
 ///   account gets locked.
 ///
@@ -87,7 +97,12 @@ struct Flight {
 
 impl State {
     /// Takes over what a mint brought. A token that cannot be used counts as a failed mint.
-    fn land(&mut self, result: Result<Token, Error>, landing: &Landing) -> Result<Token, Error> {
+    fn land(
+        &mut self,
+        result: Result<Token, Error>,
+        lasts: bool,
+        landing: &Landing,
+    ) -> Result<Token, Error> {
         let now = landing.clock.monotonic();
         let unusable = |problem| Err(Error::mint(landing.origin.clone(), problem));
         let result = match result {
@@ -107,7 +122,7 @@ impl State {
                 });
                 self.failures.forget();
             }
-            Err(error) => self.failures.add(error, now),
+            Err(error) => self.failures.add(error, lasts, now),
         }
         result
     }
@@ -247,12 +262,16 @@ impl<S: TokenSource> TokenCache<S> {
             origin: self.source.trust().origin().clone(),
         };
         let source = Arc::clone(&self.source);
+        let origin = &landing.origin;
+        let span = tracing::debug_span!(target: "arcgis::mint", "mint", %origin, reason = why);
         let mint = async move {
             landing.begins(why, wait);
             if !wait.is_zero() {
                 landing.clock.sleep(wait).await;
             }
-            let result = source.mint().await;
+            let result = Arc::clone(&source).mint().await;
+            // A source's own code runs outside the lock.
+            let lasts = result.as_ref().is_err_and(|error| source.lasts(error));
             let Some(shared) = landing.state.upgrade() else {
                 return result;
             };
@@ -260,7 +279,7 @@ impl<S: TokenSource> TokenCache<S> {
             let freed = landing.free(&mut state);
             // A flight that was given up brings nothing.
             let result = match &freed {
-                Some(_) => state.land(result, &landing),
+                Some(_) => state.land(result, lasts, &landing),
                 None => result,
             };
             let in_a_row = state.failures.in_a_row();
@@ -268,6 +287,7 @@ impl<S: TokenSource> TokenCache<S> {
             landing.tells(&result, in_a_row);
             result
         }
+        .instrument(span)
         .boxed()
         .shared();
         state.in_flight = Some(Flight {

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -16,6 +16,8 @@ struct Mints {
     clock: ManualClock,
     trust: TrustPolicy,
     fail: Mutex<Vec<Error>>,
+    /// Whether its failures last.
+    lasts: AtomicBool,
     /// Given out instead, once each.
     give: Mutex<Vec<Token>>,
 }
@@ -39,6 +41,10 @@ impl TokenSource for Mints {
         }
         .boxed()
     }
+
+    fn lasts(&self, _: &Error) -> bool {
+        self.lasts.load(Ordering::SeqCst)
+    }
 }
 
 fn cache(life: u64, permits: usize) -> (Arc<TokenCache<Mints>>, ManualClock) {
@@ -51,6 +57,7 @@ fn cache(life: u64, permits: usize) -> (Arc<TokenCache<Mints>>, ManualClock) {
         clock: clock.clone(),
         trust: TrustPolicy::bound_to(origin),
         fail: Mutex::default(),
+        lasts: AtomicBool::new(false),
         give: Mutex::default(),
     };
     (
@@ -213,6 +220,7 @@ async fn wrong_credentials_are_not_tried_again_unless_forced() {
         .unwrap()
         .push(Error::InvalidCredentials {
             endpoint,
+            credential: CredentialKind::UserPassword,
             reason: "Invalid username or password.".into(),
         });
     for _ in 0..3 {
@@ -449,13 +457,41 @@ async fn a_certificate_that_nobody_vouches_for_is_not_tried_again_for_a_minute()
 }
 
 #[tokio::test]
+async fn what_a_source_says_will_last_is_told_at_once_and_tried_again_after_a_minute() {
+    let (cache, clock) = cache(600, 100);
+    cache.source().lasts.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        fail_next(&cache, broken());
+    }
+    for _ in 0..5 {
+        cache.token().await.unwrap_err();
+        clock.advance(Duration::from_secs(11));
+    }
+    assert_eq!(minted(&cache), 1);
+    clock.advance(Duration::from_secs(5));
+    cache.token().await.unwrap_err();
+    assert_eq!(minted(&cache), 2);
+    // Whoever did something about it need not wait.
+    cache.refresh(Refresh::Forced).await.unwrap_err();
+    assert_eq!(minted(&cache), 3);
+    assert!(cache.refresh(Refresh::Forced).await.unwrap().is_some());
+    assert!(clock.sleeps().is_empty(), "nobody waited");
+}
+
+#[tokio::test]
 async fn wrong_credentials_leave_the_living_token_in_use() {
     let (cache, clock) = cache(600, 100);
     assert_eq!(get(&cache).await, "t1");
     clock.advance(Duration::from_secs(550));
     let endpoint = Origin::of(&"https://h".parse().unwrap()).unwrap();
     let reason = "the password was changed".to_owned();
-    fail_next(&cache, Error::InvalidCredentials { endpoint, reason });
+    let credential = CredentialKind::App;
+    let error = Error::InvalidCredentials {
+        endpoint,
+        credential,
+        reason,
+    };
+    fail_next(&cache, error);
     for _ in 0..3 {
         assert_eq!(get(&cache).await, "t1");
         clock.advance(Duration::from_secs(10));

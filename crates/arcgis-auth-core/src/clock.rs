@@ -1,7 +1,7 @@
 //! Time as a dependency, so that tests can own it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,7 +22,8 @@ pub trait Clock: fmt::Debug + Send + Sync {
 /// The machine's clocks, waiting on tokio's timer.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
-    start: Instant,
+    /// When it was first looked at: to make one must work where there is no clock, as in a browser.
+    start: Arc<OnceLock<Instant>>,
 }
 
 impl SystemClock {
@@ -30,7 +31,7 @@ impl SystemClock {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            start: Instant::now(),
+            start: Arc::default(),
         }
     }
 }
@@ -47,7 +48,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.start.elapsed()
+        self.start.get_or_init(Instant::now).elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -64,6 +64,18 @@ impl CredentialKind {
         }
     }
 
+    /// What of it is wrong where a portal refuses it.
+    pub(crate) fn parts(self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "the API key",
+            Self::Token => "the token",
+            Self::UserPassword => "the user name or the password",
+            Self::App => "the application's client id or its secret",
+            Self::User => "the user's login",
+            Self::Other => "the credential",
+        }
+    }
+
     /// What the user can do about a refusal that is final.
     #[must_use]
     pub fn hint(self) -> Option<&'static str> {

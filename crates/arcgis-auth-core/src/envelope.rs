@@ -5,11 +5,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::redact::{blot, redact_text};
+use crate::redact::{blot, printable, redact_text};
 
 /// An error as the service gave it: HTTP status, code, message and details.
 ///
-/// The texts are the server's, with anything that looks like a token removed.
+/// The texts are the server's, with anything that looks like a token removed, and without characters
+/// that command a terminal or turn the direction of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceError {
     status: u16,
@@ -27,7 +28,7 @@ impl ServiceError {
         Self {
             status,
             code,
-            message: redact_text(message.as_ref()),
+            message: redact_text(&printable(message.as_ref())),
             details: Vec::new(),
             url: url.into(),
             attempts: 1,
@@ -46,7 +47,7 @@ impl ServiceError {
     pub fn with_details<T: AsRef<str>>(mut self, details: impl IntoIterator<Item = T>) -> Self {
         self.details = details
             .into_iter()
-            .map(|detail| redact_text(detail.as_ref()))
+            .map(|detail| redact_text(&printable(detail.as_ref())))
             .filter(|detail| !detail.trim().is_empty())
             .collect();
         self

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::credential_kind::CredentialKind;
 use crate::envelope::ServiceError;
@@ -36,12 +37,12 @@ pub enum Error {
 
     /// The portal knows no such user and password, or no such application and secret. They are not
     /// tried again by themselves.
-    #[error(
-        "{endpoint} refused the user name or the password, or the secret of an application: {reason}"
-    )]
+    #[error("{endpoint} refused {}: {reason}", credential.parts())]
     InvalidCredentials {
         /// The origin of the token endpoint.
         endpoint: Origin,
+        /// What kind of credential it was.
+        credential: CredentialKind,
         /// What the endpoint said.
         reason: String,
     },
@@ -255,6 +256,12 @@ pub enum UnauthorizedReason {
     },
     /// The token was refused and no other can be had: it is static, or the fresh one was refused too.
     Refused,
+    /// The server refused one new token after the other. For a while none is made for it, and nothing
+    /// was sent.
+    RefusesAll {
+        /// How long the next try has to wait.
+        wait: Duration,
+    },
 }
 
 impl fmt::Display for Unauthorized {
@@ -273,6 +280,12 @@ impl fmt::Display for Unauthorized {
                 self.origin
             )?,
             UnauthorizedReason::Refused => write!(f, "{} refused the token", self.origin)?,
+            UnauthorizedReason::RefusesAll { wait } => write!(
+                f,
+                "{} refused one new token after the other; none is made for it within the next {} s",
+                self.origin,
+                wait.as_secs().max(1)
+            )?,
         }
         if let Some(service) = &self.service {
             write!(f, " ({} {})", service.code(), service.message())?;

@@ -37,8 +37,12 @@ enum Lasting {
 }
 
 impl Failures {
-    pub(crate) fn add(&mut self, error: &Error, now: Duration) {
-        let lasting = lasting(error);
+    /// Takes in a failure; `lasts` is what the source says of it.
+    pub(crate) fn add(&mut self, error: &Error, lasts: bool, now: Duration) {
+        let lasting = match lasting(error) {
+            Lasting::Passing if lasts => Lasting::Standing,
+            known => known,
+        };
         let pause = match lasting {
             Lasting::Passing => {
                 let doubled = SHORTEST_PAUSE.saturating_mul(1 << self.in_a_row.min(16));

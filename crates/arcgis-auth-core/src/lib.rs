@@ -18,6 +18,7 @@ mod portal;
 mod provider;
 mod redact;
 mod refusals;
+mod refusers;
 mod request;
 mod request_body;
 mod response;

@@ -184,7 +184,7 @@ fn find_error(
         .unwrap_or_default()
         .to_ascii_lowercase();
     if accept == Accept::Any && good && !content_type.contains("json") {
-        return None;
+        return error_as_text(&content_type, body).map(Found::Envelope);
     }
     let text = trim_start(body);
     // A PBF answer begins with the tag 0x0a or 0x12; the first of them is also a line feed, so
@@ -220,6 +220,17 @@ fn find_error(
         return Some(Found::Status);
     }
     (accept == Accept::Json && text.first() != Some(&b'[')).then_some(Found::Foreign)
+}
+
+/// The error that a service sent as text in place of a file: an object with an error that has a code
+/// and a message.
+fn error_as_text(content_type: &str, body: &[u8]) -> Option<Envelope> {
+    let text = trim_start(body);
+    let may_be = content_type.is_empty() || content_type.starts_with("text/");
+    if !may_be || body.len() > WHOLE || !head_names_error(text) {
+        return None;
+    }
+    Envelope::read(text).filter(|error| error.code.is_some() && error.message.is_some())
 }
 
 fn trim_start(body: &[u8]) -> &[u8] {

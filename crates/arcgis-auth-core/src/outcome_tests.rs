@@ -184,6 +184,75 @@ fn ordinary_answers_are_ok_whatever_their_type_says() {
 }
 
 #[test]
+fn a_file_is_data_and_an_error_in_its_place_is_not() {
+    let any =
+        Request::read("https://h/0/1/attachments/2".parse().unwrap()).with_accept(Accept::Any);
+    let told = |content_type: Option<&str>, body: &str| {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            headers.insert("content-type", content_type.parse().unwrap());
+        }
+        Verdict::of(&any, StatusCode::OK, &headers, body.as_bytes()).outcome()
+    };
+    let refused = r#" {"error":{"code":498,"message":"Invalid token.","details":[]}}"#;
+    for content_type in [
+        None,
+        Some("text/plain;charset=utf-8"),
+        Some("Text/HTML"),
+        Some("application/json"),
+    ] {
+        let outcome = told(content_type, refused);
+        assert_eq!(
+            outcome,
+            Outcome::TokenRefused(Refusal::Invalid),
+            "{content_type:?}"
+        );
+    }
+    for (content_type, body) in [
+        (Some("image/jpeg"), refused),
+        (Some("application/octet-stream"), refused),
+        (Some("text/plain"), "{\"error\":\"of a measurement\"}"),
+        (Some("text/plain"), "{\"error\":{\"code\":7}}"),
+        (
+            Some("text/plain"),
+            "{\"a\":1,\"error\":{\"code\":7,\"message\":\"m\"}}",
+        ),
+        (
+            Some("text/html"),
+            "<html><title>a page that someone attached</title>",
+        ),
+        (Some("application/json"), "{\"a\":1}"),
+        (None, ""),
+    ] {
+        assert_eq!(
+            told(content_type, body),
+            Outcome::Ok,
+            "{content_type:?} {body}"
+        );
+    }
+    let headers = HeaderMap::new();
+    let page = "<html><title>no</title>";
+    let verdict = Verdict::of(&any, StatusCode::FORBIDDEN, &headers, page.as_bytes());
+    assert_eq!(verdict.outcome(), Outcome::Terminal);
+}
+
+#[test]
+fn what_a_server_says_commands_no_terminal() {
+    let body = r#"{"error":{"code":400,"message":"a\u001b]0;owned\u0007\r\n\u009b2Jb","details":["\u202egnp.exe\u2066"]}}"#;
+    let verdict = verdict(&page(), 200, &[], body);
+    let error = verdict.error().unwrap();
+    assert_eq!(error.message(), "a]0;owned  2Jb");
+    assert_eq!(error.details(), ["gnp.exe"]);
+    let said = self::verdict(
+        &page(),
+        200,
+        &[],
+        "<html><title>\u{1b}[31mred\u{202e}</title>",
+    );
+    assert!(said.error().unwrap().message().ends_with(": [31mred"));
+}
+
+#[test]
 fn pbf_errors_come_as_json_and_pbf_begins_with_a_line_feed() {
     let pbf = page().with_accept(Accept::Pbf);
     let binary = |body: &[u8]| Verdict::of(&pbf, StatusCode::OK, &HeaderMap::new(), body).outcome();

@@ -107,7 +107,7 @@ impl Portal {
 }
 
 /// Where a path segment such as `/home` begins.
-fn find_segment(path: &str, segment: &str) -> Option<usize> {
+pub(crate) fn find_segment(path: &str, segment: &str) -> Option<usize> {
     path.match_indices(segment).map(|(at, _)| at).find(|at| {
         let behind = path.get(at + segment.len()..).unwrap_or_default();
         behind.is_empty() || behind.starts_with('/')

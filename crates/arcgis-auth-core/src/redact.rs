@@ -110,6 +110,19 @@ pub(crate) fn redact_text(text: &str) -> String {
     out
 }
 
+/// A server's text as it can be shown: white space is a blank, and there is nothing that a terminal
+/// takes for a command or that turns the direction of what stands around it.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .filter_map(|c| match c {
+            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+            c if c.is_control() => None,
+            c => Some(c),
+        })
+        .collect()
+}
+
 /// `text` without `secret`, as it is or percent-encoded.
 pub(crate) fn blot(text: &mut String, secret: &str) {
     if secret.is_empty() {

@@ -62,6 +62,7 @@ pub struct Request {
     token: Option<(Token, TokenPlacement)>,
     rows: Option<u32>,
     timeout: Option<Duration>,
+    max_answer: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -120,7 +121,10 @@ pub enum Accept {
     Json,
     /// An Esri feature collection in protocol buffers; errors still come as JSON.
     Pbf,
-    /// Anything.
+    /// Anything, such as the file of an attachment. Services send errors as JSON or as text, whatever
+    /// was asked for: an answer of type JSON is judged as [`Accept::Json`] is, and one of no type or a
+    /// text type (`text/plain` is what ArcGIS Server calls JSON) is an error if it begins as an error
+    /// object does and has code and message. Every other answer under a good status is data.
     Any,
 }
 
@@ -163,6 +167,7 @@ impl Request {
             token: None,
             rows: None,
             timeout: None,
+            max_answer: None,
         }
     }
 
@@ -243,6 +248,14 @@ impl Request {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Limits the size of the answer in bytes, unpacked, where the transport's own limit is not lower.
+    /// A longer one is [`TransportErrorKind::TooLarge`](crate::TransportErrorKind::TooLarge).
+    #[must_use]
+    pub fn with_max_answer(mut self, bytes: u64) -> Self {
+        self.max_answer = Some(bytes);
         self
     }
 
@@ -334,6 +347,18 @@ impl Request {
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// The limit for the size of the answer in bytes, if the request has one of its own.
+    #[must_use]
+    pub fn max_answer(&self) -> Option<u64> {
+        self.max_answer
+    }
+
+    /// How the parameters travel.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
     }
 
     /// The attached token.

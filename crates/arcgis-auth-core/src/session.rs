@@ -5,14 +5,18 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
+use tracing::Instrument as _;
 use url::Url;
 
+use crate::clock::{Clock, SystemClock};
 use crate::credential_kind::CredentialKind;
 use crate::envelope::ServiceError;
 use crate::error::{Error, Unauthorized, UnauthorizedReason};
 use crate::origin::Origin;
 use crate::outcome::{Outcome, Refusal};
+use crate::portal::find_segment;
 use crate::provider::{Refresh, TokenProvider};
+use crate::refusers::Refusers;
 use crate::request::{Request, TokenPlacement};
 use crate::response::Response;
 use crate::sign_in::SignInPlaces;
@@ -26,6 +30,8 @@ use crate::transport::Transport;
 /// - A refused token (498 or 499, in the status or in the body) is replaced once and the request sent
 ///   once more; a second refusal is [`Error::Unauthorized`]. It never goes on anonymously. A 403 is
 ///   about the account, not its token: nothing is replaced.
+/// - A server that refuses one new token after the other gets no more for a minute: its requests fail
+///   at once with [`UnauthorizedReason::RefusesAll`], so that it does not cost two mints each time.
 /// - A service that wants a token where there is none is asked once for its `rest/info`, without a
 ///   token, so that [`Unauthorized::sign_in_at`](crate::Unauthorized) can name the portal.
 /// - Where a server does not look at the header (499 although a token was sent), the token moves to
@@ -51,7 +57,9 @@ pub struct TokenSession {
     placement: TokenPlacement,
     /// Server roots that were found to read the token from the form only.
     fallbacks: Arc<Mutex<HashMap<String, TokenPlacement>>>,
+    refusers: Refusers,
     sign_in: SignInPlaces,
+    clock: Arc<dyn Clock>,
 }
 
 impl TokenSession {
@@ -70,7 +78,9 @@ impl TokenSession {
             provider: None,
             placement: TokenPlacement::default(),
             fallbacks: Arc::default(),
+            refusers: Refusers::default(),
             sign_in: SignInPlaces::default(),
+            clock: Arc::new(SystemClock::new()),
         }
     }
 
@@ -85,6 +95,16 @@ impl TokenSession {
     #[must_use]
     pub fn with_provider(mut self, provider: Arc<dyn TokenProvider>) -> Self {
         self.provider = Some(provider);
+        // Whom a server refuses says nothing of others.
+        self.refusers = Refusers::default();
+        self
+    }
+
+    /// Sets the clock for how long a server that refuses every token is left alone; the machine's by
+    /// default.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -115,6 +135,10 @@ impl TokenSession {
         request: Request,
     ) -> Result<Response, Error> {
         let root = server_root(request.url());
+        if let Some((wait, service)) = self.refusers.wait(&root, &*self.clock) {
+            let reason = UnauthorizedReason::RefusesAll { wait };
+            return Err(refused(&request, reason, service, provider.kind())?);
+        }
         let mut placement = self.placement_for(&root);
         let Some(mut token) = provider.token().await? else {
             return self.bare(request, UnauthorizedReason::NoCredential).await;
@@ -128,7 +152,12 @@ impl TokenSession {
             attempts += response.attempts();
             let mut refusal = match response.outcome() {
                 Outcome::TokenRefused(refusal) => refusal,
-                _ => return Ok(response.with_attempts(attempts)),
+                outcome => {
+                    if outcome == Outcome::Ok {
+                        self.refusers.accepts(&root);
+                    }
+                    return Ok(response.with_attempts(attempts));
+                }
             };
             tracing::debug!(
                 target: "arcgis::refresh",
@@ -145,6 +174,7 @@ impl TokenSession {
                 let moved = self.transport.send(sent.clone()).await?.blotted(&sent);
                 attempts += moved.attempts();
                 if !matches!(moved.outcome(), Outcome::TokenRefused(_)) {
+                    self.refusers.accepts(&root);
                     self.remember(root, placement);
                     return Ok(moved.with_attempts(attempts));
                 }
@@ -158,9 +188,15 @@ impl TokenSession {
             }
             let refused_for_good = || {
                 let service = response.verdict().error().cloned();
-                refused(&request, service, provider.kind())
+                let reason = UnauthorizedReason::Refused;
+                refused(&request, reason, service, provider.kind())
             };
             if !may_refresh {
+                let service = response.verdict().error();
+                let now = self.clock.monotonic();
+                if self.refusers.refuses_fresh(&root, &token, service, now) {
+                    tracing::warn!(target: "arcgis::refresh", server = root, "every token refused");
+                }
                 // A server that does not look at the token says nothing of its worth elsewhere.
                 if refusal == Refusal::Invalid {
                     provider.reject(&token);
@@ -168,7 +204,9 @@ impl TokenSession {
                 return Err(refused_for_good()?);
             }
             may_refresh = false;
-            match provider.refresh(Refresh::Rejected(&token)).await? {
+            let span = tracing::debug_span!(target: "arcgis::refresh", "refresh", server = root);
+            let refresh = provider.refresh(Refresh::Rejected(&token));
+            match refresh.instrument(span).await? {
                 Some(fresh) if !fresh.is_same(&token) => token = fresh,
                 _ => return Err(refused_for_good()?),
             }
@@ -203,7 +241,8 @@ impl Transport for TokenSession {
                 let response = response.blotted(&request);
                 if matches!(response.outcome(), Outcome::TokenRefused(_)) {
                     let service = response.verdict().error().cloned();
-                    return Err(refused(&request, service, CredentialKind::Token)?);
+                    let reason = UnauthorizedReason::Refused;
+                    return Err(refused(&request, reason, service, CredentialKind::Token)?);
                 }
                 return Ok(response);
             }
@@ -237,12 +276,13 @@ fn is_header(placement: TokenPlacement) -> bool {
 
 fn refused(
     request: &Request,
+    reason: UnauthorizedReason,
     service: Option<ServiceError>,
     credential: CredentialKind,
 ) -> Result<Error, Error> {
     Ok(Error::Unauthorized(Arc::new(Unauthorized {
         origin: Origin::of(request.url())?,
-        reason: UnauthorizedReason::Refused,
+        reason,
         service,
         credential: Some(credential),
         sign_in_at: None,
@@ -271,7 +311,7 @@ pub fn server_root(url: &Url) -> String {
         "/tokens",
     ]
     .iter()
-    .filter_map(|marker| lower.find(marker))
+    .filter_map(|marker| find_segment(&lower, marker))
     .min()
     .unwrap_or(0);
     let origin = Origin::of(url).map_or_else(|_| String::new(), |origin| origin.to_string());

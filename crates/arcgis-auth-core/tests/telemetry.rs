@@ -116,25 +116,37 @@ fn t15_a_refresh_tells_of_its_start_its_success_and_its_failure() {
     });
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let told: Vec<_> = text.lines().map(str::trim).collect();
-    let wanted = |reason| {
+    let span = |reason| format!("mint{{origin=https://h reason=\"{reason}\"}}: arcgis::refresh:");
+    let wanted = |within: &str, reason| {
         format!(
-            "DEBUG arcgis::refresh: token wanted origin=https://h reason=\"{reason}\" wait_millis=0"
+            "DEBUG {within}{} token wanted origin=https://h reason=\"{reason}\" wait_millis=0",
+            span(reason)
         )
     };
-    let taken = "DEBUG arcgis::refresh: token taken over origin=https://h life_seconds=600";
+    let taken = |within: &str, reason| {
+        format!(
+            "DEBUG {within}{} token taken over origin=https://h life_seconds=600",
+            span(reason)
+        )
+    };
+    let refresh = r#"refresh{server="https://h/arcgis"}:"#;
+    let failed = format!(
+        "WARN {} no token origin=https://h in_a_row=1 error=no token could be obtained from \
+         https://h: the connection broke: https://h/t",
+        span("expired")
+    );
     assert_eq!(
         told,
         [
-            &wanted("first"),
-            taken,
+            wanted("", "first").as_str(),
+            &taken("", "first"),
             "DEBUG arcgis::refresh: token refused server=\"https://h/arcgis\" required=false again=true",
-            &wanted("refused"),
-            taken,
-            &wanted("due"),
-            taken,
-            &wanted("expired"),
-            "WARN arcgis::refresh: no token origin=https://h in_a_row=1 error=no token could be obtained from \
-             https://h: the connection broke: https://h/t",
+            &wanted(refresh, "refused"),
+            &taken(refresh, "refused"),
+            &wanted("", "due"),
+            &taken("", "due"),
+            &wanted("", "expired"),
+            &failed,
         ]
     );
     assert!(!text.contains("CANARY"), "{text}");

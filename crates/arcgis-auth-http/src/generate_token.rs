@@ -160,6 +160,7 @@ impl GenerateToken {
                     .map_or(error.message(), String::as_str);
                 return Err(Error::InvalidCredentials {
                     endpoint: at,
+                    credential: self.kind(),
                     reason: reason.to_owned(),
                 });
             }

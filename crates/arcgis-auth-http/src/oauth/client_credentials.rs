@@ -99,6 +99,7 @@ impl ClientCredentials {
             Answer::Refused(Refused::Secret | Refused::Client, error) => {
                 Err(Error::InvalidCredentials {
                     endpoint: at,
+                    credential: self.kind(),
                     reason: error.message().to_owned(),
                 })
             }
