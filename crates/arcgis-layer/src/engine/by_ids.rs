@@ -99,7 +99,7 @@ impl<S: PageSink> Fetcher<S> {
             let rows = chunk.len() as u64;
             let answer = match self.paced(request, rows, broken).await? {
                 Paced::Answer(answer) => answer,
-                Paced::Less => continue,
+                Paced::Less(_) => continue,
                 Paced::Never(error) => {
                     lack.skipped.push(self.skip(first, error).await?);
                     wanted.remove(&first);

@@ -115,7 +115,7 @@ pub(crate) enum Asked<P> {
 pub(crate) enum Paced<P> {
     Answer(Answer<P>),
     /// They were too many: fewer should be asked for.
-    Less,
+    Less(Error),
     /// It was one row, and the server breaks down over it.
     Never(Error),
 }
@@ -156,10 +156,10 @@ impl<S: PageSink> Fetcher<S> {
                 self.pace.went_well(rows, answer.bytes, start.elapsed());
                 Ok(Paced::Answer(answer))
             }
-            Ok(Asked::TooBig(_)) if rows > 1 => {
+            Ok(Asked::TooBig(error)) if rows > 1 => {
                 add(&self.counters.halved, 1);
                 self.pace.too_many(rows);
-                Ok(Paced::Less)
+                Ok(Paced::Less(error))
             }
             Ok(Asked::TooBig(error)) => Ok(Paced::Never(error)),
             Err(error) if one.is_some_and(|one| is_about_the_row(&one, &error)) => {

@@ -64,6 +64,14 @@ impl Within {
         }
     }
 
+    /// Its id, if it can hold only one.
+    pub(crate) fn only_id(&self) -> Option<i64> {
+        match self {
+            Self::Ids(first, last) if first == last => Some(*first),
+            _ => None,
+        }
+    }
+
     /// Smaller ones that hold the same together; none if this is the smallest.
     pub(crate) fn split(&self, depth: u32) -> Vec<Self> {
         match *self {
@@ -90,6 +98,10 @@ impl Within {
 fn reference(layer: &Layer) -> Option<String> {
     layer.info().spatial_reference.to_param()
 }
+
+/// How many rectangles may be counted for each page that the rows would fill, and beside. Rows that lie in all of
+/// them are not told apart by ever smaller ones.
+const RECTANGLES: u64 = 64;
 
 /// A part that may be too large, and how often it was split.
 type Found = (Within, u64, u32);
@@ -170,11 +182,13 @@ pub(crate) async fn counted_ranges(
 }
 
 /// Parts of at most `most` rows, by rectangles within `extent`; rows without geometry in a part of their own, if there is a
-/// condition that finds them. Rows on borders are in several parts. `None` if some place has more than `most` rows.
+/// condition that finds them. Rows on borders are in several parts. `None` if some place has more than `most` rows, or if
+/// rows are so large that they lie in many rectangles.
 pub(crate) async fn by_areas(
     layer: &Layer,
     query: &ResolvedQuery,
     extent: &Bbox,
+    total: u64,
     most: u64,
     at_once: usize,
 ) -> Result<Option<Vec<Part>>, Error> {
@@ -188,7 +202,12 @@ pub(crate) async fn by_areas(
     ]);
     let mut open: Vec<(Within, u32)> = vec![(all, 0)];
     let mut parts = Vec::new();
+    let mut left = RECTANGLES * (total.div_ceil(most.max(1)) + 4);
     while !open.is_empty() {
+        let Some(rest) = left.checked_sub(open.len() as u64) else {
+            return Ok(None);
+        };
+        left = rest;
         let counted: Vec<Found> = stream::iter(open)
             .map(async |(within, depth)| {
                 let rows = layer.count(&within.of(layer, query)).await?;

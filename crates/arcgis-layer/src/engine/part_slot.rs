@@ -12,6 +12,9 @@ use super::strategy::Strategy;
 use crate::error::Error;
 use crate::sink::PageSink;
 
+/// How often a rectangle is divided for one slot: rows that lie everywhere are not told apart by smaller ones.
+const DIVISIONS: u32 = 64;
+
 /// What of a part is still to be asked for.
 struct Open {
     within: Within,
@@ -42,6 +45,8 @@ impl<S: PageSink> Fetcher<S> {
     ) -> Result<(Gathered<S::Page>, Lack), Error> {
         let mut gathered = self.gathered();
         let mut prints = HashSet::new();
+        let mut skipped = Vec::new();
+        let mut divisions = DIVISIONS;
         let mut broken = false;
         let mut open = vec![Open {
             within: part.within.clone(),
@@ -54,20 +59,13 @@ impl<S: PageSink> Fetcher<S> {
             let request = self.ordered(query.page_request(self.layer.address()));
             let answer = match self.paced(request, next.rows.max(1), &mut broken).await? {
                 Paced::Answer(answer) => answer,
-                Paced::Less => {
-                    if !self.divide(&mut open, &next).await? {
-                        next.again = true;
-                        open.push(next);
-                    }
+                Paced::Never(error) if next.within.only_id().is_some() => {
+                    let id = next.within.only_id().unwrap_or_default();
+                    skipped.push(self.skip(id, error).await?);
                     continue;
                 }
-                Paced::Never(error) => {
-                    if let Within::Ids(first, last) = next.within {
-                        if first == last {
-                            return Err(error);
-                        }
-                    }
-                    if !self.divide(&mut open, &next).await? {
+                Paced::Less(error) | Paced::Never(error) => {
+                    if !self.divide(&mut open, &next, &mut divisions).await? {
                         return Err(error);
                     }
                     continue;
@@ -103,15 +101,14 @@ impl<S: PageSink> Fetcher<S> {
                     }
                 }
             }
-            if next.again || !self.divide(&mut open, &next).await? {
-                if !next.again {
-                    next.again = true;
-                    open.push(next);
-                }
+            if !next.again && !self.divide(&mut open, &next, &mut divisions).await? {
+                next.again = true;
+                open.push(next);
             }
         }
         let mut lack = Lack::default();
-        let taken = gathered.taken.len() as u64;
+        let taken = (gathered.taken.len() + skipped.len()) as u64;
+        lack.skipped = skipped;
         if taken < part.rows {
             // Rows may have gone since they were counted.
             let query = part.within.of(&self.layer, &self.plan.query);
@@ -122,10 +119,19 @@ impl<S: PageSink> Fetcher<S> {
     }
 
     /// Puts the smaller parts of `whole` among the open ones, each counted; false if there are none.
-    async fn divide(&self, open: &mut Vec<Open>, whole: &Open) -> Result<bool, Error> {
+    async fn divide(
+        &self,
+        open: &mut Vec<Open>,
+        whole: &Open,
+        left: &mut u32,
+    ) -> Result<bool, Error> {
         let smaller = whole.within.split(whole.depth);
-        if smaller.is_empty() {
+        let by_place = matches!(whole.within, Within::Area(_));
+        if smaller.is_empty() || (by_place && *left == 0) {
             return Ok(false);
+        }
+        if by_place {
+            *left -= 1;
         }
         for within in smaller.into_iter().rev() {
             let query = within.of(&self.layer, &self.plan.query);
@@ -206,7 +212,7 @@ impl<S: PageSink> Fetcher<S> {
             }
             let answer = match self.paced(request, rows, &mut broken).await? {
                 Paced::Answer(answer) => answer,
-                Paced::Less => continue,
+                Paced::Less(_) => continue,
                 Paced::Never(error) => return Err(error),
             };
             self.judge(&answer.facts, u64::MAX);

@@ -427,6 +427,7 @@ impl Draft<'_> {
             self.layer,
             &self.query,
             &extent.bbox,
+            self.matching,
             u64::from(self.page_size),
             self.options.concurrency.get(),
         )

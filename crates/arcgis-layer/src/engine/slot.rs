@@ -98,7 +98,7 @@ impl<S: PageSink> Fetcher<S> {
             let request = self.offset_request(start, rows);
             let answer = match self.paced(request, rows, broken).await? {
                 Paced::Answer(answer) => answer,
-                Paced::Less => continue,
+                Paced::Less(_) => continue,
                 // By its id it is known whether it is that row.
                 Paced::Never(_) => return Ok(()),
             };
@@ -162,7 +162,7 @@ impl<S: PageSink> Fetcher<S> {
             } else {
                 match self.paced(request, rows, &mut broken).await? {
                     Paced::Answer(answer) => answer,
-                    Paced::Less => continue,
+                    Paced::Less(_) => continue,
                     Paced::Never(error) => return Err(error),
                 }
             };

@@ -65,7 +65,7 @@ pub(crate) async fn second_pass(
         let request = fetcher.offset_request(start, asked);
         let answer = match fetcher.paced(request, asked, &mut broken).await? {
             Paced::Answer(answer) => answer,
-            Paced::Less => continue,
+            Paced::Less(_) => continue,
             Paced::Never(error) => return Err(error),
         };
         let most = usize::try_from(asked).unwrap_or(usize::MAX);

@@ -27,7 +27,14 @@ async fn a_row_that_cannot_be_served_is_named_or_left_out() {
         (BadRow::WithoutGeometry, true, false),
         (BadRow::Generalized, true, true),
     ] {
-        for ability in [None, Some(Ability::Pagination)] {
+        for ability in [None, Some(Ability::Pagination), Some(Ability::Ids)] {
+            if ability == Some(Ability::Ids) && bad == BadRow::Never {
+                // Without a list of ids there is no other row to ask for, and so it may be the server.
+                let layer = polygons(40, 10).without(Ability::Ids);
+                let error = fetch(layer.with_quirk(Quirk::BadRow(45, bad)), vec![]).await;
+                assert!(matches!(error, Err(Error::Service(_))));
+                continue;
+            }
             let layer = || {
                 let layer = polygons(40, 10).with_quirk(Quirk::BadRow(45, bad));
                 ability.map_or(layer.clone(), |ability| layer.without(ability))

@@ -213,6 +213,38 @@ async fn polygons_on_the_borders_of_rectangles_come_once() {
 }
 
 #[tokio::test]
+async fn rows_that_lie_everywhere_are_not_divided_for_ever() {
+    let world = |id: i64| {
+        Row::new()
+            .with("OBJECTID", id)
+            .with("NAME", format!("row {id}"))
+            .at(Geometry::polygon([[
+                (0.0, 0.0),
+                (0.0, 9.0),
+                (9.0, 9.0),
+                (9.0, 0.0),
+                (0.0, 0.0),
+            ]]))
+    };
+    let layer = |cap: usize| {
+        arcgis_testkit::Layer::new("t", GeometryType::Polygon)
+            .with_field(Field::new("OBJECTID", FieldType::Oid))
+            .with_field(Field::new("NAME", FieldType::String))
+            .with_max_record_count(cap)
+            .with_rows((1..=30).map(world))
+    };
+    let refused = by(layer(10), Strategy::Areas, vec![]).await.err().unwrap();
+    assert!(matches!(&refused, Error::NotQueryable { .. }), "{refused}");
+    // And where the cap is lower than advertised.
+    let layer = layer(40).with_quirk(Quirk::ActualCap(10));
+    let error = by(layer, Strategy::Areas, vec![]).await.err().unwrap();
+    assert!(
+        error.to_string().starts_with("10 of 30 rows arrived"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_limit_is_exact_whatever_the_strategy() {
     for strategy in [
         Strategy::Offset,
