@@ -39,7 +39,7 @@ impl ConnectionArgs {
             Some(password) => password,
             None => {
                 let prompt = format!("Password of {user} for the web tier of {origin}: ");
-                secret_input::ask(prompt, Secret::BasicPassword).await?
+                secret_input::ask(prompt, Secret::WebTier).await?
             }
         };
         Ok(Connection {
@@ -107,10 +107,10 @@ impl Connection<'_> {
         }
         // A proxy that is always set could not reach this machine: the demo service, a tunnel.
         let here = Origin::of(url)?.is_loopback();
-        if let Some(proxy) = settings.find(&key::PROXY, args.proxy.clone())? {
-            if proxy.from == Source::Argument || !here {
-                builder = builder.proxy(proxy.value);
-            }
+        if let Some(proxy) = settings.find(&key::PROXY, args.proxy.clone())?
+            && (proxy.from == Source::Argument || !here)
+        {
+            builder = builder.proxy(proxy.value);
         }
         if let Some(agent) = settings.find(&key::USER_AGENT, args.user_agent.clone())? {
             builder = builder.user_agent(agent.value);

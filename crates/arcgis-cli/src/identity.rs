@@ -154,7 +154,7 @@ pub(crate) async fn password_of(
         return tokio::task::spawn_blocking(read_password).await?;
     }
     let prompt = format!("Password of {user} at {portal}: ");
-    secret_input::ask(prompt, Secret::Password).await
+    secret_input::ask(prompt, Secret::User).await
 }
 
 /// The credential of the environment, else of `.env`: portal and secret of one of them.

@@ -103,10 +103,8 @@ impl CredentialArgs {
             settings.of_profile(&named.value);
         }
         let by_argument = self.profile.is_some() || self.portal.is_some();
-        if !by_argument {
-            if let Some(identity) = from_surroundings(settings)? {
-                return Ok(identity);
-            }
+        if !by_argument && let Some(identity) = from_surroundings(settings)? {
+            return Ok(identity);
         }
         let logins = match settings.folder() {
             Ok(folder) => Logins::read(folder)?,

@@ -12,26 +12,26 @@ use crate::exit::Failure;
 /// More than any token or password has.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// What is asked for, and so what to say where nobody can be asked.
+/// Whose secret is asked for, and so what to say where nobody can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Secret {
-    Password,
-    AppSecret,
-    BasicPassword,
+    User,
+    Application,
+    WebTier,
 }
 
 impl Secret {
     fn nobody_to_ask(self) -> Failure {
         match self {
-            Self::Password => {
+            Self::User => {
                 Failure::usage("the password is asked for, and there is no terminal to ask at")
                     .with_hint("--password-stdin reads it from standard input")
             }
-            Self::AppSecret => Failure::usage(
+            Self::Application => Failure::usage(
                 "the application's secret is asked for, and there is no terminal to ask at",
             )
             .with_hint("--password-stdin reads it from standard input"),
-            Self::BasicPassword => Failure::usage(
+            Self::WebTier => Failure::usage(
                 "--basic-user: the password is asked for, and there is no terminal to ask at",
             )
             .with_hint("set ARCGIS_BASIC_PASSWORD"),

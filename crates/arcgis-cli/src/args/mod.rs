@@ -322,6 +322,33 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_is_an_option_that_tells_its_default() {
+        let cli = Cli::command();
+        for key in crate::settings::key::ALL {
+            let options = cli
+                .get_subcommands()
+                .flat_map(clap::Command::get_arguments)
+                .filter(|option| option.get_long() == Some(key.name));
+            let told: Vec<String> = options
+                // The demo service has a port of its own.
+                .filter(|option| option.get_default_values().is_empty())
+                .map(|option| {
+                    option
+                        .get_help()
+                        .map(ToString::to_string)
+                        .unwrap_or_default()
+                })
+                .collect();
+            assert!(!told.is_empty(), "--{} is no option", key.name);
+            for help in told {
+                if let Some(default) = key.default {
+                    assert!(help.contains(&format!("[default: {default}]")), "{help}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn rectangles_may_start_with_a_minus() {
         let cli =
             Cli::try_parse_from(["arcgis", "count", "x", "--bbox", "-10.5,-40,5,50e0"]).unwrap();

@@ -301,7 +301,7 @@ impl Way<'_> {
             "Secret of the application {client_id} at {}: ",
             self.place.portal
         );
-        secret_input::ask(prompt, Secret::AppSecret).await
+        secret_input::ask(prompt, Secret::Application).await
     }
 
     /// Gets a token, so that nothing is kept that does not work.

@@ -144,13 +144,13 @@ impl Settings {
                 from: Source::Environment(variable),
             }));
         }
-        if key.reach == Reach::Everywhere {
-            if let Some(value) = self.dotenv.get(&variable) {
-                return Ok(Some(Setting {
-                    value: vec![value.clone()],
-                    from: Source::Dotenv(variable),
-                }));
-            }
+        if key.reach == Reach::Everywhere
+            && let Some(value) = self.dotenv.get(&variable)
+        {
+            return Ok(Some(Setting {
+                value: vec![value.clone()],
+                from: Source::Dotenv(variable),
+            }));
         }
         let found = self.config.get(key, self.profile.as_deref());
         Ok(found.map(|(key, values)| Setting {
