@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::options::FetchOptions;
 use super::part::Part;
-use super::plan::{Plan, Source};
+use super::plan::{PageCap, Plan, Source};
 use super::strategy::Strategy;
 use crate::error::Error;
 use crate::format::{FormatChoice, PageFormat};
@@ -42,7 +42,7 @@ struct Head {
     page_size: u32,
     choice: FormatChoice,
     format: PageFormat,
-    standard: bool,
+    cap: PageCap,
     format_reason: String,
     matching: u64,
     rows: u64,
@@ -110,7 +110,7 @@ impl Head {
             reason: plan.reason.clone(),
             page_size: plan.page_size,
             format: plan.format,
-            standard: plan.standard,
+            cap: plan.cap,
             format_reason: plan.format_reason.clone(),
             matching: plan.matching,
             rows: plan.rows,
@@ -154,7 +154,7 @@ impl Head {
             reason: String::new(),
             page_size: 0,
             format: PageFormat::Json,
-            standard: false,
+            cap: PageCap::Usual,
             format_reason: String::new(),
             matching: 0,
             rows: 0,
@@ -344,7 +344,7 @@ impl Layer {
             strategy: head.strategy,
             reason: head.reason.clone(),
             page_size: head.page_size.max(1),
-            standard: head.standard,
+            cap: head.cap,
             format: head.format,
             format_reason: head.format_reason.clone(),
             matching: head.matching,

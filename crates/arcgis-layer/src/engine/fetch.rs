@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::doubt::{Doubt, Observed};
 use super::gather::{Answer, Gathered, merge, repeated};
 use super::pace::Pace;
-use super::plan::Plan;
+use super::plan::{PageCap, Plan};
 use super::record::PageRecord;
 use super::skip::{SkippedRow, is_about_the_row};
 use crate::decode::DecodeError;
@@ -249,10 +249,12 @@ impl<S: PageSink> Fetcher<S> {
 
     /// Order matters on every page, also the first: pages of an unordered query overlap.
     pub(crate) fn ordered(&self, request: Request) -> Request {
-        let request = if self.plan.standard {
-            request.with_param("resultType", "standard")
-        } else {
-            request
+        let request = match self.plan.cap {
+            PageCap::Usual => request,
+            PageCap::Standard => request.with_param("resultType", "standard"),
+            PageCap::Factor(factor) => {
+                request.with_param("maxRecordCountFactor", factor.to_string())
+            }
         };
         match self.order() {
             Some(order) => request.with_param("orderByFields", order),

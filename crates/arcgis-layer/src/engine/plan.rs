@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::options::FetchOptions;
 use super::part::Part;
 use super::proof::Proof;
@@ -24,8 +26,7 @@ pub struct Plan {
     pub(crate) strategy: Strategy,
     pub(crate) reason: String,
     pub(crate) page_size: u32,
-    /// Whether pages are asked for with `resultType=standard`.
-    pub(crate) standard: bool,
+    pub(crate) cap: PageCap,
     pub(crate) format: PageFormat,
     pub(crate) format_reason: String,
     /// Rows that match, at the start.
@@ -49,6 +50,17 @@ pub struct Plan {
     pub(crate) begun: Instant,
     /// How long a request of the plan's own took, in the mean.
     pub(crate) latency: Option<Duration>,
+}
+
+/// Which of the server's limits pages go up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PageCap {
+    /// `maxRecordCount`.
+    Usual,
+    /// `standardMaxRecordCount`, which takes `resultType=standard`.
+    Standard,
+    /// `maxRecordCount` times this, which `maxRecordCountFactor` says.
+    Factor(u32),
 }
 
 /// How the rows of the pages are known beforehand.

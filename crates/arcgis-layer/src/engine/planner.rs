@@ -7,15 +7,21 @@ use arcgis_auth_core::http::HeaderMap;
 use super::ledger::has_row_at;
 use super::options::FetchOptions;
 use super::part::{self, Part};
-use super::plan::{Plan, Source};
+use super::plan::{PageCap, Plan, Source};
 use super::strategy::Strategy;
 use crate::error::{Error, QueryError};
 use crate::format::{self, FormatChoice, PageFormat};
+use crate::geometry::GeometryType;
 use crate::layer::Layer;
+use crate::layout::Layout;
 use crate::query::ResolvedQuery;
 
 /// Rows per page where a server declares no limit: the least default of any ArcGIS version.
 const UNDECLARED_PAGE_SIZE: u32 = 1000;
+
+/// The greatest `maxRecordCountFactor` that servers take
+/// (<https://developers.arcgis.com/rest/services-reference/enterprise/query-feature-service-layer/>).
+const GREATEST_FACTOR: u32 = 5;
 
 /// A plan in the making.
 struct Draft<'a> {
@@ -76,7 +82,7 @@ impl Layer {
             }
             None => matching,
         };
-        let (cap, standard) = self.cap(options);
+        let (cap, page_cap) = self.cap(options, query.layout());
         let page_size = options.page_size.map_or(cap, |size| size.get().min(cap));
         let mut draft = Draft {
             layer: self,
@@ -117,7 +123,7 @@ impl Layer {
             strategy,
             reason: draft.reason,
             page_size,
-            standard,
+            cap: page_cap,
             format,
             format_reason: format_reason.to_owned(),
             matching: draft.matching,
@@ -135,18 +141,34 @@ impl Layer {
         })
     }
 
-    /// The most rows in one answer, and whether that takes `resultType=standard`.
-    fn cap(&self, options: &FetchOptions) -> (u32, bool) {
+    /// The most rows in one answer, and which limit that is. Where the caller asks for no more than the usual, that.
+    fn cap(&self, options: &FetchOptions, layout: &Layout) -> (u32, PageCap) {
         let info = self.info();
         let usual = info
             .max_record_count
             .filter(|cap| *cap > 0)
             .unwrap_or(UNDECLARED_PAGE_SIZE);
+        if options.page_size.is_some_and(|size| size.get() <= usual) {
+            return (usual, PageCap::Usual);
+        }
         let standard = info
             .standard_max_record_count
-            .filter(|cap| *cap > usual && info.advanced.result_type == Some(true))
-            .filter(|_| options.page_size.is_none_or(|size| size.get() > usual));
-        (standard.unwrap_or(usual), standard.is_some())
+            .filter(|cap| *cap > usual && info.advanced.result_type == Some(true));
+        if let Some(standard) = standard {
+            return (standard, PageCap::Standard);
+        }
+        // Lines and polygons are heavy enough as they are.
+        let light = layout
+            .geometry
+            .as_ref()
+            .is_none_or(|geometry| geometry.kind == GeometryType::Point);
+        match info.max_record_count_factor {
+            Some(factor @ 2..) if light => {
+                let factor = factor.min(GREATEST_FACTOR);
+                (usual.saturating_mul(factor), PageCap::Factor(factor))
+            }
+            _ => (usual, PageCap::Usual),
+        }
     }
 
     /// How many rows there are, and what time it is there, in milliseconds since 1970.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::plan::{Plan, Source};
+use super::plan::{PageCap, Plan, Source};
 use super::planner::expected_time;
 use super::strategy::Strategy;
 
@@ -109,10 +109,10 @@ impl Plan {
         {
             return "as asked for".to_owned();
         }
-        let cap = if self.standard {
-            "the server's limit for resultType=standard"
-        } else {
-            "the server's limit"
+        let cap = match self.cap {
+            PageCap::Usual => "the server's limit".to_owned(),
+            PageCap::Standard => "the server's limit for resultType=standard".to_owned(),
+            PageCap::Factor(factor) => format!("{factor} times the server's limit"),
         };
         format!("{cap}; fewer where answers are large or slow")
     }

@@ -56,6 +56,8 @@ pub struct LayerInfo {
     pub max_record_count: Option<u32>,
     /// Most rows in one answer with `resultType=standard`.
     pub standard_max_record_count: Option<u32>,
+    /// By how much `maxRecordCountFactor` may raise `max_record_count`: as declared, else 5, where the layer supports it.
+    pub max_record_count_factor: Option<u32>,
     /// The formats that `query` answers in, lower case: `json`, `geojson`, `pbf`; `json` where the
     /// server does not say.
     pub query_formats: Vec<String>,

@@ -88,6 +88,11 @@ impl LayerInfo {
             has_m: top.flag("hasM").unwrap_or(false),
             max_record_count: max_record_count(top),
             standard_max_record_count: top.positive("standardMaxRecordCount"),
+            max_record_count_factor: top
+                .object("advancedQueryCapabilities")
+                .and_then(|advanced| advanced.flag("supportsMaxRecordCountFactor"))
+                .filter(|supported| *supported)
+                .map(|_| top.positive("maxRecordCountFactor").unwrap_or(5)),
             query_formats: query_formats(top),
             capabilities: top.words("capabilities"),
             advanced: advanced(top),

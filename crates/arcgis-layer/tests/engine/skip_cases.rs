@@ -170,6 +170,29 @@ async fn the_standard_limit_is_used_where_it_is_higher() {
 }
 
 #[tokio::test]
+async fn the_factor_raises_the_limit_of_light_rows() {
+    let service = Testkit::builder()
+        .layer(layer(95, 10).with_max_record_count_factor(3))
+        .start()
+        .await
+        .unwrap();
+    let fetched = fetch_from(service, Query::new(), FetchOptions::default())
+        .await
+        .unwrap();
+    assert_all(&fetched, 95);
+    assert_eq!(fetched.stats.requests, 4);
+    for request in fetched.service.requests_of(RequestKind::Features) {
+        assert_eq!(request.parameters().get("maxRecordCountFactor"), Some("3"));
+    }
+    let heavy = polygons(95, 10).with_max_record_count_factor(3);
+    let fetched = fetch(heavy, vec![]).await.unwrap();
+    assert_eq!(fetched.stats.requests, 10);
+    for request in fetched.service.requests_of(RequestKind::Features) {
+        assert_eq!(request.parameters().get("maxRecordCountFactor"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_the_server_cannot_make_is_asked_for_in_parts() {
     for failure in [Failure::Status(500), Failure::Status(504), Failure::Status(413), Failure::Body] {
         for strategy in [
