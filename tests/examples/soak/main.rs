@@ -2,14 +2,33 @@
 //! fails if that is not what it has to be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod child;
+mod resume;
+mod ten_million;
 mod tokens;
 
 use std::process::ExitCode;
 
-const PARTS: [(&str, fn()); 1] = [("tokens", tokens::run)];
+const PARTS: [(&str, fn()); 3] = [
+    ("tokens", tokens::run),
+    ("resume", resume::run),
+    ("ten-million", ten_million::run),
+];
 
 fn main() -> ExitCode {
     let named: Vec<String> = std::env::args().skip(1).collect();
+    // The parts start this program again.
+    match named.split_first() {
+        Some((part, of)) if part == "--serve" => {
+            child::run(of);
+            return ExitCode::SUCCESS;
+        }
+        Some((part, of)) if part == "--export" => {
+            resume::work(of);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
     if let Some(unknown) = named
         .iter()
         .find(|name| PARTS.iter().all(|(known, _)| known != name))
