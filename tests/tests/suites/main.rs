@@ -11,6 +11,7 @@ mod faults;
 mod field_types;
 mod geometry_types;
 mod in_memory_table;
+mod login;
 mod options;
 mod reference_systems;
 mod services;
