@@ -52,6 +52,12 @@ impl PageRecord {
         self.missing.is_empty() && self.skipped.is_empty() && self.short == 0
     }
 
+    /// Rows that the server cannot serve and that were left out of the page.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedRow] {
+        &self.skipped
+    }
+
     /// Adds what is known of slots that brought no page.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.next = other.next;

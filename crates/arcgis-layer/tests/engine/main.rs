@@ -11,6 +11,7 @@ mod json {
     include!("skip_cases.rs");
     include!("moment_cases.rs");
     include!("plan_cases.rs");
+    include!("seed_cases.rs");
 }
 
 mod pbf {
@@ -22,4 +23,5 @@ mod pbf {
     include!("skip_cases.rs");
     include!("moment_cases.rs");
     include!("plan_cases.rs");
+    include!("seed_cases.rs");
 }
