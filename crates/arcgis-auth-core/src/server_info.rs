@@ -36,10 +36,17 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
+    /// Such a document is far smaller than this, in bytes. One that is longer is not read: it takes
+    /// many times its size in memory, and every server can make one up.
+    pub const LONGEST: u64 = 1024 * 1024;
+
     /// Reads `body`, the answer from `base`. `None` if it is no such document; a member of another
     /// type than it should be counts as absent.
     #[must_use]
     pub fn parse(body: &[u8], base: &Url) -> Option<Self> {
+        if u64::try_from(body.len()).is_ok_and(|length| length > Self::LONGEST) {
+            return None;
+        }
         let value: Value = serde_json::from_slice(body).ok()?;
         let known = [
             "authInfo",
@@ -139,6 +146,14 @@ mod tests {
         let tokens = info.token_services_url().unwrap();
         assert_eq!(tokens.as_str(), "https://h/arcgis/tokens/");
         assert_eq!(info.short_lived_minutes(), Some(60));
+    }
+
+    #[test]
+    fn a_document_without_end_is_none() {
+        let long =
+            |zeros: usize| format!(r#"{{"currentVersion":11,"x":[{}0]}}"#, "0,".repeat(zeros));
+        assert!(parse(&long(1000)).is_some());
+        assert_eq!(parse(&long(600_000)), None);
     }
 
     #[test]

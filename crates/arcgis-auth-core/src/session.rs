@@ -91,12 +91,11 @@ impl TokenSession {
         self
     }
 
-    /// The same session with the tokens of `provider`: what it finds out about servers is shared.
+    /// The same session with `provider` in place of its own, such as another wrapper around that: what
+    /// it finds out about servers is shared, so that it should be of the same credential.
     #[must_use]
     pub fn with_provider(mut self, provider: Arc<dyn TokenProvider>) -> Self {
         self.provider = Some(provider);
-        // Whom a server refuses says nothing of others.
-        self.refusers = Refusers::default();
         self
     }
 

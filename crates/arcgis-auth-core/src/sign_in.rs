@@ -45,7 +45,8 @@ async fn ask(root: String, transport: Arc<dyn Transport>) -> Option<String> {
     let url: Url = format!("{root}/rest/info").parse().ok()?;
     let request = Request::read(url.clone())
         .with_param("f", "json")
-        .with_timeout(PATIENCE);
+        .with_timeout(PATIENCE)
+        .with_max_answer(ServerInfo::LONGEST);
     let response = transport.send(request).await.ok()?;
     if response.outcome() != Outcome::Ok {
         return None;

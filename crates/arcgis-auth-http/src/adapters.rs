@@ -70,7 +70,9 @@ impl Limits {
                 .map_err(|failed| described(&request, failed.kind, &*failed.cause))?
                 .into_parts();
             let unread = AtomicU64::new(0);
-            let body = body::read(body, &mut parts.headers, self.max_body, &unread)
+            let most = request.max_answer();
+            let most = most.map_or(self.max_body, |most| most.min(self.max_body));
+            let body = body::read(body, &mut parts.headers, most, &unread)
                 .await
                 .map_err(|error| described(&request, failure::kind(&error, false), &error))?;
             Ok(Response::judge(&request, parts.status, parts.headers, body))

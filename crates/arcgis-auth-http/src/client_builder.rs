@@ -256,7 +256,9 @@ impl ArcGisClientBuilder {
             Some(provider) => TokenSession::new(with_headers, Arc::clone(provider)),
             None => TokenSession::anonymous(with_headers),
         };
-        let session = session.with_placement(self.placement);
+        let session = session
+            .with_placement(self.placement)
+            .with_clock(Arc::clone(&clock));
         let throttle = Throttle::around(session, self.concurrency)
             .with_clock(Arc::clone(&clock))
             .with_rate(self.rate.unwrap_or_default());

@@ -179,7 +179,8 @@ pub(crate) async fn ask_info(
 ) -> Result<InfoAnswer, Error> {
     let request = Request::read(url.clone())
         .with_param("f", "json")
-        .with_timeout(LONGEST_INFO);
+        .with_timeout(LONGEST_INFO)
+        .with_max_answer(ServerInfo::LONGEST);
     let response = match transport.send(request).await {
         Ok(response) => response,
         Err(Error::Unauthorized(_)) => return Ok(InfoAnswer::Absent),

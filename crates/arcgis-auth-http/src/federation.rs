@@ -278,6 +278,10 @@ impl TokenProvider for Federation {
         self.hub.provider.refresh(why)
     }
 
+    fn reject(&self, token: &Token) {
+        self.hub.provider.reject(token);
+    }
+
     fn delegate<'a>(
         &'a self,
         url: &'a Url,

@@ -94,7 +94,7 @@ impl GenerateToken {
             .get_or_try_init(|| async {
                 let portal = self.user.portal();
                 let found = TokenEndpoint::discover(portal, &trust, &self.transport).await?;
-                tracing::info!(%portal, endpoint = %found.url(), "token endpoint found");
+                tracing::info!(target: "arcgis::mint", %portal, endpoint = %found.url(), "token endpoint found");
                 Ok(found)
             })
             .await
@@ -104,6 +104,7 @@ impl GenerateToken {
     fn request(&self, endpoint: &TokenEndpoint, minutes: Option<u64>) -> Request {
         let request = Request::read(endpoint.url().clone())
             .with_body(Body::Form)
+            .with_max_answer(generated_token::LONGEST_REPLY)
             .with_param("f", "json")
             .with_param("username", self.user.username())
             .with_secret_param("password", self.user.password().clone());

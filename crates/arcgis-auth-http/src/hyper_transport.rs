@@ -95,7 +95,9 @@ impl HyperTransport {
         let body = body::read(
             incoming,
             &mut parts.headers,
-            self.max_body,
+            request
+                .max_answer()
+                .map_or(self.max_body, |most| most.min(self.max_body)),
             &self.counters.bytes,
         );
         let body = body

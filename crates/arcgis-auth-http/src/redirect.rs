@@ -22,7 +22,7 @@ const MOST: usize = 10;
 ///   6443, 7080 and 7443): as within one origin. What was given for the weaker may go to the stronger.
 ///   To other ports a request with a secret is not sent: the `https` address has to be given.
 /// - To another origin: without the token and without any header that was set on the request. A
-///   request whose form holds a secret is not sent there at all, and where the other origin wants a
+///   request whose form holds a secret is not sent there at all, nor a GET in its place, and where the other origin wants a
 ///   token, that is what the error says.
 /// - A GET stays a GET of the new address. A form stays a form on 307 and 308, and on 301 and 302 to
 ///   the same path (the server moved to another scheme or host); else it becomes a GET of the new
@@ -127,6 +127,11 @@ fn follow(request: Request, status: StatusCode, location: Url) -> Result<Request
     let same_method = matches!(status.as_u16(), 307 | 308);
     if request.access() != Access::Read && !(same_origin && same_method) {
         return Err(refused(&request, Refused::Write(to)));
+    }
+    // Nor without its secret: what comes back from there is no answer to who signs in here.
+    let signs_in = request.clone().without_token().without_headers();
+    if !same_origin && signs_in.carries_secret() {
+        return Err(refused(&request, Refused::Secret(to)));
     }
     let form = request.to_http()?.method() == Method::POST;
     let moved = status != StatusCode::SEE_OTHER && same_path(request.url(), &location);

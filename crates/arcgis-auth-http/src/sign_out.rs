@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arcgis_auth_core::{Body, Error, Origin, Outcome, Request, SecretString, Transport, UserLogin};
 
+use crate::generated_token::LONGEST_REPLY;
 use crate::oauth::{OAuthEndpoint, OAuthError};
 
 /// Ends `login` at its portal: the refresh token, and the access token that the login holds, are
@@ -44,6 +45,7 @@ async fn revoke(
     let at = Origin::of(&url)?;
     let form = Request::read(url)
         .with_body(Body::Form)
+        .with_max_answer(LONGEST_REPLY)
         .with_param("f", "json")
         .with_param("client_id", login.client_id())
         .with_secret_param("auth_token", token);

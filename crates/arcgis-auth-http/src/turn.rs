@@ -111,6 +111,10 @@ impl TokenProvider for Patient {
         .boxed()
     }
 
+    fn reject(&self, token: &Token) {
+        self.provider.reject(token);
+    }
+
     /// Finding out who serves an address can take requests too, and so can that provider's tokens.
     fn delegate<'a>(
         &'a self,

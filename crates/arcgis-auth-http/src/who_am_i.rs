@@ -75,8 +75,13 @@ pub async fn who_am_i(portal: &Portal, transport: &dyn Transport) -> Result<Iden
     Ok(identity)
 }
 
+/// What a portal says of itself has tens of kilobytes.
+const LONGEST: u64 = 8 * 1024 * 1024;
+
 async fn get(portal: &Portal, path: &str, transport: &dyn Transport) -> Result<Value, Error> {
-    let request = Request::read(portal.join(path)?).with_param("f", "json");
+    let request = Request::read(portal.join(path)?)
+        .with_param("f", "json")
+        .with_max_answer(LONGEST);
     let body = transport.send(request).await?.into_ok()?;
     Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
@@ -89,7 +94,10 @@ fn fill(identity: &mut Identity, user: &Value) {
     identity.user_type = text(user, "userLicenseTypeId");
 }
 
-fn text(value: &Value, member: &str) -> Option<String> {
-    let text = value.get(member)?.as_str()?.trim();
+/// A text that is not empty, without what commands a terminal: it is there to be shown.
+pub(crate) fn text(value: &Value, member: &str) -> Option<String> {
+    let text = value.get(member)?.as_str()?;
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }

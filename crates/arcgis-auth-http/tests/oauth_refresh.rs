@@ -162,7 +162,7 @@ async fn with_less_than_a_day_left_the_refresh_token_is_exchanged_and_kept_befor
     assert_eq!(sent.len(), 1, "the exchange brings an access token too");
     assert_eq!(
         login.store.done(),
-        ["load", "save r1-secret", "save r2-secret"],
+        ["load", "save 000000000", "save r2-secret"],
         "tried out before, written after"
     );
     let kept = login.store.login(&login.key);
@@ -225,7 +225,7 @@ async fn a_store_that_fails_after_the_exchange_costs_the_login_only_after_this_r
     assert_eq!(token(&tokens).await, "a2");
     assert_eq!(
         login.store.done(),
-        ["load", "save r1-secret", "save failed", "save failed"]
+        ["load", "save 000000000", "save failed", "save failed"]
     );
     assert!(matches!(tokens.source().unsaved(), Some(Error::Store(_))));
     assert_eq!(

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arcgis_auth_core::http::{HeaderValue, StatusCode};
-use arcgis_auth_core::{Credentials, Origin, Portal, Request, Transport};
-use arcgis_auth_http::ArcGisClient;
+use arcgis_auth_core::{Credentials, Origin, Portal, Request, Transport, Url};
+use arcgis_auth_http::{ArcGisClient, AuthorizationCode, LoopbackRedirect};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 mod hasty_clock;
@@ -110,6 +111,36 @@ fn with(status: u16, header: &'static str, value: &'static str) -> Answer {
     answer
 }
 
+async fn browse(address: &str) {
+    let url: Url = address.parse().unwrap();
+    let host = format!("127.0.0.1:{}", url.port().unwrap());
+    let mut stream = tokio::net::TcpStream::connect(&host).await.unwrap();
+    let target = &url[url::Position::BeforePath..];
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_to_string(&mut String::new()).await.unwrap();
+}
+
+/// A browser comes back with a code, which is exchanged.
+async fn sign_in(portal: Portal) {
+    let redirect = LoopbackRedirect::listen("http://127.0.0.1:0/")
+        .await
+        .unwrap();
+    let flow = AuthorizationCode::builder(portal, "app-id")
+        .redirect_uri(redirect.redirect_uri())
+        .build()
+        .unwrap();
+    let mut pairs = flow.authorize_url().query_pairs();
+    let (_, state) = pairs.find(|(name, _)| name == "state").unwrap();
+    let back = format!("{}?code=CANARY-C0DE&state={state}", redirect.redirect_uri());
+    let limit = std::time::Duration::from_secs(10);
+    let (answer, ()) = futures_util::join!(redirect.wait(&flow, limit), browse(&back));
+    let transport = ArcGisClient::builder().build().unwrap();
+    flow.complete(&answer.unwrap(), Arc::new(transport))
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn what_the_table_says_is_told_and_no_secret_is() {
     let told = Told::default();
@@ -128,6 +159,12 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
             return json(format!(
                 r#"{{"token":"CANARY-T0KEN-{token}","expires":32503680000000}}"#
             ));
+        }
+        if seen.url.contains("/oauth2/token") {
+            return json(r#"{"access_token":"CANARY-SIGNED-IN","expires_in":1800}"#);
+        }
+        if seen.url.contains("/refusing/") {
+            return json(r#"{"error":{"code":498,"message":"CANARY-T0KEN is not mine."}}"#);
         }
         if seen.url.contains("info") {
             let host = seen.header("host").unwrap();
@@ -173,6 +210,20 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
         client.send(layer("roads")).await.unwrap();
     }
     client.send(layer("down")).await.unwrap();
+    for _ in 0..3 {
+        client.send(layer("refusing")).await.unwrap_err();
+    }
+    let elsewhere =
+        Site::plain(|_| json(r#"{"owningSystemUrl":"https://other.example/portal"}"#)).await;
+    let other = format!(
+        "http://{}/arcgis/rest/services/x/FeatureServer/0",
+        elsewhere.address
+    );
+    client
+        .send(Request::read(other.parse().unwrap()))
+        .await
+        .unwrap();
+    sign_in(Portal::parse(&format!("{base}/portal")).unwrap()).await;
     let stranger = ArcGisClient::builder().credentials(wrong).build().unwrap();
     stranger.send(layer("roads")).await.unwrap_err();
     let own = layer("roads").with_secret_param("token", "CANARY-0WN".to_owned().into());
@@ -185,13 +236,13 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
 
     let kept = told.0.lock().unwrap();
     let documented = documented();
-    assert_eq!(documented.len(), 13, "the table was read");
+    assert_eq!(documented.len(), 18, "the table was read");
     for (key, fields) in &documented {
         assert_eq!(kept.events.get(key), Some(fields), "{key:?}");
     }
     for (key, fields) in &kept.events {
-        if !["arcgis::mint", "arcgis::refresh"].contains(&&*key.0) && key.0.starts_with("arcgis::")
-        {
+        let in_words = key.0 == "arcgis::federation" && key.1 == "debug";
+        if key.0.starts_with("arcgis::") && !in_words {
             assert_eq!(
                 documented.get(key),
                 Some(fields),
@@ -201,6 +252,11 @@ async fn what_the_table_says_is_told_and_no_secret_is() {
     }
     let span = ("arcgis::http".to_owned(), "request".to_owned());
     assert_eq!(kept.spans[&span], BTreeSet::from(["url".to_owned()]));
+    let span = ("arcgis::mint".to_owned(), "mint".to_owned());
+    let fields = ["origin", "reason"].map(str::to_owned);
+    assert_eq!(kept.spans[&span], BTreeSet::from(fields));
+    let span = ("arcgis::refresh".to_owned(), "refresh".to_owned());
+    assert_eq!(kept.spans[&span], BTreeSet::from(["server".to_owned()]));
 
     // base64 of "me:CANARY-BASIC"
     for secret in ["CANARY", "bWU6Q0FOQVJZLUJBU0lD", "Q0FOQVJZ"] {

@@ -53,6 +53,7 @@ impl Hub {
         };
         let mut form = Request::read(url.clone())
             .with_body(Body::Form)
+            .with_max_answer(generated_token::LONGEST_REPLY)
             .with_param("f", "json")
             .with_param("request", "getToken")
             .with_param("serverUrl", root)

@@ -14,6 +14,9 @@ use super::owner::{is_same_portal, place};
 use super::{Found, Hub, Membership};
 use crate::discovery::{InfoAnswer, ask_info};
 
+/// A list of thousands of servers is smaller than this, in bytes.
+const LONGEST_LIST: u64 = 8 * 1024 * 1024;
+
 impl Hub {
     /// Asks the server at `root`, which is not of the portal's origin, and then the portal.
     pub(super) async fn find_out(self: &Arc<Self>, root: &str) -> Result<Found, Error> {
@@ -104,6 +107,7 @@ impl Hub {
             }
             let request = Request::read(url)
                 .with_param("f", "json")
+                .with_max_answer(LONGEST_LIST)
                 .with_token(token, TokenPlacement::EsriHeader);
             let response = self.transport.send(request).await?;
             match response.outcome() {

@@ -40,6 +40,10 @@ impl TokenProvider for Vouched {
         self.hub.provider.refresh(why)
     }
 
+    fn reject(&self, token: &Token) {
+        self.hub.provider.reject(token);
+    }
+
     fn kind(&self) -> CredentialKind {
         self.hub.provider.kind()
     }
@@ -153,6 +157,14 @@ impl TokenProvider for NearServer {
             }
         }
         .boxed()
+    }
+
+    fn reject(&self, token: &Token) {
+        // Whosever token it is: of one that it does not have, nobody takes notice.
+        self.hub.provider.reject(token);
+        if let Ok(Way::Own(tokens)) = self.way.try_lock().as_deref() {
+            tokens.reject(token);
+        }
     }
 
     fn kind(&self) -> CredentialKind {

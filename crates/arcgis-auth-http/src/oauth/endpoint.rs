@@ -7,6 +7,7 @@ use arcgis_auth_core::{Error, Origin, Outcome, Portal, Request, ServiceError, Tr
 
 use super::reply::{Refused, TokenReply, refusal, refusal_of};
 use crate::discovery::own_address;
+use crate::generated_token::LONGEST_REPLY;
 
 /// The endpoint of a portal that gives tokens, and the way there.
 #[derive(Clone)]
@@ -53,7 +54,8 @@ impl OAuthEndpoint {
     /// Sends a form to the endpoint. What is neither a token nor the portal's own refusal is an
     /// [`Error::Mint`].
     pub(crate) async fn ask(&self, form: Request) -> Result<Answer, Error> {
-        let response = match self.transport.send(form.with_param("f", "json")).await {
+        let form = form.with_param("f", "json").with_max_answer(LONGEST_REPLY);
+        let response = match self.transport.send(form).await {
             Ok(response) => response,
             Err(error @ Error::Config(_)) => return Err(error),
             // Portals say 498 of a refresh token, and a session on the way takes that for a refusal.

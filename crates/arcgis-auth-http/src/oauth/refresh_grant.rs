@@ -30,13 +30,15 @@ const WORTH_USING: Duration = Duration::from_secs(60);
 /// - An access token that the login holds and that still lives is used first, once.
 /// - A refresh token with less than a day left is exchanged for a new one (`exchange_refresh_token`),
 ///   which ends the old one. With a [store](Self::with_store) the new one is written down before it is
-///   used. The store is tried out before the exchange: one that cannot be written now leaves the old
-///   token alive for its last day. Should writing fail right after the exchange, the login goes on in
+///   used. The store is tried out before the exchange, with a record of its own that holds no secret:
+///   one that cannot be written now leaves the old token alive for its last day. Should writing fail right after the exchange, the login goes on in
 ///   this process, a warning is logged, and [`unsaved`](Self::unsaved) tells.
 /// - Several processes may share a store: where the portal refuses the refresh token, the store is
-///   read once more, since another process may have exchanged it.
+///   read once more, since another process may have exchanged it. What another process has written, or
+///   removed at a logout, is not overwritten with an access token for the old login.
 /// - A refresh token that is not good any more is an [`Error::Mint`] with [`OAuthError::LoginEnded`],
-///   and is not sent again: the user has to sign in.
+///   and is not sent again: the user has to sign in. Once a minute at most the store is looked at, for a
+///   login that another process has made since.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -214,7 +216,7 @@ impl RefreshGrant {
         }
         let login = self.login();
         if let Some((store, key)) = &self.store {
-            if let Err(error) = store.save(key, &StoredLogin::User(login.clone())).await {
+            if let Err(error) = try_out(&**store, key, &login).await {
                 tracing::warn!(
                     target: "arcgis::refresh",
                     store = %store.describe(), %error,
@@ -284,6 +286,9 @@ impl RefreshGrant {
         let Some((store, key)) = &self.store else {
             return Ok(());
         };
+        if new.is_none() && !self.is_kept(&changed).await {
+            return Ok(());
+        }
         let record = StoredLogin::User(changed.with_access_token(token));
         let mut saved = store.save(key, &record).await;
         if saved.is_err() && new.is_some() {
@@ -305,6 +310,22 @@ impl RefreshGrant {
             }
         }
         Ok(())
+    }
+
+    /// Whether the store still holds `login`, and not what another process made of it.
+    async fn is_kept(&self, login: &UserLogin) -> bool {
+        let Some((store, key)) = &self.store else {
+            return false;
+        };
+        if self.lock().unsaved.is_some() {
+            return true;
+        }
+        match store.load(key).await {
+            Ok(Some(StoredLogin::User(kept))) => {
+                kept.refresh_token().expose_secret() == login.refresh_token().expose_secret()
+            }
+            _ => false,
+        }
     }
 
     /// Reads the store again; whether it has another refresh token, which is taken over.
@@ -335,6 +356,23 @@ impl RefreshGrant {
     }
 }
 
+/// Whether `store` can be written: with a record as large as `login` that holds no secret, beside it.
+/// The login itself may have been renewed or removed by another process in the meantime.
+async fn try_out(
+    store: &dyn CredentialStore,
+    key: &StoreKey,
+    login: &UserLogin,
+) -> Result<(), Error> {
+    let beside = StoreKey::new(key.portal().clone(), format!("{}.trial", key.profile()));
+    let nothing = "0".repeat(login.refresh_token().expose_secret().len());
+    let trial = login
+        .clone()
+        .with_access_token(None)
+        .with_refresh_token(nothing, login.refresh_expires_at())?;
+    store.save(&beside, &StoredLogin::User(trial)).await?;
+    store.remove(&beside).await.map(drop)
+}
+
 impl TokenSource for RefreshGrant {
     fn trust(&self) -> &TrustPolicy {
         &self.trust
@@ -346,6 +384,13 @@ impl TokenSource for RefreshGrant {
 
     fn kind(&self) -> CredentialKind {
         CredentialKind::User
+    }
+
+    fn lasts(&self, error: &Error) -> bool {
+        matches!(
+            OAuthError::of(error),
+            Some(OAuthError::LoginEnded(_) | OAuthError::UnknownClient { .. })
+        )
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use arcgis_auth_core::{Response, SecretString, ServiceError, Token};
+use arcgis_auth_core::{ExposeSecret, Response, SecretString, ServiceError, Token};
 use serde_json::Value;
 
 use super::error::OAuthError;
+use crate::generated_token::{LONGEST_REPLY, is_sendable};
+use crate::who_am_i::text as shown;
 
 /// The life of an access token whose reply names none: Esri's default for user logins.
 const DEFAULT_LIFE: Duration = Duration::from_secs(1800);
@@ -16,34 +18,34 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// A reply that holds a token. ArcGIS sends no `token_type`, which RFC 6749 demands.
 pub(crate) struct TokenReply {
     pub(crate) access_token: Option<SecretString>,
-    pub(crate) life: Duration,
+    /// `None` if what the reply says of it is no life.
+    pub(crate) life: Option<Duration>,
     pub(crate) refresh_token: Option<SecretString>,
     pub(crate) refresh_life: Option<Duration>,
     pub(crate) username: Option<String>,
 }
 
 impl TokenReply {
-    /// Reads the answer to a request for a token.
+    /// Reads the answer to a request for a token. What is wrong with one of its tokens is said when that
+    /// one is asked for: an exchange has ended the old refresh token already, so that the new one
+    /// counts whatever stands beside it.
     pub(crate) fn read(response: Response) -> Result<Self, OAuthError> {
+        if u64::try_from(response.len()).is_ok_and(|length| length > LONGEST_REPLY) {
+            return Err(OAuthError::Malformed("is longer than any with a token"));
+        }
         let (_, _, body) = response.into_raw();
         let value: Value =
             serde_json::from_slice(&body).map_err(|_| OAuthError::Malformed("is not JSON"))?;
         let life = match value.get("expires_in") {
-            None | Some(Value::Null) => DEFAULT_LIFE,
-            Some(seconds) => {
-                life(seconds).ok_or(OAuthError::Malformed("has no valid expires_in"))?
-            }
-        };
-        let refresh_life = match value.get("refresh_token_expires_in") {
-            None | Some(Value::Null) => None,
-            Some(seconds) => Some(life_of_refresh(seconds)?),
+            None | Some(Value::Null) => Some(DEFAULT_LIFE),
+            Some(seconds) => life(seconds),
         };
         Ok(Self {
             access_token: text(&value, "access_token").map(SecretString::from),
             life,
             refresh_token: text(&value, "refresh_token").map(SecretString::from),
-            refresh_life,
-            username: text(&value, "username"),
+            refresh_life: value.get("refresh_token_expires_in").and_then(self::life),
+            username: shown(&value, "username"),
         })
     }
 
@@ -53,8 +55,16 @@ impl TokenReply {
             .access_token
             .clone()
             .ok_or(OAuthError::Malformed("has no access_token"))?;
-        let token = Token::new(value).with_life(self.life);
-        Ok(match now.checked_add(self.life) {
+        if !is_sendable(value.expose_secret()) {
+            return Err(OAuthError::Malformed(
+                "has an access_token with characters that no token has",
+            ));
+        }
+        let life = self
+            .life
+            .ok_or(OAuthError::Malformed("has no valid expires_in"))?;
+        let token = Token::new(value).with_life(life);
+        Ok(match now.checked_add(life) {
             Some(at) => token.with_expiry(at),
             None => token,
         })
@@ -78,12 +88,6 @@ fn life(value: &Value) -> Option<Duration> {
         .or_else(|| value.as_str()?.trim().parse().ok())?;
     let life = Duration::try_from_secs_f64(seconds).ok()?;
     (!life.is_zero()).then_some(life.min(LONGEST_LIFE))
-}
-
-fn life_of_refresh(value: &Value) -> Result<Duration, OAuthError> {
-    life(value).ok_or(OAuthError::Malformed(
-        "has no valid refresh_token_expires_in",
-    ))
 }
 
 /// Which of its errors a token endpoint gave.
@@ -180,7 +184,7 @@ mod tests {
             r#"{"access_token":"a","expires_in":1800,"username":"me","ssl":true,"refresh_token":"r","refresh_token_expires_in":"1209600"}"#,
         ))
         .unwrap();
-        assert_eq!(reply.life, Duration::from_secs(1800));
+        assert_eq!(reply.life, Some(Duration::from_secs(1800)));
         assert_eq!(reply.refresh_life, Some(Duration::from_secs(1_209_600)));
         assert_eq!(reply.username.as_deref(), Some("me"));
         let token = reply.token(SystemTime::UNIX_EPOCH).unwrap();
@@ -192,7 +196,8 @@ mod tests {
     fn a_life_is_more_than_nothing_and_less_than_for_ever() {
         let life = |text: &str| {
             TokenReply::read(answer(200, &format!(r#"{{"access_token":"a"{text}}}"#)))
-                .map(|reply| reply.life.as_secs())
+                .and_then(|reply| reply.token(SystemTime::UNIX_EPOCH))
+                .map(|token| token.life().unwrap().as_secs())
                 .map_err(|error| error.to_string())
         };
         assert_eq!(life(""), Ok(1800));
@@ -203,7 +208,9 @@ mod tests {
             "the reply has no valid expires_in"
         );
         assert!(life(r#","expires_in":9007199254740993"#).unwrap() < 400_000_000);
-        for bad in ["0", "-5", "\"soon\"", "{}", "true"] {
+        for bad in [
+            "0", "-5", "\"soon\"", "\"NaN\"", "\"inf\"", "{}", "[]", "true",
+        ] {
             assert!(life(&format!(r#","expires_in":{bad}"#)).is_err(), "{bad}");
         }
     }
