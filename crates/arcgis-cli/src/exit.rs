@@ -187,6 +187,7 @@ fn rows(error: &anyhow::Error) -> serde_json::Map<String, Value> {
         Some(Library::Export(export::Error::Drift(drift))) => {
             list("inserted", &drift.inserted);
             list("deleted", &drift.deleted);
+            list("updated", &drift.updated);
         }
         _ => {}
     }
@@ -307,6 +308,7 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
             hint("rows come with …/query?where=1=1&outFields=*&f=json"),
         ),
         export::Error::Doubled(_) => (Exit::Rows, None),
+        export::Error::Resume(error) => of_resume(error),
         export::Error::Drift(_) => (
             Exit::Rows,
             hint(
@@ -328,6 +330,21 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
     }
 }
 
+fn of_resume(error: &export::ResumeError) -> (Exit, Option<String>) {
+    use export::ResumeError as Error;
+    match error {
+        Error::NoPlace { .. } | Error::Unusable { .. } => (
+            Exit::Output,
+            hint("--spill names another folder for the pages"),
+        ),
+        Error::InUse { .. } => (Exit::Output, None),
+        Error::Differs { .. } | Error::OtherVersion { .. } | Error::Unreadable { .. } => {
+            (Exit::Usage, None)
+        }
+        _ => (Exit::Other, None),
+    }
+}
+
 fn of_query(error: &layer::QueryError) -> (Exit, Option<String>) {
     let hint = match error {
         layer::QueryError::UnknownField { .. } => hint("arcgis info <layer> lists the fields"),
@@ -344,6 +361,16 @@ fn of_layer(error: &layer::Error) -> (Exit, Option<String>) {
         ),
         layer::Error::NotQueryable { .. } => (Exit::Usage, None),
         layer::Error::Answer { source, .. } => (Exit::Service, of_decoding(source)),
+        layer::Error::Incomplete(incomplete) if is_of_unserved(incomplete) => (
+            Exit::Rows,
+            hint("--allow-skips leaves such rows out and names them"),
+        ),
+        layer::Error::OutOfTime { .. } => (
+            Exit::Service,
+            hint(
+                "--time-budget gives more; with --resume the next run goes on where this one ended",
+            ),
+        ),
         layer::Error::Incomplete(_) => (
             Exit::Rows,
             hint(
@@ -356,6 +383,12 @@ fn of_layer(error: &layer::Error) -> (Exit, Option<String>) {
         ),
         _ => (Exit::Service, None),
     }
+}
+
+/// Whether rows are missing because the server breaks down over them.
+fn is_of_unserved(incomplete: &layer::Incomplete) -> bool {
+    let detail = incomplete.detail.as_deref();
+    detail.is_some_and(|detail| detail.contains("cannot serve"))
 }
 
 fn of_decoding(error: &layer::DecodeError) -> Option<String> {

@@ -22,6 +22,7 @@ mod query;
 mod refusal;
 mod secret_input;
 mod settings;
+mod shown;
 mod spelling;
 mod summary;
 mod target;
@@ -74,11 +75,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     result
 }
 
-/// What being told to stop means: the end of serving, and a failure of everything else.
+/// What being told to stop means: the end of serving, and a failure of everything else. An export that is to
+/// go on later has said itself what it keeps.
 fn interrupted(command: &Command, signal: &str) -> anyhow::Result<()> {
     match command {
         #[cfg(feature = "demo")]
         Command::Serve(_) => Ok(()),
+        Command::Export(args) if args.fetch.resume => Err(Failure::new(Exit::Other, signal).into()),
         _ => Err(Failure::new(Exit::Other, format!("{signal}; nothing was left behind")).into()),
     }
 }

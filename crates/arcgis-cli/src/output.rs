@@ -117,7 +117,13 @@ impl Outputs {
 
     /// Writes why there is no output where the report was asked for. If that fails too, the error itself
     /// is worth more.
-    pub(crate) fn write_failure(self, error: &anyhow::Error, source: &str, client: Option<Sent>) {
+    pub(crate) fn write_failure(
+        self,
+        error: &anyhow::Error,
+        source: &str,
+        client: Option<Sent>,
+        kept: Option<&Kept>,
+    ) {
         let Some(report) = self.report else {
             return;
         };
@@ -125,6 +131,9 @@ impl Outputs {
         let mut said = json!({ "source": source, "error": ending });
         if let (Some(client), Some(members)) = (client, said.as_object_mut()) {
             members.insert("client".to_owned(), json!(client));
+        }
+        if let (Some(kept), Some(members)) = (kept, said.as_object_mut()) {
+            members.insert("kept".to_owned(), json!(kept));
         }
         if let Err(error) = report.write(&said) {
             tracing::warn!(
@@ -165,6 +174,13 @@ pub(crate) struct Said<'a> {
     pub(crate) report: &'a Report,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Sent>,
+}
+
+/// What `--resume` will go on behind.
+#[derive(Debug, Serialize)]
+pub(crate) struct Kept {
+    pub(crate) folder: String,
+    pub(crate) rows: u64,
 }
 
 /// What a client sent and received.

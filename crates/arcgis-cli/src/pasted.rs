@@ -30,18 +30,13 @@ enum Effect {
 
 /// Parameters that would change the result: the values that do not, and what to give instead.
 const DECIDING: [(&str, Effect, &[&str], &str); 25] = [
-    (
-        "objectIds",
-        Effect::Rows,
-        &[],
-        "--where with a condition on the object id",
-    ),
+    ("objectIds", Effect::Rows, &[], "--object-ids"),
     ("uniqueIds", Effect::Rows, &[], "--where"),
     (
         "geometry",
         Effect::Rows,
         &[],
-        "--bbox, a rectangle in degrees",
+        "--bbox, a rectangle in degrees, or --clip",
     ),
     ("resultOffset", Effect::Rows, &["0"], "--where or --limit"),
     (

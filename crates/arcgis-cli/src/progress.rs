@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arcgis_rest::export::ExportEvent;
+use arcgis_rest::export::{ExportEvent, ResumeReport};
 use arcgis_rest::layer::{PageFormat, Strategy};
 use indicatif::{FormattedDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -44,6 +44,8 @@ struct Lines {
     started: Instant,
     said: Instant,
     planned: Option<u64>,
+    /// Rows that were there already.
+    earlier: u64,
     rows: u64,
     bytes: u64,
 }
@@ -61,6 +63,7 @@ impl Progress {
                 started: now,
                 said: now,
                 planned: None,
+                earlier: 0,
                 rows: 0,
                 bytes: 0,
             })));
@@ -84,6 +87,11 @@ impl Progress {
                     bar.set_length(*rows);
                     bar.set_message("waiting for the first page");
                     bar.reset_elapsed();
+                }
+                ExportEvent::Resumed(earlier) => {
+                    bar.println(resumed(earlier));
+                    // Not counted in the rate, which is about what comes now.
+                    bar.set_length(bar.length().unwrap_or(0).saturating_sub(earlier.rows));
                 }
                 ExportEvent::Page {
                     rows, bytes: size, ..
@@ -113,6 +121,10 @@ impl Progress {
                         lines.planned = Some(*rows);
                         lines.started = Instant::now();
                         say(&planned(*rows, *pages, *page_size, *strategy, *format));
+                    }
+                    ExportEvent::Resumed(earlier) => {
+                        lines.earlier = earlier.rows;
+                        say(&resumed(earlier));
                     }
                     ExportEvent::Page {
                         rows, bytes: size, ..
@@ -157,19 +169,20 @@ impl Lines {
     }
 
     fn text(&self, elapsed: Duration) -> String {
-        let planned = self.planned.unwrap_or(self.rows);
-        if self.rows == 0 && planned > 0 {
+        let there = self.earlier + self.rows;
+        let planned = self.planned.unwrap_or(there);
+        if there == 0 && planned > 0 {
             return format!("waiting for the first of {}", counted(planned, "row"));
         }
-        let mut text = format!("{} of {}", count(self.rows), counted(planned, "row"));
-        if let Some(percent) = (self.rows * 100).checked_div(planned) {
+        let mut text = format!("{} of {}", count(there), counted(planned, "row"));
+        if let Some(percent) = (there * 100).checked_div(planned) {
             // A row that came twice may make it more for a moment.
             let _ = write!(text, " ({} %)", percent.min(100));
         }
         if self.rows > 0 {
             let rate = rate(self.rows, elapsed);
             let _ = write!(text, ", {} rows/s", count(rate));
-            let left = planned.saturating_sub(self.rows);
+            let left = planned.saturating_sub(there);
             if left > 0
                 && let Some(seconds) = left.checked_div(rate)
             {
@@ -182,6 +195,15 @@ impl Lines {
         }
         text
     }
+}
+
+/// What was there already.
+fn resumed(earlier: &ResumeReport) -> String {
+    format!(
+        "{} of it are there already, from {}",
+        counted(earlier.rows, "row"),
+        earlier.started
+    )
 }
 
 /// What is about to be fetched.
@@ -252,6 +274,7 @@ mod tests {
             started: Instant::now(),
             said: Instant::now(),
             planned: Some(10_000),
+            earlier: 0,
             rows: 2_500,
             bytes: 1_250_000,
         };
@@ -259,11 +282,20 @@ mod tests {
             lines.text(Duration::from_secs(5)),
             "2,500 of 10,000 rows (25 %), 500 rows/s, 00:00:15 to go, 1.25 MB decoded"
         );
+        let resumed = Lines {
+            earlier: 5_000,
+            ..lines
+        };
+        assert_eq!(
+            resumed.text(Duration::from_secs(5)),
+            "7,500 of 10,000 rows (75 %), 500 rows/s, 00:00:05 to go, 1.25 MB decoded"
+        );
         let empty = Lines {
             planned: Some(0),
+            earlier: 0,
             rows: 0,
             bytes: 0,
-            ..lines
+            ..resumed
         };
         assert_eq!(empty.text(Duration::ZERO), "0 of 0 rows");
         let waiting = Lines {

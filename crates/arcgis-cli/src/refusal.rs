@@ -42,6 +42,18 @@ impl Asked<'_> {
         if self.filter.where_clause.is_some() {
             given.push("--where");
         }
+        if self.filter.clip.is_some() {
+            given.push("--clip");
+        }
+        if self.filter.time.is_some() {
+            given.push("--time");
+        }
+        if self.filter.historic_moment.is_some() {
+            given.push("--historic-moment");
+        }
+        if self.filter.gdb_version.is_some() {
+            given.push("--gdb-version");
+        }
         if !self.filter.params.is_empty() {
             given.push("--param");
         }
@@ -63,6 +75,12 @@ impl Asked<'_> {
             }
             if columns.max_allowable_offset.is_some() {
                 given.push("--max-allowable-offset");
+            }
+            if columns.datum_transformation.is_some() {
+                given.push("--datum-transformation");
+            }
+            if columns.geometry_precision.is_some() {
+                given.push("--geometry-precision");
             }
             if !columns.fields.is_empty() || !columns.exclude_fields.is_empty() {
                 given.push("--fields");

@@ -46,7 +46,12 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
 }
 
 fn flag(option: &str) -> String {
-    format!("--{}", option.replace('_', "-"))
+    match option {
+        "spatial_filter" => "--clip".to_owned(),
+        // What has no option of its own.
+        "full_text" | "cache_hint" | "sql_format" | "multipatch_footprint" => "--param".to_owned(),
+        option => format!("--{}", option.replace('_', "-")),
+    }
 }
 
 /// `text` with `the option out_sr` as `--out-sr`, and so on.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use arcgis_rest::export::{Compression, Report};
+use arcgis_rest::export::{Compression, ProofReport, Report};
 use arcgis_rest::http::Stats;
 
 use crate::exit::one_line;
@@ -94,6 +94,12 @@ fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Fa
         if proof.deleted_rows > 0 {
             drift.push(format!("{} deleted", counted(proof.deleted_rows, "row")));
         }
+        if proof.updated_rows > 0 {
+            drift.push(format!("{} edited", counted(proof.updated_rows, "row")));
+        }
+        if proof.edited {
+            drift.push("edited, and it does not say where".to_owned());
+        }
         if proof.count_change != 0 {
             drift.push(format!("{:+} rows by count", proof.count_change));
         }
@@ -104,6 +110,20 @@ fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Fa
             );
         }
     }
+    if let Some(proof) = report.proof.as_ref().filter(|proof| proof.skipped_rows > 0) {
+        facts.add("Skipped", skipped(proof));
+    }
+    if let Some(earlier) = &report.resumed {
+        let runs = match earlier.earlier_runs {
+            1 => "1 earlier run".to_owned(),
+            many => format!("{many} earlier runs"),
+        };
+        let rows = counted(earlier.rows, "row");
+        facts.add(
+            "Resumed",
+            format!("behind {rows} of {runs}, begun {}", earlier.started),
+        );
+    }
     if !report.misfits.is_empty() {
         let listed: Vec<String> = report
             .misfits
@@ -113,6 +133,33 @@ fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Fa
         facts.add("Nulls for misfits", listed.join(", "));
     }
     if let Some(fetch) = &report.fetch {
+        facts.add_some(
+            "As of",
+            fetch.historic_moment.map(|moment| moment.to_string()),
+        );
+        let delivered: Vec<_> = fetch.delivered.iter().collect();
+        match delivered.as_slice() {
+            [] => {}
+            [(strategy, _)] => facts.add("Strategy", strategy.to_string()),
+            several => {
+                let listed: Vec<String> = several
+                    .iter()
+                    .map(|(strategy, rows)| format!("{strategy} ({})", counted(*rows, "row")))
+                    .collect();
+                facts.add("Strategy", listed.join(", "));
+            }
+        }
+        if !fetch.doubts.is_empty() {
+            let listed: Vec<String> = fetch
+                .doubts
+                .iter()
+                .map(|(doubt, times)| match times {
+                    1 => doubt.to_string(),
+                    many => format!("{doubt} ({} times)", count(many)),
+                })
+                .collect();
+            facts.add("Server", format!("{}; made up for", listed.join(", ")));
+        }
         let mut format = fetch.format.to_uppercase();
         if fetch.fell_back > 0 {
             let pages = counted(fetch.fell_back, "page");
@@ -148,6 +195,21 @@ fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Fa
     }
     facts.add("Time", elapsed(report));
     facts
+}
+
+/// The rows that the server cannot serve, and what it said of the first.
+fn skipped(proof: &ProofReport) -> String {
+    const SHOWN: usize = 3;
+    let mut text = counted(proof.skipped_rows, "row");
+    for (place, row) in proof.skipped.iter().take(SHOWN).enumerate() {
+        text.push_str(if place == 0 { ": " } else { "; " });
+        text.push_str(&one_line(&row.to_string()));
+    }
+    match proof.skipped_rows.saturating_sub(SHOWN as u64) {
+        0 => {}
+        more => text.push_str(&format!("; {} more in the report", count(more))),
+    }
+    text
 }
 
 /// The time, and the rows that it took a second for where that says something.

@@ -15,6 +15,7 @@ use crate::exit::{Failure, service_error};
 use crate::identity::{Identity, Origin};
 use crate::profile::Wanted;
 use crate::settings::Settings;
+use crate::shown::Shown;
 
 /// More layers than these are counted, not listed.
 const MOST_LISTED: usize = 20;
@@ -24,6 +25,7 @@ const MOST_LISTED: usize = 20;
 pub(crate) struct Target {
     pub(crate) address: ResourceAddress,
     pub(crate) client: ArcGisClient,
+    shown: bool,
     /// Keeps the demo service running.
     #[cfg(feature = "demo")]
     _demo: Option<crate::demo::Demo>,
@@ -54,6 +56,7 @@ impl Target {
             return Ok(Self {
                 client: connection.client(settings, address.url(), &identity, concurrency)?,
                 address,
+                shown: false,
                 _demo: Some(demo),
             });
         }
@@ -73,9 +76,16 @@ impl Target {
         Ok(Self {
             client: connection.client(settings, address.url(), &identity, concurrency)?,
             address,
+            shown: false,
             #[cfg(feature = "demo")]
             _demo: None,
         })
+    }
+
+    /// Whether requests are shown while they are sent. Default: no.
+    pub(crate) fn with_shown_requests(mut self, shown: bool) -> Self {
+        self.shown = shown;
+        self
     }
 
     /// Whether the address is one of a service that ends with this command.
@@ -92,7 +102,11 @@ impl Target {
 
     /// The client as the layers see it.
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(self.client.clone())
+        let client = Arc::new(self.client.clone());
+        if self.shown {
+            return Arc::new(Shown(client));
+        }
+        client
     }
 
     /// Refuses an address that cannot lead to a layer. Nothing is sent.
@@ -127,7 +141,7 @@ impl Target {
 
     /// The metadata of a layer.
     pub(crate) async fn layer_info(&self, address: &LayerAddress) -> Result<LayerInfo> {
-        let error = match LayerInfo::fetch(&self.client, address).await {
+        let error = match LayerInfo::fetch(&*self.transport(), address).await {
             Ok(info) => return Ok(info),
             Err(error) => anyhow::Error::from(error),
         };
@@ -136,7 +150,7 @@ impl Target {
         }
         // Asked once, for the sake of a better answer.
         let service = address.service();
-        match ServiceInfo::fetch(&self.client, service).await {
+        match ServiceInfo::fetch(&*self.transport(), service).await {
             Ok(info) => {
                 let id = i64::from(address.id());
                 if info.layers_and_tables().any(|layer| layer.id == id) {
@@ -154,7 +168,7 @@ impl Target {
 
     /// The metadata of a service.
     pub(crate) async fn service_info(&self, address: &ServiceAddress) -> Result<ServiceInfo> {
-        match ServiceInfo::fetch(&self.client, address).await {
+        match ServiceInfo::fetch(&*self.transport(), address).await {
             Ok(info) => Ok(info),
             Err(error) if says_unknown_service(&error) => {
                 let said = error.to_string();

@@ -2,12 +2,53 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use arcgis_rest::export::Compression;
-use arcgis_rest::layer::FormatChoice;
+use arcgis_rest::layer::{FormatChoice, Strategy};
 use clap::Args;
 
-use super::values::{parse_format, parse_positive};
+use super::values::{parse_budget, parse_format, parse_positive, parse_strategy};
+use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
+    pub(crate) layer: String,
+
+    /// The file to write
+    #[arg(value_name = "OUT", required_unless_present = "plan")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Show how the rows would be fetched and why, and fetch and write nothing
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) plan: bool,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) columns: ColumnArgs,
+
+    #[command(flatten)]
+    pub(crate) fetch: FetchArgs,
+
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+
+    /// Fail with exit code 5, and write nothing, if rows came or went on the server during the export
+    #[arg(long, help_heading = "Output")]
+    pub(crate) fail_on_drift: bool,
+
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+}
 
 /// How rows are fetched.
 #[derive(Debug, Args)]
@@ -35,6 +76,33 @@ pub(crate) struct FetchArgs {
         value_parser = parse_positive::<NonZeroUsize>
     )]
     pub(crate) concurrency: Option<NonZeroUsize>,
+
+    /// How rows are asked for first: single, offset, id-ranges, id-lists, key-set or areas [default: what suits
+    /// the layer]
+    #[arg(long, value_name = "STRATEGY", value_parser = parse_strategy)]
+    pub(crate) strategy: Option<Strategy>,
+
+    /// Keep pages on disk until the file is whole, and go on where an export that was given it ended; give it
+    /// from the start
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    /// The folder where --resume keeps pages [default: beside the file]
+    #[arg(long, value_name = "FOLDER", requires = "resume")]
+    pub(crate) spill: Option<PathBuf>,
+
+    /// The most time for the rows, such as 90s, 30m or 8h; then fail with exit code 4 [default: no limit]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = parse_budget)]
+    pub(crate) time_budget: Option<Duration>,
+
+    /// Leave out rows that the server cannot serve however it is asked, and name them, in place of failing with
+    /// exit code 5
+    #[arg(long)]
+    pub(crate) allow_skips: bool,
+
+    /// Do not ask for all rows as of one moment where the layer keeps its history
+    #[arg(long)]
+    pub(crate) no_snapshot: bool,
 }
 
 /// How the file is written; the same for an export and a conversion.

@@ -5,21 +5,20 @@
 mod connection;
 mod credentials;
 mod export;
+mod query;
 pub(crate) mod values;
 
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use arcgis_rest::layer::{Bbox, Query};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use credentials::{
     BrowserArgs, ConfigArgs, CredentialArgs, LoginArgs, LogoutArgs, WhoArgs,
 };
-pub(crate) use export::{FetchArgs, FileArgs};
+pub(crate) use export::{ExportArgs, FetchArgs, FileArgs};
+pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use values::OutSr;
-use values::{parse_condition, parse_distance, parse_names, parse_positive};
 
 /// Whole layers out of ArcGIS services into GeoParquet: every row, once, with proof.
 #[derive(Debug, Parser)]
@@ -95,6 +94,8 @@ Examples:
   arcgis export demo:places places.parquet
   arcgis export https://host/arcgis/rest/services/Wells/FeatureServer/0 wells.parquet \\
       --where \"DEPTH > 100\" --bbox 5,47,15,55 --fields NAME,DEPTH
+  arcgis export <layer> out.parquet --clip border.geojson --resume
+  arcgis export <layer> --plan
   arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
 );
 
@@ -108,7 +109,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Count the rows of a layer
     #[command(after_help = FROM_ENVIRONMENT)]
-    Count(CountArgs),
+    Count(Box<CountArgs>),
     /// Write a saved answer (Esri JSON or PBF) as the GeoParquet file that an export would write
     Convert(ConvertArgs),
     /// Sign in at a portal and keep the login
@@ -152,102 +153,13 @@ pub(crate) struct OutputArgs {
     pub(crate) quiet: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
-    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
-    pub(crate) layer: String,
-
-    /// The file to write
-    #[arg(value_name = "OUT")]
-    pub(crate) out: PathBuf,
-
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-
-    #[command(flatten)]
-    pub(crate) columns: ColumnArgs,
-
-    #[command(flatten)]
-    pub(crate) fetch: FetchArgs,
-
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
-
-    /// Fail with exit code 5, and write nothing, if rows came or went on the server during the export
-    #[arg(long, help_heading = "Output")]
-    pub(crate) fail_on_drift: bool,
-
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-
-    #[command(flatten)]
-    pub(crate) credentials: CredentialArgs,
-}
-
-/// Which rows.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Rows and columns")]
-pub(crate) struct FilterArgs {
-    /// Only rows for which this SQL condition holds
-    #[arg(
-        long = "where",
-        value_name = "SQL",
-        allow_hyphen_values = true,
-        value_parser = parse_condition
-    )]
-    pub(crate) where_clause: Option<String>,
-
-    /// Only rows that touch this rectangle, in degrees (WGS 84)
-    #[arg(
-        long,
-        value_name = "XMIN,YMIN,XMAX,YMAX",
-        allow_hyphen_values = true,
-        value_parser = Query::parse_bbox
-    )]
-    pub(crate) bbox: Option<Bbox>,
-
-    /// A further parameter of the layer's query operation; may be repeated
-    #[arg(long = "param", value_name = "KEY=VALUE", allow_hyphen_values = true)]
-    pub(crate) params: Vec<String>,
-}
-
-/// Which columns, and how their geometry is made.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Rows and columns")]
-pub(crate) struct ColumnArgs {
-    /// Only these fields, in this order, with commas between them
-    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
-    pub(crate) fields: Vec<String>,
-
-    /// All fields but these, with commas between them
-    #[arg(long, value_name = "NAMES", value_parser = parse_names)]
-    pub(crate) exclude_fields: Vec<String>,
-
-    /// Attributes only
+/// What is shown of requests.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Messages")]
+pub(crate) struct RequestArgs {
+    /// Show each request to the layer on standard error, as a curl command without its secrets
     #[arg(long)]
-    pub(crate) no_geometry: bool,
-
-    /// At most this many rows, the first in the order of the object id
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_name = "ROWS",
-        value_parser = parse_positive::<NonZeroU64>
-    )]
-    pub(crate) limit: Option<NonZeroU64>,
-
-    /// Coordinates in this reference system, made by the server; native is the layer's own
-    #[arg(long, value_name = "WKID|native", default_value = "native")]
-    pub(crate) out_sr: OutSr,
-
-    /// Let the server simplify geometry by up to this distance, in units of the output's CRS
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_name = "DISTANCE",
-        value_parser = parse_distance
-    )]
-    pub(crate) max_allowable_offset: Option<f64>,
+    pub(crate) show_requests: bool,
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +181,9 @@ pub(crate) struct CountArgs {
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
 
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use arcgis_rest::export::{Compression, ParseCompressionError, SpatialReferenceCodes, resolve_crs};
+use arcgis_rest::export::{
+    Compression, ParseCompressionError, SpatialReferenceCodes, Timestamp, resolve_crs,
+};
 use arcgis_rest::http::StoreKind;
-use arcgis_rest::layer::FormatChoice;
+use arcgis_rest::layer::{DistanceUnit, FormatChoice, SpatialRelation, Strategy, TimeFilter};
 
 /// The reference system of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,120 @@ impl FromStr for OutSr {
             _ => Err("a well-known id such as 4326 or 3857 is needed, or native".to_owned()),
         }
     }
+}
+
+/// A distance with its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Distance(pub(crate) f64, pub(crate) DistanceUnit);
+
+impl FromStr for Distance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let end = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E');
+        let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+        let unit = match unit.to_ascii_lowercase().as_str() {
+            "m" => DistanceUnit::Meter,
+            "km" => DistanceUnit::Kilometer,
+            "ft" => DistanceUnit::Foot,
+            "mi" => DistanceUnit::StatuteMile,
+            "nmi" => DistanceUnit::NauticalMile,
+            _ => return Err("a unit is needed, as in 500m, 5km, 300ft, 3mi or 2nmi".to_owned()),
+        };
+        Ok(Self(parse_distance(number)?, unit))
+    }
+}
+
+pub(crate) fn parse_relation(text: &str) -> Result<SpatialRelation, String> {
+    let text = text.trim();
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "intersects" => SpatialRelation::Intersects,
+        "contains" => SpatialRelation::Contains,
+        "crosses" => SpatialRelation::Crosses,
+        "envelope-intersects" => SpatialRelation::EnvelopeIntersects,
+        "index-intersects" => SpatialRelation::IndexIntersects,
+        "overlaps" => SpatialRelation::Overlaps,
+        "touches" => SpatialRelation::Touches,
+        "within" => SpatialRelation::Within,
+        pattern if pattern.len() == 9 && pattern.bytes().all(|byte| b"tf*012".contains(&byte)) => {
+            SpatialRelation::Pattern(text.to_ascii_uppercase())
+        }
+        _ => {
+            return Err(
+                "it is none of intersects, contains, within, crosses, overlaps, touches, \
+                 envelope-intersects and index-intersects, and no pattern of nine letters out of T, F, *, 0, 1, 2"
+                    .to_owned(),
+            );
+        }
+    })
+}
+
+/// A moment as RFC 3339 has it; a date alone is its midnight in UTC.
+pub(crate) fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    let text = text.trim();
+    moment(text, "T00:00:00Z").ok_or_else(|| {
+        "a moment is needed, such as 2024-05-01T12:00:00Z, or a date such as 2024-05-01".to_owned()
+    })
+}
+
+/// The moment that a text names, at this time of the day if it is a date alone.
+fn moment(text: &str, of_day: &str) -> Option<Timestamp> {
+    if is_date(text) {
+        return format!("{text}{of_day}").parse().ok();
+    }
+    text.parse().ok()
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+/// A moment, a day, or what is from one to another: both ends are of it.
+pub(crate) fn parse_span(text: &str) -> Result<TimeFilter, String> {
+    const END_OF_DAY: &str = "T23:59:59.999Z";
+    let problem = || {
+        "a moment (2024-05-01T12:00:00Z), a date (2024-05-01) or a span is needed, such as 2024-05-01/2024-05-31, \
+         2024-05-01/.. or ../2024-05-31"
+            .to_owned()
+    };
+    let text = text.trim();
+    let Some((from, to)) = text.split_once('/') else {
+        let from = moment(text, "T00:00:00Z").ok_or_else(problem)?;
+        if !is_date(text) {
+            return Ok(TimeFilter::at(from));
+        }
+        return Ok(TimeFilter::between(
+            from,
+            moment(text, END_OF_DAY).ok_or_else(problem)?,
+        ));
+    };
+    let end = |text: &str, of_day: &str| match text.trim() {
+        ".." => Ok(None),
+        text => moment(text, of_day).map(Some).ok_or_else(problem),
+    };
+    match (end(from, "T00:00:00Z")?, end(to, END_OF_DAY)?) {
+        (Some(from), Some(to)) if from > to => Err("it ends before it begins".to_owned()),
+        (Some(from), Some(to)) => Ok(TimeFilter::between(from, to)),
+        (Some(from), None) => Ok(TimeFilter::since(from)),
+        (None, Some(to)) => Ok(TimeFilter::until(to)),
+        (None, None) => Err(problem()),
+    }
+}
+
+pub(crate) fn parse_object_id(text: &str) -> Result<i64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "an object id is a whole number".to_owned())
+}
+
+pub(crate) fn parse_strategy(text: &str) -> Result<Strategy, String> {
+    text.trim().parse().map_err(|_| {
+        "it is none of single, offset, id-ranges, id-lists, key-set and areas".to_owned()
+    })
 }
 
 pub(crate) fn parse_format(text: &str) -> Result<FormatChoice, String> {
@@ -106,18 +222,26 @@ pub(crate) fn parse_names(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
-    let problem = || "a time of at least one second is needed, such as 90, 90s or 2m".to_owned();
-    let (number, unit) = match text.strip_suffix('m') {
-        Some(minutes) => (minutes, 60),
-        None => (text.strip_suffix('s').unwrap_or(text), 1),
-    };
-    let seconds = number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(problem)?;
-    Ok(Duration::from_secs(seconds))
+    time(text, &[("m", 60), ("s", 1), ("", 1)], 86_400)
+        .ok_or_else(|| "a time of at least one second is needed, such as 90, 90s or 2m".to_owned())
+}
+
+/// A time for a whole export, up to a year.
+pub(crate) fn parse_budget(text: &str) -> Result<Duration, String> {
+    let units = [("h", 3_600), ("m", 60), ("s", 1), ("", 1)];
+    time(text, &units, 366 * 86_400)
+        .ok_or_else(|| "a time of at least one second is needed, such as 90s, 30m or 8h".to_owned())
+}
+
+fn time(text: &str, units: &[(&str, u64)], most: u64) -> Option<Duration> {
+    let text = text.trim();
+    let (number, unit) = units
+        .iter()
+        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))?;
+    let seconds = number.parse::<u64>().ok()?.checked_mul(*unit)?;
+    (1..=most)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
 }
 
 /// A text that is not empty.
@@ -193,6 +317,73 @@ mod tests {
         for bad in ["", "0", "-1", "m", "1h", "99999999999999999999m", "1.5"] {
             assert!(parse_time(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn budgets_may_be_hours() {
+        assert_eq!(parse_budget("8h").unwrap(), Duration::from_secs(28_800));
+        assert_eq!(parse_budget("48h").unwrap(), Duration::from_secs(172_800));
+        assert_eq!(parse_budget("90").unwrap(), Duration::from_secs(90));
+        for bad in [
+            "",
+            "h",
+            "0h",
+            "-1h",
+            "9999999h",
+            "1d",
+            "99999999999999999999h",
+        ] {
+            assert!(parse_budget(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_of_time_are_inclusive() {
+        let sent = |text: &str| parse_span(text).map(|span| span.to_string());
+        // 2024-05-01T00:00:00Z is 1,714,521,600 seconds after 1970.
+        assert_eq!(sent("2024-05-01T00:00:00Z").unwrap(), "1714521600000");
+        assert_eq!(sent("2024-05-01").unwrap(), "1714521600000,1714607999999");
+        assert_eq!(
+            sent("2024-05-01/2024-05-02").unwrap(),
+            "1714521600000,1714694399999"
+        );
+        assert_eq!(
+            sent("2024-05-01T02:00:00+02:00/..").unwrap(),
+            "1714521600000,null"
+        );
+        assert_eq!(sent("../2024-05-01").unwrap(), "null,1714607999999");
+        for bad in [
+            "",
+            "2024",
+            "../..",
+            "2024-05-02/2024-05-01",
+            "/",
+            "2024-13-01",
+            "a/b",
+        ] {
+            assert!(sent(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            parse_moment("2024-05-01").unwrap().as_second(),
+            1_714_521_600
+        );
+        assert!(parse_moment("yesterday").is_err());
+    }
+
+    #[test]
+    fn distances_have_units() {
+        assert_eq!("500m".parse(), Ok(Distance(500.0, DistanceUnit::Meter)));
+        assert_eq!("1e3 m".parse(), Ok(Distance(1000.0, DistanceUnit::Meter)));
+        assert_eq!("2.5KM".parse(), Ok(Distance(2.5, DistanceUnit::Kilometer)));
+        for bad in ["", "5", "km", "-5km", "5 parsecs", "nanm"] {
+            assert!(bad.parse::<Distance>().is_err(), "{bad}");
+        }
+        assert_eq!(parse_relation("Within"), Ok(SpatialRelation::Within));
+        assert_eq!(
+            parse_relation("t*f**f***").unwrap(),
+            SpatialRelation::Pattern("T*F**F***".to_owned())
+        );
+        assert!(parse_relation("near").is_err() && parse_relation("t*f").is_err());
     }
 
     #[test]

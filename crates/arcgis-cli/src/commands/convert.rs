@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Setti
     let report = match convert(args, writer, &source, answer, &outputs).await {
         Ok(report) => report,
         Err(error) => {
-            outputs.write_failure(&error, &source, None);
+            outputs.write_failure(&error, &source, None, None);
             return Err(error);
         }
     };

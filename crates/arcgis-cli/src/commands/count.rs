@@ -28,7 +28,8 @@ pub(crate) async fn run(
         None,
         settings,
     )
-    .await?;
+    .await?
+    .with_shown_requests(args.requests.show_requests);
     let layer = target.open().await?;
     let asked = Asked {
         filter: &filter,

@@ -1,16 +1,20 @@
 //! `arcgis export`: a layer into a file.
 
-use std::sync::Arc;
+use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use arcgis_rest::export::{ExportEvent, LayerExport, Report, WriterOptions};
+use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, WriterOptions};
 use arcgis_rest::layer::{FetchOptions, Query};
 
-use crate::args::{ExportArgs, FetchArgs, OutputArgs};
-use crate::output::{Outputs, Said};
+use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutputArgs};
+use crate::exit::note;
+use crate::facts::counted;
+use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
-use crate::progress::{BETWEEN_LINES, Progress};
+use crate::progress::{BETWEEN_LINES, Progress, above};
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
 use crate::summary;
@@ -24,7 +28,9 @@ pub(crate) async fn run(
     let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
-    Outputs::check_names(&args.out, &args.file)?;
+    if let Some(out) = &args.out {
+        Outputs::check_names(out, &args.file)?;
+    }
     let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
         &args.layer,
@@ -33,101 +39,205 @@ pub(crate) async fn run(
         Some(concurrency.value),
         settings,
     )
-    .await?;
+    .await?
+    .with_shown_requests(args.requests.show_requests);
     target.check_layer()?;
     let how = How {
         fetch: args.fetch.options(settings)?,
         writer: args.file.writer(settings)?,
+        resume: args.fetch.resume(settings)?,
     };
-    let outputs = Outputs::check(&args.out, &args.file)?;
-
-    let counted = Arc::<AtomicBool>::default();
-    let result = fetch(args, output, &target, query, &how, &outputs, &counted).await;
-    let stats = target.client.stats();
-    let report = match result {
-        Ok(report) => report,
-        Err(error) => {
-            let asked = Asked {
-                filter: &filter,
-                columns: Some(&columns),
+    match &args.out {
+        Some(out) if !args.plan => {
+            let job = Job {
+                args,
+                output,
+                target: &target,
+                query,
+                how: &how,
+                seen: Arc::default(),
             };
-            let error = asked.explain(error, counted.load(Ordering::Relaxed));
-            let source = target.address.to_string();
-            outputs.write_failure(&error, &source, Some(stats.into()));
-            return Err(error);
+            job.run(out, &filter, &columns).await
         }
-    };
-    let said = Said {
-        report: &report,
-        client: Some(stats.into()),
-    };
-    if !output.quiet {
-        summary::print(&report, how.writer.compression, Some(stats));
+        _ => plan(output, &target, query, &how)
+            .await
+            .map_err(|error| asked(&filter, &columns).explain(error, false)),
     }
-    outputs.write_report(&said)?;
-    if output.json {
-        said.print()?;
+}
+
+/// Shows what would be done.
+async fn plan(output: OutputArgs, target: &Target, query: Query, how: &How) -> Result<()> {
+    let layer = target.open().await?;
+    let plan = LayerExport::new(layer)
+        .with_query(query)
+        .with_fetch(how.fetch.clone())
+        .plan()
+        .await?;
+    let text = if output.json {
+        serde_json::to_string_pretty(&plan.summary())?
+    } else {
+        plan.to_string()
+    };
+    let mut out = std::io::stdout().lock();
+    // What a service says must not steer the terminal.
+    for line in text.lines() {
+        writeln!(out, "{}", clean(line))?;
     }
-    Ok(())
+    Ok(out.flush()?)
+}
+
+fn clean(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn asked<'a>(filter: &'a FilterArgs, columns: &'a ColumnArgs) -> Asked<'a> {
+    Asked {
+        filter,
+        columns: Some(columns),
+    }
 }
 
 /// How rows are fetched and written.
 struct How {
     fetch: FetchOptions,
     writer: WriterOptions,
+    resume: Option<Resume>,
 }
 
 impl FetchArgs {
     fn options(&self, settings: &Settings) -> Result<FetchOptions> {
         let mut options = FetchOptions::default()
             .with_concurrency(settings.get(&key::CONCURRENCY, self.concurrency)?.value)
-            .with_format(settings.get(&key::FORMAT, self.format)?.value);
+            .with_format(settings.get(&key::FORMAT, self.format)?.value)
+            .with_allow_skips(self.allow_skips)
+            .with_snapshot(!self.no_snapshot);
         if let Some(rows) = settings.find(&key::PAGE_SIZE, self.page_size)? {
             options = options.with_page_size(rows.value);
         }
+        if let Some(strategy) = self.strategy {
+            options = options.with_strategy(strategy);
+        }
+        if let Some(budget) = self.time_budget {
+            options = options.with_time_budget(budget);
+        }
         Ok(options)
+    }
+
+    fn resume(&self, settings: &Settings) -> Result<Option<Resume>> {
+        if !self.resume {
+            return Ok(None);
+        }
+        let folder = settings.find(&key::SPILL, self.spill.clone())?;
+        Ok(Some(match folder {
+            Some(folder) => Resume::in_folder(folder.value),
+            None => Resume::new(),
+        }))
     }
 }
 
-/// The export itself. `counted` is set once the server has said how many rows there are.
-async fn fetch(
-    args: &ExportArgs,
+/// What has been seen of an export.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The server has said how many rows there are.
+    counted: AtomicBool,
+    kept: Mutex<Option<Kept>>,
+}
+
+/// The export itself.
+struct Job<'a> {
+    args: &'a ExportArgs,
     output: OutputArgs,
-    target: &Target,
+    target: &'a Target,
     query: Query,
-    how: &How,
-    outputs: &Outputs,
-    counted: &Arc<AtomicBool>,
-) -> Result<Report> {
-    let layer = target.open().await?;
-    let progress = Arc::new(Progress::new(output, &layer.info().name));
-    let watching = Arc::clone(&progress);
-    let counting = Arc::clone(counted);
-    let export = LayerExport::new(layer)
-        .with_query(query)
-        .with_fetch(how.fetch.clone())
-        .with_writer(how.writer.clone())
-        .with_lenient(args.file.lenient)
-        .with_fail_on_drift(args.fail_on_drift)
-        .with_observer(move |event| {
-            if matches!(event, ExportEvent::Planned { .. }) {
-                counting.store(true, Ordering::Relaxed);
+    how: &'a How,
+    seen: Arc<Seen>,
+}
+
+impl Job<'_> {
+    async fn run(self, out: &Path, filter: &FilterArgs, columns: &ColumnArgs) -> Result<()> {
+        let (output, target) = (self.output, self.target);
+        let (compression, seen) = (self.how.writer.compression, Arc::clone(&self.seen));
+        let outputs = Outputs::check(out, &self.args.file)?;
+        let result = self.fetch(&outputs).await;
+        let stats = target.client.stats();
+        let report = match result {
+            Ok(report) => report,
+            Err(error) => {
+                let counted = seen.counted.load(Ordering::Relaxed);
+                let error = asked(filter, columns).explain(error, counted);
+                let source = target.address.to_string();
+                let kept = seen.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                outputs.write_failure(&error, &source, Some(stats.into()), kept.as_ref());
+                return Err(error);
             }
-            log(event);
-            watching.observe(event);
-        })
-        .to(outputs.file.clone());
-    let mut export = std::pin::pin!(export);
-    let mut ticks = tokio::time::interval(BETWEEN_LINES);
-    let result = loop {
-        tokio::select! {
-            result = &mut export => break result,
-            _ = ticks.tick() => progress.tick(),
+        };
+        let said = Said {
+            report: &report,
+            client: Some(stats.into()),
+        };
+        if !output.quiet {
+            summary::print(&report, compression, Some(stats));
         }
-    };
-    // The bar leaves the screen before anything else is said.
-    drop(progress);
-    Ok(result?)
+        outputs.write_report(&said)?;
+        if output.json {
+            said.print()?;
+        }
+        Ok(())
+    }
+
+    async fn fetch(self, outputs: &Outputs) -> Result<Report> {
+        let layer = self.target.open().await?;
+        let progress = Arc::new(Progress::new(self.output, &layer.info().name));
+        let (watching, seen) = (Arc::clone(&progress), self.seen);
+        let mut export = LayerExport::new(layer)
+            .with_query(self.query)
+            .with_fetch(self.how.fetch.clone())
+            .with_writer(self.how.writer.clone())
+            .with_lenient(self.args.file.lenient)
+            .with_fail_on_drift(self.args.fail_on_drift)
+            .with_observer(move |event| {
+                seen.observe(event);
+                log(event);
+                watching.observe(event);
+            });
+        if let Some(resume) = &self.how.resume {
+            export = export.with_resume(resume.clone());
+        }
+        let mut export = std::pin::pin!(export.to(outputs.file.clone()));
+        let mut ticks = tokio::time::interval(BETWEEN_LINES);
+        let result = loop {
+            tokio::select! {
+                result = &mut export => break result,
+                _ = ticks.tick() => progress.tick(),
+            }
+        };
+        // The bar leaves the screen before anything else is said.
+        drop(progress);
+        Ok(result?)
+    }
+}
+
+impl Seen {
+    fn observe(&self, event: &ExportEvent) {
+        match event {
+            ExportEvent::Planned { .. } => self.counted.store(true, Ordering::Relaxed),
+            ExportEvent::Kept { folder, rows } => {
+                let rows = *rows;
+                // Said here: an export that is given up has nobody else to say it.
+                above(|| {
+                    note(&format!(
+                        "{} are kept in {}: the same command goes on behind them",
+                        counted(rows, "row"),
+                        folder.display()
+                    ));
+                });
+                let folder = folder.display().to_string();
+                *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Kept { folder, rows });
+            }
+            _ => {}
+        }
+    }
 }
 
 fn log(event: &ExportEvent) {
@@ -141,6 +251,9 @@ fn log(event: &ExportEvent) {
             format,
             ..
         } => tracing::info!(rows, pages, page_size, %strategy, %reason, %format, "planned"),
+        ExportEvent::Resumed(earlier) => {
+            tracing::info!(rows = earlier.rows, pages = earlier.pages, started = %earlier.started, "resumed");
+        }
         ExportEvent::Page { rows, bytes, .. } => tracing::debug!(rows, bytes, "page"),
         ExportEvent::Retried { times } => tracing::info!(times, "sent again"),
         ExportEvent::Noted(note) => tracing::info!(%note, "noted"),

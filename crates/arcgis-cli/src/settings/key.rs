@@ -103,6 +103,8 @@ pub(crate) const PAGE_SIZE: Key<NonZeroU32> =
     key!("page-size", None, Everywhere, parse_positive::<NonZeroU32>);
 pub(crate) const FORMAT: Key<FormatChoice> = key!("format", Some("auto"), Everywhere, parse_format);
 
+pub(crate) const SPILL: Key<PathBuf> = key!("spill", None, Trusted, parse_path);
+
 pub(crate) const COMPRESSION: Key<Compression> =
     key!("compression", Some("zstd:3"), Everywhere, parse_compression);
 pub(crate) const ROW_GROUP_ROWS: Key<NonZeroUsize> = key!(
@@ -113,7 +115,7 @@ pub(crate) const ROW_GROUP_ROWS: Key<NonZeroUsize> = key!(
 );
 
 /// All of them, in the order in which they are shown.
-pub(crate) const ALL: [Facts; 19] = [
+pub(crate) const ALL: [Facts; 20] = [
     PROFILE.facts,
     PORTAL.facts,
     CLIENT_ID.facts,
@@ -131,6 +133,7 @@ pub(crate) const ALL: [Facts; 19] = [
     CONCURRENCY.facts,
     PAGE_SIZE.facts,
     FORMAT.facts,
+    SPILL.facts,
     COMPRESSION.facts,
     ROW_GROUP_ROWS.facts,
 ];
