@@ -109,6 +109,10 @@ async fn gzip_is_unpacked_and_no_answer_grows_beyond_the_limit() {
         let answer = transport.send(layer(&site)).await.unwrap();
         assert_eq!(answer.into_ok().unwrap().len(), 100_014, "{name}");
     }
+    for (name, transport) in both(MINUTE, 200_000) {
+        let result = transport.send(layer(&site).with_max_answer(99_999)).await;
+        assert_eq!(kind(result), TransportErrorKind::TooLarge, "{name}");
+    }
     for (name, transport) in both(MINUTE, 99_999) {
         let result = transport.send(layer(&site)).await;
         assert_eq!(kind(result), TransportErrorKind::TooLarge, "{name}");

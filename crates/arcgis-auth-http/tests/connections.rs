@@ -229,6 +229,16 @@ async fn no_answer_grows_beyond_the_limit() {
         kind(send(transport().max_body(exact - 1), raw.request()).await),
         TransportErrorKind::TooLarge
     );
+    // A request's own limit, which cannot raise the transport's.
+    let own = |most| raw.request().with_max_answer(most);
+    assert!(send(transport(), own(exact)).await.is_ok());
+    for (transport, request) in [
+        (transport(), own(exact - 1)),
+        (transport().max_body(exact - 1), own(exact)),
+    ] {
+        let result = send(transport, request).await;
+        assert_eq!(kind(result), TransportErrorKind::TooLarge);
+    }
 }
 
 #[tokio::test]
