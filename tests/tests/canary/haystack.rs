@@ -65,7 +65,7 @@ pub(crate) fn assert_clean(what: &str, text: &[u8], secrets: &[String]) {
 #[test]
 fn each_form_is_found() {
     let secret = "canary pass/word+ä?~~~ÿ=5f1c".to_owned();
-    let found = |text: &str| find(text.as_bytes(), &[secret.clone()]).is_some();
+    let found = |text: &str| find(text.as_bytes(), std::slice::from_ref(&secret)).is_some();
     assert!(found(&format!("Debug {{ {secret:?} }}")) && found(&secret));
     assert!(found(
         "password=canary+pass%2Fword%2B%C3%A4%3F%7E%7E%7E%C3%BF%3D5f1c&f=json"
