@@ -9,23 +9,23 @@ const WIDEST: usize = 48;
 
 /// Rows of text under a head.
 #[derive(Debug)]
-pub(crate) struct Columns<const N: usize> {
-    head: [&'static str; N],
-    rows: Vec<[String; N]>,
+pub(crate) struct Columns {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
 }
 
-impl<const N: usize> Columns<N> {
+impl Columns {
     /// A table without rows.
-    pub(crate) fn new(head: [&'static str; N]) -> Self {
+    pub(crate) fn new<H: AsRef<str>>(head: impl IntoIterator<Item = H>) -> Self {
         Self {
-            head,
+            head: line(head),
             rows: Vec::new(),
         }
     }
 
     /// Adds a row. Text of a service is kept from ending the line or steering the terminal.
-    pub(crate) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| one_line(&cell)));
+    pub(crate) fn row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.rows.push(line(cells));
     }
 
     /// Writes the table, two spaces from the left. Columns that are empty all the way are left out.
@@ -36,18 +36,20 @@ impl<const N: usize> Columns<N> {
                 .filter_map(move |row| row.get(place))
                 .map(|cell| cell.chars().count())
         };
-        let shown: Vec<usize> = (0..N)
+        let shown: Vec<usize> = (0..self.head.len())
             .filter(|place| lengths(*place).any(|length| length > 0))
             .collect();
         let widths: Vec<usize> = self
             .head
             .iter()
             .enumerate()
-            .map(|(place, name)| lengths(place).max().unwrap_or(0).clamp(name.len(), WIDEST))
+            .map(|(place, name)| {
+                let widest = lengths(place).max().unwrap_or(0).min(WIDEST);
+                widest.max(name.chars().count())
+            })
             .collect();
         let dim = anstyle::Style::new().dimmed();
-        let heads = self.head.map(str::to_owned);
-        for (number, row) in std::iter::once(&heads).chain(&self.rows).enumerate() {
+        for (number, row) in std::iter::once(&self.head).chain(&self.rows).enumerate() {
             let mut line = String::new();
             for place in &shown {
                 let (Some(cell), Some(width)) = (row.get(*place), widths.get(*place)) else {
@@ -71,6 +73,13 @@ impl<const N: usize> Columns<N> {
     }
 }
 
+fn line<C: AsRef<str>>(cells: impl IntoIterator<Item = C>) -> Vec<String> {
+    cells
+        .into_iter()
+        .map(|cell| one_line(cell.as_ref()))
+        .collect()
+}
+
 /// `cell` in as many letters as `width`.
 fn padded(cell: &str, width: usize) -> String {
     let letters = cell.chars().count();
@@ -88,8 +97,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_empty_ones_left_out() {
         let mut table = Columns::new(["Name", "Alias", "Domain"]);
-        table.row(["a".into(), String::new(), "x".into()]);
-        table.row(["größer".into(), String::new(), "y\tz".into()]);
+        table.row(["a", "", "x"]);
+        table.row(["größer", "", "y\tz"]);
         let mut out = Vec::new();
         table.write(&mut out).unwrap();
         let plain = anstream::adapter::strip_bytes(&out).into_vec();

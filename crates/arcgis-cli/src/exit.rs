@@ -46,6 +46,7 @@ pub(crate) struct Failure {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    within_result: bool,
 }
 
 impl Failure {
@@ -54,6 +55,7 @@ impl Failure {
             exit,
             message: message.into(),
             hint: None,
+            within_result: false,
         }
     }
 
@@ -63,6 +65,12 @@ impl Failure {
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The result was printed, and says what is wrong with it: in JSON nothing follows it.
+    pub(crate) fn within_result(mut self) -> Self {
+        self.within_result = true;
         self
     }
 }
@@ -85,7 +93,8 @@ pub(crate) fn conclude(result: anyhow::Result<()>, json: bool) -> Exit {
         return Exit::Done;
     }
     let ending = Ending::of(&error);
-    if json {
+    let failure = error.downcast_ref::<Failure>();
+    if json && !failure.is_some_and(|failure| failure.within_result) {
         ending.print_json();
     }
     let mut stderr = anstream::stderr().lock();

@@ -145,13 +145,7 @@ pub(crate) fn json(address: &LayerAddress, info: &LayerInfo, rows: Option<u64>) 
         "hasM": info.has_m,
         "spatialReference": spatial_reference_json(&info.spatial_reference),
         "crs": crs.map(|crs| json!({ "id": crs.id(), "name": crs.name() })),
-        "extent": info.extent.as_ref().map(|extent| json!({
-            "xmin": extent.bbox.xmin,
-            "ymin": extent.bbox.ymin,
-            "xmax": extent.bbox.xmax,
-            "ymax": extent.bbox.ymax,
-            "spatialReference": spatial_reference_json(&extent.spatial_reference),
-        })),
+        "extent": info.extent.as_ref().map(extent_json),
         "count": rows,
         "queryable": info.check_queryable().is_ok(),
         "notQueryableBecause": obstacle(info),
@@ -216,7 +210,23 @@ fn crs_text(reference: &SpatialReference) -> String {
     }
 }
 
-fn spatial_reference_json(reference: &SpatialReference) -> Value {
+/// What the reference system is called, such as `EPSG:4326`, if it is known.
+pub(crate) fn crs_id(reference: &SpatialReference) -> Option<String> {
+    resolved(reference).map(|crs| crs.id().to_string())
+}
+
+/// A rectangle as the protocol has it.
+pub(crate) fn extent_json(extent: &Extent) -> Value {
+    json!({
+        "xmin": extent.bbox.xmin,
+        "ymin": extent.bbox.ymin,
+        "xmax": extent.bbox.xmax,
+        "ymax": extent.bbox.ymax,
+        "spatialReference": spatial_reference_json(&extent.spatial_reference),
+    })
+}
+
+pub(crate) fn spatial_reference_json(reference: &SpatialReference) -> Value {
     let mut object = serde_json::Map::new();
     for (name, code) in [
         ("wkid", reference.wkid),

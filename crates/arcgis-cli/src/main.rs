@@ -12,6 +12,7 @@ mod facts;
 mod identity;
 mod interrupt;
 mod layer_card;
+mod listing;
 mod log;
 mod logins;
 mod output;
@@ -20,8 +21,11 @@ mod profile;
 mod progress;
 mod query;
 mod refusal;
+mod rows;
 mod secret_input;
+mod selection;
 mod settings;
+mod shape;
 mod shown;
 mod spelling;
 mod summary;
@@ -93,6 +97,14 @@ async fn command(cli: &Cli) -> anyhow::Result<()> {
         Command::Export(args) => commands::export::run(args, cli.output, settings).await,
         Command::Info(args) => commands::info::run(args, cli.output, settings).await,
         Command::Count(args) => commands::count::run(args, cli.output, settings).await,
+        Command::Crawl(args) => commands::crawl::run(args, cli.output, settings).await,
+        Command::Ids(args) => commands::ids::run(args, cli.output, settings).await,
+        Command::Extent(args) => commands::extent::run(args, cli.output, settings).await,
+        Command::Values(args) => commands::values::run(args, cli.output, settings).await,
+        Command::Stats(args) => commands::stats::run(args, cli.output, settings).await,
+        Command::Head(args) => commands::head::run(args, cli.output, settings).await,
+        Command::Sample(args) => commands::head::sample(args, cli.output, settings).await,
+        Command::Related(args) => commands::related::run(args, cli.output, settings).await,
         Command::Convert(args) => commands::convert::run(args, cli.output, settings).await,
         Command::Login(args) => commands::login::run(args, cli.output, settings).await,
         Command::Logout(args) => commands::logout::run(args, cli.output, settings).await,

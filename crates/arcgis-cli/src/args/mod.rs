@@ -5,6 +5,7 @@
 mod connection;
 mod credentials;
 mod export;
+mod inspect;
 mod query;
 pub(crate) mod values;
 
@@ -17,6 +18,10 @@ pub(crate) use credentials::{
     BrowserArgs, ConfigArgs, CredentialArgs, LoginArgs, LogoutArgs, WhoArgs,
 };
 pub(crate) use export::{ExportArgs, FetchArgs, FileArgs};
+pub(crate) use inspect::{
+    CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs, SampleArgs,
+    SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
+};
 pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use values::OutSr;
 
@@ -99,17 +104,94 @@ Examples:
   arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
 );
 
+const CRAWL_NOTES: &str = concat!(
+    "\
+What does not answer is listed with its problem, and all else is listed all the same; then the exit code is 4. \
+Where there is no way in at all, it is that of the reason.
+
+",
+    from_environment!()
+);
+
+const VALUES_NOTES: &str = concat!(
+    "\
+All values are listed, however many, the most frequent first. In a table dates are moments in UTC; in JSON they are \
+milliseconds since 1970, as the server has them.
+
+Examples:
+  arcgis values <layer> STATUS
+  arcgis values <layer> COUNTY STATUS --where \"YEAR > 2000\" --csv
+
+",
+    from_environment!()
+);
+
+const STATS_NOTES: &str = concat!(
+    "\
+Nulls do not count. In a table dates are moments in UTC; in JSON they are milliseconds since 1970, as the server \
+has them.
+
+Examples:
+  arcgis stats <layer>
+  arcgis stats <layer> POP --of count,max,p50,p90 --group-by COUNTY --having \"COUNT(OBJECTID) > 10\"
+
+",
+    from_environment!()
+);
+
+const RELATED_NOTES: &str = concat!(
+    "\
+The options for rows choose rows of the layer itself; without one, all of them are asked for. The first column, Of, is \
+the object id of the row that the others belong to.
+
+Example:
+  arcgis related <layer> --object-ids 17,18 --relationship owners --fields NAME
+
+",
+    from_environment!()
+);
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Export a layer to a GeoParquet file
     #[command(after_help = EXPORT_NOTES)]
     Export(Box<ExportArgs>),
-    /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service or folder
+    /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service, folder, item or map
     #[command(after_help = FROM_ENVIRONMENT)]
     Info(InfoArgs),
+    /// List every layer and table of a server, with what it is and how many rows it has
+    #[command(after_help = CRAWL_NOTES)]
+    Crawl(CrawlArgs),
     /// Count the rows of a layer
     #[command(after_help = FROM_ENVIRONMENT)]
     Count(Box<CountArgs>),
+    /// Print the object ids of a layer's rows, one on each line
+    #[command(after_help = FROM_ENVIRONMENT)]
+    Ids(Box<IdsArgs>),
+    /// Print the rectangle around the rows of a layer: xmin,ymin,xmax,ymax
+    #[command(after_help = FROM_ENVIRONMENT)]
+    Extent(Box<ExtentArgs>),
+    /// Show which values a field has, and how many rows have each
+    #[command(after_help = VALUES_NOTES)]
+    Values(Box<ValuesArgs>),
+    /// Compute statistics over fields, of all rows or of groups
+    #[command(after_help = STATS_NOTES)]
+    Stats(Box<StatsArgs>),
+    /// Show the first rows of a layer
+    #[command(
+        after_help = FROM_ENVIRONMENT,
+        mut_arg("limit", |arg| arg.help("So many rows [default: 10]"))
+    )]
+    Head(Box<HeadArgs>),
+    /// Show rows of a layer that are chosen at random
+    #[command(
+        after_help = FROM_ENVIRONMENT,
+        mut_arg("limit", |arg| arg.help("So many rows [default: 10]"))
+    )]
+    Sample(Box<SampleArgs>),
+    /// Show the rows of another layer that belong to rows of a layer
+    #[command(after_help = RELATED_NOTES)]
+    Related(Box<RelatedArgs>),
     /// Write a saved answer (Esri JSON or PBF) as the GeoParquet file that an export would write
     Convert(ConvertArgs),
     /// Sign in at a portal and keep the login
@@ -164,7 +246,8 @@ pub(crate) struct RequestArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
-    /// A layer, a service, a folder or the root of all services; or demo:, demo:places, demo:rivers, demo:countries
+    /// A layer, a service, a folder or the root of all services; an item of a portal or a map, by its page or id; or
+    /// demo:, demo:places, demo:rivers, demo:countries
     pub(crate) url: String,
 
     #[command(flatten)]

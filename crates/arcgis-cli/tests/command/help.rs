@@ -6,8 +6,8 @@ use crate::run::Desk;
 fn every_command_explains_itself() {
     let desk = Desk::new();
     for command in [
-        "", "export", "info", "count", "convert", "login", "logout", "whoami", "token", "config",
-        "serve",
+        "", "export", "info", "crawl", "count", "ids", "extent", "values", "stats", "head",
+        "sample", "related", "convert", "login", "logout", "whoami", "token", "config", "serve",
     ] {
         let args: Vec<&str> = [command, "--help"]
             .into_iter()
