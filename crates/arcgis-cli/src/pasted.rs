@@ -29,7 +29,16 @@ enum Effect {
 }
 
 /// Parameters that would change the result: the values that do not, and what to give instead.
-const DECIDING: [(&str, Effect, &[&str], &str); 25] = [
+const DECIDING: [(&str, Effect, &[&str], &str); 29] = [
+    ("time", Effect::Rows, &[], "--time"),
+    ("historicMoment", Effect::Rows, &[], "--historic-moment"),
+    ("gdbVersion", Effect::Rows, &[], "--gdb-version"),
+    (
+        "datumTransformation",
+        Effect::Columns,
+        &[],
+        "--datum-transformation",
+    ),
     ("objectIds", Effect::Rows, &[], "--object-ids"),
     ("uniqueIds", Effect::Rows, &[], "--where"),
     (
@@ -113,7 +122,7 @@ const DECIDING: [(&str, Effect, &[&str], &str); 25] = [
         "geometryPrecision",
         Effect::Columns,
         &[],
-        "--param geometryPrecision=…",
+        "--geometry-precision",
     ),
     (
         "orderByFields",

@@ -82,8 +82,8 @@ pub(crate) struct FetchArgs {
     #[arg(long, value_name = "STRATEGY", value_parser = parse_strategy)]
     pub(crate) strategy: Option<Strategy>,
 
-    /// Keep pages on disk until the file is whole, and go on where an export that was given it ended; give it
-    /// from the start
+    /// Keep pages on disk until the file is whole: after a crash, an error or Ctrl-C the same command goes on
+    /// behind them
     #[arg(long)]
     pub(crate) resume: bool,
 

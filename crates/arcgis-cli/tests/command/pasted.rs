@@ -57,7 +57,7 @@ fn anything_else_is_refused_with_the_option_for_it() {
     let desk = Desk::new();
     let url = service.layer_url("towns");
     for (query, option) in [
-        ("objectIds=1,2,3", "--where"),
+        ("objectIds=1,2,3", "--object-ids"),
         (
             "geometry=1,2,3,4&geometryType=esriGeometryEnvelope",
             "--bbox",
@@ -67,8 +67,8 @@ fn anything_else_is_refused_with_the_option_for_it() {
         ("resultRecordCount=10", "--limit"),
         ("orderByFields=POP", "order"),
         ("returnCountOnly=true", "arcgis count"),
-        ("time=0,1000", "--param time="),
-        ("gdbVersion=v1", "--param gdbVersion="),
+        ("time=0,1000", "--time"),
+        ("gdbVersion=v1", "--gdb-version"),
     ] {
         let pasted = format!("{url}/query?where=1=1&{query}");
         let name = query.split('=').next().unwrap();
