@@ -1,0 +1,80 @@
+//! Rows that come, go and change while they are fetched.
+
+use arcgis_layer::Strategy;
+use arcgis_testkit::{Edit, Fault, FaultKind, Row};
+
+use crate::layers::{self, ROWS, Shape};
+use crate::trouble::{Expected, Trouble};
+use crate::ways::{Ids, Way};
+
+pub(super) fn all(shape: Shape, way: Way) -> Vec<Trouble> {
+    let edit = |edit| {
+        let layer = "t".to_owned();
+        Fault::on_query(way.page(), FaultKind::Edit { layer, edit })
+    };
+    let drift = |deleted: &[i64], inserted: &[i64]| Expected::Drift {
+        deleted: deleted.to_vec(),
+        inserted: inserted.to_vec(),
+    };
+    let delete = |key| edit(Edit::Delete(shape.id(key)));
+    let insert = |key| {
+        edit(Edit::Insert(layers::row(
+            shape,
+            key,
+            way.ids() != Ids::None,
+        )))
+    };
+    let by_offset = way.is_listed() && way.is_by_offset();
+    let mut all = Vec::new();
+    let shifted = Expected::Count("");
+    let by_bytes = matches!(way, Way::NoIds | Way::HashedIds);
+    all.push(
+        Trouble::new("a row inserted at the end")
+            .fault(insert(ROWS + 5))
+            .expect(drift(&[], &[ROWS + 5])),
+    );
+    all.push(
+        Trouble::new("a row inserted at the start")
+            .fault(insert(-1))
+            .expect(drift(&[], &[-1]))
+            .turns_if(by_offset, Strategy::IdRanges)
+            // All rows behind it have moved by one place, so that one comes twice.
+            .expect_if(way == Way::HashedIds, shifted.clone()),
+    );
+    if way.ids() != Ids::None {
+        all.push(
+            Trouble::new("a late row deleted meanwhile")
+                .fault(delete(40))
+                .expect(drift(&[40], &[])),
+        );
+        all.push(
+            Trouble::new("an early row deleted meanwhile")
+                .fault(delete(2))
+                .expect(drift(&[2], &[]))
+                .turns_if(by_offset, Strategy::IdRanges)
+                // All rows behind it have moved by one place, so that one does not come.
+                .expect_if(by_bytes, shifted.clone()),
+        );
+        // Where there are no ids to tell, the count is as it was, and nothing shows it.
+        if !by_bytes {
+            all.push(
+                Trouble::new("one deleted, one inserted")
+                    .fault(delete(2))
+                    .fault(insert(ROWS + 5))
+                    .expect(drift(&[2], &[ROWS + 5]))
+                    .turns_if(by_offset, Strategy::IdRanges)
+                    .expect_if(matches!(way, Way::KeySet | Way::AreasWithIds), shifted),
+            );
+        }
+        all.push(
+            Trouble::new("a row saved again meanwhile").fault(edit(Edit::Update(
+                shape.id(40),
+                Row::new().with("VALUE", 5.0),
+            ))),
+        );
+    }
+    for trouble in &mut all {
+        trouble.one_by_one = true;
+    }
+    all
+}
