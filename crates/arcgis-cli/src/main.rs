@@ -30,6 +30,8 @@ mod shown;
 mod spelling;
 mod summary;
 mod target;
+mod verdict;
+mod whereabouts;
 
 use std::process::ExitCode;
 use std::time::Duration;
