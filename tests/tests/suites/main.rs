@@ -13,6 +13,7 @@ mod geometry_types;
 mod in_memory_table;
 mod login;
 mod options;
+mod protocol_cases;
 mod reference_systems;
 mod services;
 mod tokens;
