@@ -199,8 +199,10 @@ impl Pasted {
         } else {
             Url::parse(&format!("https://{text}"))
         };
-        let Ok(url) = url else {
-            return Self::default();
+        // What stands behind a page's address is no query of a layer.
+        let url = match url {
+            Ok(url) if is_of_services(&url) => url,
+            _ => return Self::default(),
         };
         Self(
             url.query_pairs()
@@ -320,6 +322,14 @@ impl Pasted {
         }
         Ok(())
     }
+}
+
+/// Whether a path leads to services, and not to a page about one.
+fn is_of_services(url: &Url) -> bool {
+    let path = url.path().to_ascii_lowercase();
+    ["featureserver", "mapserver", "/rest/services"]
+        .iter()
+        .any(|part| path.contains(part))
 }
 
 fn is_zero(value: &str) -> bool {

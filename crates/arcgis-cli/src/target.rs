@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Result;
-use arcgis_rest::auth::{Credentials, Transport, Url};
+use arcgis_rest::auth::Transport;
 use arcgis_rest::http::ArcGisClient;
 use arcgis_rest::layer::{
-    self, Layer, LayerAddress, LayerInfo, ResourceAddress, ServiceAddress, ServiceInfo,
+    self, Discovery, Layer, LayerAddress, LayerInfo, MapLayer, ResourceAddress, ServiceAddress,
+    ServiceInfo,
 };
 
 use crate::args::{ConnectionArgs, CredentialArgs};
@@ -16,24 +17,40 @@ use crate::identity::{Identity, Origin};
 use crate::profile::Wanted;
 use crate::settings::Settings;
 use crate::shown::Shown;
+use crate::whereabouts::{Found, Whereabouts};
 
 /// More layers than these are counted, not listed.
 const MOST_LISTED: usize = 20;
 
-/// A checked address and the client for it. Nothing was sent.
+/// A checked address and the client for it. Nothing was sent, unless to find out the address.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) address: ResourceAddress,
     pub(crate) client: ArcGisClient,
     shown: bool,
+    /// Whether the address was found out: of a service, its only layer will do.
+    asked: bool,
     /// Keeps the demo service running.
     #[cfg(feature = "demo")]
     _demo: Option<crate::demo::Demo>,
 }
 
-impl Target {
-    /// Checks `text` and the options, and starts the demo service if that is what `text` names.
-    /// The settings become those of the profile that signs in.
+/// What a text points at.
+#[derive(Debug)]
+pub(crate) enum Pointed {
+    /// A layer, a service or a folder.
+    Target(Box<Target>),
+    /// A map, and the layers that it shows.
+    Map {
+        title: String,
+        layers: Vec<MapLayer>,
+        client: ArcGisClient,
+    },
+}
+
+impl Pointed {
+    /// Checks `text` and the options, finds out what an item, a page or the name of a layer stands for, and starts the
+    /// demo service if that is what `text` names. The settings become those of the profile that signs in.
     pub(crate) async fn new(
         text: &str,
         connection: &ConnectionArgs,
@@ -53,17 +70,14 @@ impl Target {
             let address = ResourceAddress::parse(&demo.address)?;
             let identity = Identity::of(demo.credentials.clone(), None, Origin::Demo);
             let connection = connection.ready(address.url()).await?;
-            return Ok(Self {
-                client: connection.client(settings, address.url(), &identity, concurrency)?,
-                address,
-                shown: false,
-                _demo: Some(demo),
-            });
+            let client = connection.client(settings, address.url(), &identity, concurrency)?;
+            let mut target = Target::at(address, client, false);
+            target._demo = Some(demo);
+            return Ok(Self::Target(Box::new(target)));
         }
-        let (address, pasted) = split(text)?;
-        let connection = connection.ready(address.url()).await?;
-        let wanted = Wanted::For(address.url());
-        let identity = match pasted {
+        let mut place = Whereabouts::of(text, credentials, settings).await?;
+        let connection = connection.ready(place.url()).await?;
+        let identity = match place.credentials.take() {
             Some(_) if credentials.any_given() => {
                 return Err(Failure::usage(
                     "the address has a token, and the options give another credential: give one of them",
@@ -71,15 +85,66 @@ impl Target {
                 .into());
             }
             Some(credentials) => Identity::of(credentials, None, Origin::Address),
-            None => credentials.resolve(wanted, settings, &connection).await?,
+            None => {
+                let wanted = Wanted::For(place.url());
+                credentials.resolve(wanted, settings, &connection).await?
+            }
         };
-        Ok(Self {
-            client: connection.client(settings, address.url(), &identity, concurrency)?,
+        let client = connection.client(settings, place.url(), &identity, concurrency)?;
+        let (address, asked) = match place.find(&client).await? {
+            Found::Given(address) => (address, false),
+            Found::Asked(Discovery::Map { title, layers }) => {
+                return Ok(Self::Map {
+                    title,
+                    layers,
+                    client,
+                });
+            }
+            Found::Asked(Discovery::Service(service)) => (ResourceAddress::Service(service), true),
+            Found::Asked(Discovery::Directory(folder)) => {
+                (ResourceAddress::Directory(folder), true)
+            }
+            Found::Asked(other) => {
+                let layer = other.into_layer(&client, None).await?;
+                (ResourceAddress::Layer(layer), true)
+            }
+        };
+        Ok(Self::Target(Box::new(Target::at(address, client, asked))))
+    }
+}
+
+impl Target {
+    /// As [`Pointed::new`]; of a map, the only layer that it shows.
+    pub(crate) async fn new(
+        text: &str,
+        connection: &ConnectionArgs,
+        credentials: &CredentialArgs,
+        concurrency: Option<NonZeroUsize>,
+        settings: &mut Settings,
+    ) -> Result<Self> {
+        match Pointed::new(text, connection, credentials, concurrency, settings).await? {
+            Pointed::Target(target) => Ok(*target),
+            Pointed::Map {
+                title,
+                layers,
+                client,
+            } => {
+                let map = Discovery::Map { title, layers };
+                let layer = map.into_layer(&client, None).await?;
+                Ok(Self::at(ResourceAddress::Layer(layer), client, true))
+            }
+        }
+    }
+
+    fn at(address: ResourceAddress, client: ArcGisClient, asked: bool) -> Self {
+        Self {
             address,
+            client,
             shown: false,
+            asked,
             #[cfg(feature = "demo")]
             _demo: None,
-        })
+        }
     }
 
     /// Whether requests are shown while they are sent. Default: no.
@@ -134,6 +199,17 @@ impl Target {
             return Err(error.into());
         };
         let info = self.service_info(service).await?;
+        let mut with_rows = info
+            .layers_and_tables()
+            .filter(|layer| layer.may_have_rows());
+        if self.asked
+            && let (Some(only), None) = (with_rows.next(), with_rows.next())
+            && let Ok(id) = u32::try_from(only.id)
+        {
+            let address = service.layer(id);
+            let info = self.layer_info(&address).await?;
+            return Ok(Layer::from_info(self.transport(), address, info)?);
+        }
         Err(Failure::usage(error.to_string())
             .with_hint(listed(&info, service))
             .into())
@@ -232,70 +308,5 @@ fn listed(info: &ServiceInfo, service: &ServiceAddress) -> String {
             all.len() - MOST_LISTED
         ),
         _ => format!("it has {}", all.join(", ")),
-    }
-}
-
-/// The address in pasted text, and the token that was pasted with it.
-fn split(text: &str) -> Result<(ResourceAddress, Option<Credentials>)> {
-    let pasted = text.trim().trim_matches(['"', '\'', '<', '>']).trim();
-    let url = if pasted.contains("://") {
-        Url::parse(pasted)
-    } else {
-        Url::parse(&format!("https://{pasted}"))
-    };
-    let has_host = pasted.contains("://")
-        || pasted
-            .split(['/', '?'])
-            .next()
-            .is_some_and(|host| host.contains('.') || host.starts_with("localhost"));
-    match url {
-        Ok(url) if has_host => {
-            let (url, credentials) = Credentials::split_from(&url)?;
-            Ok((ResourceAddress::from_url(&url)?, credentials))
-        }
-        // Not a URL: the error says so, and shows no more of it than is safe.
-        _ => Ok((ResourceAddress::parse(text)?, None)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pasted_token_leaves_the_address() {
-        let (address, credentials) = split(
-            "'https://h.example/arcgis/rest/services/x/FeatureServer/0/query?f=json&token=CANARY'",
-        )
-        .unwrap();
-        assert_eq!(
-            address.to_string(),
-            "https://h.example/arcgis/rest/services/x/FeatureServer/0"
-        );
-        assert_eq!(
-            credentials.unwrap().origin().unwrap().to_string(),
-            "https://h.example"
-        );
-        let (address, none) = split("h.example/arcgis/rest/services/x/MapServer/3/").unwrap();
-        assert_eq!(
-            address.to_string(),
-            "https://h.example/arcgis/rest/services/x/MapServer/3"
-        );
-        assert!(none.is_none());
-    }
-
-    #[test]
-    fn no_error_shows_a_pasted_token() {
-        for text in [
-            "https://h/nothing?token=CANARY",
-            "ftp://h/x?token=CANARY",
-            "h?token=CANARY",
-            "https://[bad/x?token=CANARY",
-            "https://me:CANARY@h/arcgis/rest/services/x/FeatureServer/0",
-            "layer?password=CANARY",
-        ] {
-            let error = format!("{:#}", split(text).unwrap_err());
-            assert!(!error.contains("CANARY"), "{text}: {error}");
-        }
     }
 }

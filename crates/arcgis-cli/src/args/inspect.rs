@@ -90,7 +90,7 @@ pub(crate) struct ValuesArgs {
     pub(crate) selection: SelectionArgs,
 
     /// The field; a second one counts its values within each value of the first
-    #[arg(required = true, value_name = "FIELD", value_parser = parse_text)]
+    #[arg(required = true, value_name = "FIELD", value_parser = parse_text, help_heading = None::<&'static str>)]
     pub(crate) fields: Vec<String>,
 
     /// List the distinct values of any number of fields, without counting rows; some servers do only that
@@ -108,7 +108,7 @@ pub(crate) struct StatsArgs {
     pub(crate) selection: SelectionArgs,
 
     /// The fields [default: all numbers and dates]
-    #[arg(value_name = "FIELD", value_parser = parse_text)]
+    #[arg(value_name = "FIELD", value_parser = parse_text, help_heading = None::<&'static str>)]
     pub(crate) fields: Vec<String>,
 
     /// Statistics, with commas between them: count, sum, min, max, avg, stddev, var, and p0 to p100 for

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use arcgis_rest::layer::{
-    Directory, DirectoryAddress, Layer, LayerAddress, LayerReference, Query, ResourceAddress,
-    ServiceAddress,
+    Directory, DirectoryAddress, Layer, LayerAddress, LayerReference, MapLayer, Query,
+    ResourceAddress, ServiceAddress,
 };
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::facts::count;
 use crate::layer_card;
 use crate::pasted::Pasted;
 use crate::settings::Settings;
-use crate::target::Target;
+use crate::target::{Pointed, Target};
 
 pub(crate) async fn run(
     args: &InfoArgs,
@@ -23,14 +23,11 @@ pub(crate) async fn run(
     settings: &mut Settings,
 ) -> Result<()> {
     Pasted::of(&args.url).tell_unused(output.quiet);
-    let target = Target::new(
-        &args.url,
-        &args.connection,
-        &args.credentials,
-        None,
-        settings,
-    )
-    .await?;
+    let (connection, credentials) = (&args.connection, &args.credentials);
+    let target = match Pointed::new(&args.url, connection, credentials, None, settings).await? {
+        Pointed::Target(target) => target,
+        Pointed::Map { title, layers, .. } => return map(&title, &layers, output),
+    };
     if target.is_demo() && !output.quiet {
         note(
             "this demo service ends with this command: other commands know it as demo:places, demo:rivers and \
@@ -45,6 +42,33 @@ pub(crate) async fn run(
             "{other} is of a kind that this version does not know"
         )),
     }
+}
+
+/// The layers that a map shows.
+fn map(title: &str, layers: &[MapLayer], output: OutputArgs) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    if output.json {
+        let listed = layers
+            .iter()
+            .map(|layer| json!({ "title": layer.title, "url": layer.address.to_string() }));
+        let said = json!({
+            "kind": "map",
+            "title": title,
+            "layers": listed.collect::<Vec<_>>(),
+        });
+        writeln!(out, "{said:#}")?;
+        return Ok(out.flush()?);
+    }
+    let bold = anstyle::Style::new().bold();
+    writeln!(out, "{bold}{}{bold:#}  Web Map", one_line(title))?;
+    writeln!(out)?;
+    writeln!(out, "{bold}Layers{bold:#} ({})", count(layers.len() as u64))?;
+    let mut table = crate::columns::Columns::new(["Title", "Address"]);
+    for layer in layers {
+        table.row([layer.title.clone(), layer.address.to_string()]);
+    }
+    table.write(&mut out)?;
+    Ok(out.flush()?)
 }
 
 async fn layer(target: &Target, address: &LayerAddress, output: OutputArgs) -> Result<()> {
