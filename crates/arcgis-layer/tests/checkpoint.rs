@@ -69,6 +69,19 @@ async fn fetch(
     Ok((bytes, came, pages.completion().cloned()))
 }
 
+/// The requests for rows, once those that a dropped fetch left on the wire have come.
+async fn settled(service: &Testkit) -> usize {
+    let mut known = service.requests_of(RequestKind::Features).len();
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let now = service.requests_of(RequestKind::Features).len();
+        if now == known && service.in_flight() == 0 {
+            return now;
+        }
+        known = now;
+    }
+}
+
 #[tokio::test]
 async fn a_fetch_goes_on_behind_any_page() {
     for layer in [
@@ -83,7 +96,7 @@ async fn a_fetch_goes_on_behind_any_page() {
         for cut in 0..=5 {
             let (_, first, _) = fetch(&layer, Some(&bytes), &[], cut).await.unwrap();
             assert_eq!(first, whole[..cut]);
-            let before = service.requests_of(RequestKind::Features).len();
+            let before = settled(&service).await;
             let again = open(&service).await;
             let (same, rest, then) = fetch(&again, Some(&bytes), &first, usize::MAX)
                 .await

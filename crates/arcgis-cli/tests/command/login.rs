@@ -443,6 +443,12 @@ fn no_secret_is_in_the_arguments_or_the_environment_of_a_process() {
         file.unwrap().read_to_end(&mut text).unwrap();
         String::from_utf8_lossy(&text).into_owned()
     };
+    // It is there before it has arguments.
+    let began = std::time::Instant::now();
+    while !read("cmdline").contains("--password-stdin") {
+        assert!(began.elapsed().as_secs() < 20, "it did not start");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
     let (arguments, environment) = (read("cmdline"), read("environ"));
     assert!(arguments.contains("--password-stdin") && !arguments.contains("CANARY"));
     assert!(!environment.contains("CANARY"));
