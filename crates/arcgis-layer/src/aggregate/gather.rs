@@ -259,10 +259,7 @@ impl Layer {
                 .with_param("groupByFieldsForStatistics", fields);
         }
         if let Some(having) = &spec.having {
-            // Esri's pages say one name, and its own clients send the other.
-            request = request
-                .with_param("having", having.clone())
-                .with_param("havingClause", having.clone());
+            request = request.with_param("havingClause", having.clone());
         }
         if self.info().advanced.order_by != Some(false) {
             let order: Vec<String> = spec

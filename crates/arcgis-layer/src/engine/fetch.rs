@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use arcgis_auth_core::Request;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::doubt::{Doubt, Observed};
 use super::gather::{Answer, Gathered, merge, repeated};
+use super::ledger::{facts_of, row_at};
 use super::pace::Pace;
 use super::plan::{PageCap, Plan};
 use super::record::PageRecord;
@@ -17,6 +18,7 @@ use super::skip::{SkippedRow, is_about_the_row};
 use crate::decode::DecodeError;
 use crate::error::Error;
 use crate::format::Trust;
+use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::layout::Layout;
 use crate::sink::{PageFacts, PageSink};
@@ -51,6 +53,10 @@ pub(crate) struct Fetcher<S> {
     pub(crate) cancelled: AtomicBool,
     /// Set once offsets were seen not to give the rows that they should.
     pub(crate) distrust_offsets: AtomicBool,
+    /// Set when the last of all rows came, and the server said that there are more.
+    pub(crate) says_more: AtomicBool,
+    /// Whether `exceededTransferLimit` means something, once that was asked for.
+    flag_means_more: OnceCell<bool>,
     /// How many rows the server can give at once.
     pub(crate) pace: Pace,
     /// How PBF has done so far.
@@ -137,6 +143,8 @@ impl<S: PageSink> Fetcher<S> {
             held: Arc::default(),
             cancelled: AtomicBool::new(false),
             distrust_offsets: AtomicBool::new(false),
+            says_more: AtomicBool::new(false),
+            flag_means_more: OnceCell::new(),
             trust: Trust::default(),
             decoders: Semaphore::new(cores),
         }
@@ -229,6 +237,43 @@ impl<S: PageSink> Fetcher<S> {
                 source,
             })
         })
+    }
+
+    /// Whether an answer says that there are more rows, on a server that does not say so of no rows at all. What it counts
+    /// and lists may end early, as where a provider behind it loads so many rows and no more.
+    pub(crate) async fn says_more(&self, facts: &PageFacts) -> bool {
+        if !facts.exceeded || facts.rows == 0 {
+            return false;
+        }
+        let means_more = self.flag_means_more.get_or_init(|| async {
+            let none = self.plan.query.refined("1=0");
+            let request = none.page_request(self.layer.address());
+            let facts = facts_of(&self.layer, &none, request).await;
+            facts.map_or(true, |facts| !facts.exceeded)
+        });
+        *means_more.await
+    }
+
+    /// The ids of rows that come where the list of ids has ended, after the server said that there are more.
+    pub(crate) async fn unlisted(&self) -> Result<IdSet, Error> {
+        let mut unlisted = IdSet::new();
+        let (plan, layer) = (&self.plan, &self.layer);
+        let (Some(ids), Some(field), true) = (
+            plan.ids(),
+            plan.query.object_id(),
+            self.says_more.load(Ordering::Relaxed),
+        ) else {
+            return Ok(unlisted);
+        };
+        if layer.info().advanced.pagination == Some(true) {
+            unlisted.extend(row_at(layer, &plan.query, ids.len()).await?.ids);
+        }
+        if let Some(last) = ids.max() {
+            let behind = plan.query.refined(&format!("{field} > {last}"));
+            let request = self.ordered(behind.page_request(layer.address()));
+            unlisted.extend(facts_of(layer, &behind, request).await?.ids);
+        }
+        Ok(unlisted.difference(ids))
     }
 
     /// Looks at an answer, of which `asked` rows were wanted.

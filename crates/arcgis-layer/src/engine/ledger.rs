@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arcgis_auth_core::Request;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::plan::{Plan, Source};
@@ -16,7 +17,7 @@ use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::query::ResolvedQuery;
 use crate::second_chance::{Chances, send};
-use crate::sink::PageSink;
+use crate::sink::{PageFacts, PageSink};
 
 /// Keeps the books of one fetch.
 #[derive(Debug, Default)]
@@ -90,15 +91,17 @@ impl Ledger {
         self.repeated > 0
     }
 
-    /// Asks the server once more what is there, and judges. `second` is what a second pass came to, if there was one.
+    /// Asks the server once more what is there, and judges. `second` is what a second pass came to, if there was one,
+    /// and `unlisted` are ids that came where the list had ended.
     pub(crate) async fn close(
         &self,
         layer: &Layer,
         plan: &Plan,
         second: Option<Multiset>,
+        unlisted: &IdSet,
     ) -> Result<Completion, Error> {
         let mut completion = match plan.ids() {
-            Some(ids) => self.close_listed(layer, plan, ids).await?,
+            Some(ids) => self.close_listed(layer, plan, ids, unlisted).await?,
             None => self.close_counted(layer, plan, second).await?,
         };
         completion.skipped.clone_from(&self.skipped);
@@ -114,6 +117,7 @@ impl Ledger {
         layer: &Layer,
         plan: &Plan,
         ids: &IdSet,
+        unlisted: &IdSet,
     ) -> Result<Completion, Error> {
         // Always, even where every row came and the count is the same: rows that went after they were
         // fetched and others that came instead leave no other trace.
@@ -125,13 +129,17 @@ impl Ledger {
             return Err(self.incomplete(plan, Some(detail.to_owned())));
         }
         let lost = self.missing.intersection(&now);
-        if !lost.is_empty() {
+        let hidden = unlisted.difference(&now);
+        if !lost.is_empty() || !hidden.is_empty() {
+            let detail = "the server has rows that it neither counts nor lists";
+            let mut missing = lost;
+            missing.extend(hidden.iter());
             return Err(Error::Incomplete(Box::new(Incomplete {
                 expected: plan.rows,
                 received: self.rows,
-                missing: lost,
+                detail: (!hidden.is_empty()).then(|| detail.to_owned()),
+                missing,
                 doubled: IdSet::new(),
-                detail: None,
             })));
         }
         let drift = Drift {
@@ -173,13 +181,18 @@ impl Ledger {
             return Err(self.incomplete(plan, Some(detail)));
         }
         let wanted = |count: u64| plan.query.limit().map_or(count, |limit| limit.min(count));
-        // Of parts it is known that each was whole when it was fetched.
-        let by_parts =
-            matches!(&plan.source, Source::Parts(parts) if parts.iter().all(|part| part.is_ids()));
-        let counted = self.rows == plan.rows || self.rows == wanted(now) || by_parts;
-        let behind = plan.reads_to_the_end() && self.rows > plan.rows.max(wanted(now));
+        // Of parts it is known that each was whole when it was fetched: rows came or went before some and behind others.
+        let (few, many) = (plan.rows.min(wanted(now)), plan.rows.max(wanted(now)));
+        // Rows that were skipped are there, and are told of.
+        let known = self.rows + self.skipped.len() as u64;
+        let by_parts = matches!(&plan.source, Source::Parts(parts) if parts.iter().all(|part| part.is_ids()))
+            && (few..=many).contains(&known);
+        let counted = known == few || known == many || by_parts;
+        let behind = plan.reads_to_the_end() && known > many;
         if !counted && !behind {
-            return Err(self.incomplete(plan, None));
+            let detail = "more rows came than the server counts, so that its counts prove nothing";
+            let detail = (known > many).then(|| detail.to_owned());
+            return Err(self.incomplete(plan, detail));
         }
         let change = |from: u64, to: u64| {
             i64::try_from(to).unwrap_or(i64::MAX) - i64::try_from(from).unwrap_or(i64::MAX)
@@ -241,27 +254,36 @@ async fn ids_now(layer: &Layer, plan: &Plan) -> Result<IdSet, Error> {
     })))
 }
 
-/// Whether the server has a row behind the first `rows`, in the order of the object ids.
-pub(crate) async fn has_row_at(
+/// What the server has behind the first `rows`, in the order of the object ids: one row, or none.
+pub(crate) async fn row_at(
     layer: &Layer,
     query: &ResolvedQuery,
     rows: u64,
-) -> Result<bool, Error> {
+) -> Result<PageFacts, Error> {
     let mut request = query
         .page_request(layer.address())
         .with_param("resultOffset", rows.to_string())
-        .with_param("resultRecordCount", "1")
-        .with_rows(1);
+        .with_param("resultRecordCount", "1");
     if let Some(field) = query.object_id() {
         request = request.with_param("orderByFields", format!("{field} ASC"));
     }
+    facts_of(layer, query, request).await
+}
+
+/// What is known of the rows that come for a request, of which one is wanted at most.
+pub(crate) async fn facts_of(
+    layer: &Layer,
+    query: &ResolvedQuery,
+    request: Request,
+) -> Result<PageFacts, Error> {
+    let request = request.with_rows(1);
     let layout = query.layout();
     let mut chances = Chances::new();
     loop {
         let body = send(&**layer.transport(), &request).await?;
         let mut page = FeatureCollector::new(Arc::clone(layout)).page(1);
         match decode_json(&body, &DecodeContext::new(layout), &mut page) {
-            Ok(facts) => return Ok(facts.rows > 0),
+            Ok(facts) => return Ok(facts),
             Err(error) => chances.spend(&request, error).await?,
         }
     }

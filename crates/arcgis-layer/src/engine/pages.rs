@@ -193,7 +193,8 @@ impl<S: PageSink> Pages<S> {
         } else {
             None
         };
-        let completion = ledger.close(layer, &self.plan, second).await?;
+        let unlisted = self.fetcher.unlisted().await?;
+        let completion = ledger.close(layer, &self.plan, second, &unlisted).await?;
         if ledger.rows() > self.plan.rows || self.plan.count_excess > 0 {
             self.fetcher.doubt(Doubt::WrongCount);
         }

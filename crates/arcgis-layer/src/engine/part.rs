@@ -257,6 +257,21 @@ fn no_geometry(layer: &Layer) -> Option<String> {
     Some(format!("{name} IS NULL"))
 }
 
+/// The same ranges of ids, each up to where the next one begins: that there is nothing in between is only what counts
+/// say.
+pub(crate) fn without_gaps(mut parts: Vec<Part>) -> Vec<Part> {
+    let mut next = None;
+    for part in parts.iter_mut().rev() {
+        if let Within::Ids(first, last) = &mut part.within {
+            if let Some(next) = next {
+                *last = next;
+            }
+            next = first.checked_sub(1);
+        }
+    }
+    parts
+}
+
 fn whole((within, rows): (Within, u64)) -> Part {
     Part {
         within,

@@ -22,6 +22,8 @@ struct Open {
     depth: u32,
     /// Whether it brought nothing before.
     again: bool,
+    /// Whether it lies within one that has more rows than were counted, so that counts are no reason to leave it out.
+    miscounted: bool,
 }
 
 impl<S: PageSink> Fetcher<S> {
@@ -53,6 +55,7 @@ impl<S: PageSink> Fetcher<S> {
             rows: part.rows,
             depth: 0,
             again: false,
+            miscounted: false,
         }];
         while let Some(mut next) = open.pop() {
             let query = next.within.of(&self.layer, &self.plan.query);
@@ -74,7 +77,23 @@ impl<S: PageSink> Fetcher<S> {
             self.judge(&answer.facts, u64::MAX);
             let received = answer.facts.rows as u64;
             let last = ascending_last(&answer.facts.ids);
+            let says_more = received >= next.rows && self.says_more(&answer.facts).await;
             self.gather(&mut gathered, &mut prints, answer, &next.within);
+            if says_more {
+                self.doubt(Doubt::WrongCount);
+                next.miscounted = true;
+                if let (Within::Ids(_, end), Some(last)) = (&mut next.within, last) {
+                    if last >= *end {
+                        continue;
+                    }
+                    next.within = Within::Ids(last + 1, *end);
+                    next.rows = 0;
+                    open.push(next);
+                } else {
+                    self.divide(&mut open, &next, &mut divisions).await?;
+                }
+                continue;
+            }
             if received >= next.rows {
                 continue;
             }
@@ -96,6 +115,7 @@ impl<S: PageSink> Fetcher<S> {
                             rows: left,
                             depth: next.depth,
                             again: false,
+                            miscounted: false,
                         });
                         continue;
                     }
@@ -136,12 +156,13 @@ impl<S: PageSink> Fetcher<S> {
         for within in smaller.into_iter().rev() {
             let query = within.of(&self.layer, &self.plan.query);
             let rows = self.layer.count(&query).await?;
-            if rows > 0 {
+            if rows > 0 || whole.miscounted {
                 open.push(Open {
                     within,
                     rows,
                     depth: whole.depth + 1,
                     again: whole.again,
+                    miscounted: whole.miscounted,
                 });
             }
         }

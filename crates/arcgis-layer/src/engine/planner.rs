@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use arcgis_auth_core::http::HeaderMap;
 
-use super::ledger::has_row_at;
+use super::ledger::row_at;
 use super::options::FetchOptions;
 use super::part::{self, Part};
 use super::plan::{PageCap, Plan, Source};
@@ -376,7 +376,8 @@ impl Draft<'_> {
             return Ok(Some(listed));
         };
         let behind = if self.paginates() && !listed.is_empty() {
-            has_row_at(self.layer, &self.query, listed.len()).await.ok()
+            let behind = row_at(self.layer, &self.query, listed.len()).await;
+            behind.ok().map(|facts| facts.rows > 0)
         } else {
             None
         };
@@ -432,7 +433,7 @@ impl Draft<'_> {
         .await?;
         Ok(parts.map(|parts| {
             self.because("rows are counted in ranges of their object ids");
-            part::first(parts, self.rows)
+            part::first(part::without_gaps(parts), self.rows)
         }))
     }
 

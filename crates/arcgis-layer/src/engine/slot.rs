@@ -9,8 +9,10 @@ use super::doubt::Doubt;
 use super::fetch::{Asked, Fetcher, Lack, Paced, Slot, add};
 use super::gather::{Answer, Gathered};
 use super::part::{Part, Within};
+use super::proof::Incomplete;
 use super::strategy::Strategy;
 use crate::error::Error;
+use crate::ids::IdSet;
 use crate::sink::{PageFacts, PageSink};
 
 /// What a slot is to bring.
@@ -69,6 +71,7 @@ impl<S: PageSink> Fetcher<S> {
                         if (answer.facts.rows as u64) < rows {
                             self.fewer(&answer.facts);
                         }
+                        self.look_behind(&answer.facts, rows).await;
                         let taken = gathered.take(answer, &mut wanted);
                         self.observed.delivered(strategy, taken);
                     }
@@ -108,6 +111,8 @@ impl<S: PageSink> Fetcher<S> {
             if (received as u64) < rows {
                 self.fewer(&answer.facts);
             }
+            self.look_behind(&answer.facts, start + received as u64)
+                .await;
             let taken = gathered.take(answer, wanted);
             self.observed.delivered(Strategy::Offset, taken);
             if taken < received {
@@ -127,6 +132,13 @@ impl<S: PageSink> Fetcher<S> {
             start += received as u64;
         }
         Ok(())
+    }
+
+    /// Notes that there are more rows, as an answer says that ends behind the last of all listed ones.
+    async fn look_behind(&self, facts: &PageFacts, end: u64) {
+        if end >= self.plan.matching && self.says_more(facts).await {
+            self.says_more.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Fewer rows than asked for came, though there are as many.
@@ -172,7 +184,19 @@ impl<S: PageSink> Fetcher<S> {
                 self.fewer(&answer.facts);
             }
             if single && !self.plan.by_fingerprint() {
-                return self.all_at_once(answer, rows).await;
+                return self.all_at_once(answer).await;
+            }
+            if single && end >= self.plan.matching && self.says_more(&answer.facts).await {
+                return Err(Error::Incomplete(Box::new(Incomplete {
+                    expected: self.plan.rows,
+                    received: answer.facts.rows as u64,
+                    missing: IdSet::new(),
+                    doubled: IdSet::new(),
+                    detail: Some(
+                        "the server says that there are more rows than it counts, and gives no way to ask for them"
+                            .to_owned(),
+                    ),
+                })));
             }
             let most = usize::try_from(rows).unwrap_or(usize::MAX);
             let taken = gathered.take_all(answer, most);
@@ -194,11 +218,13 @@ impl<S: PageSink> Fetcher<S> {
     async fn all_at_once(
         self: &Arc<Self>,
         answer: Answer<S::Page>,
-        rows: u64,
     ) -> Result<Slot<S::Page>, Error> {
+        let most = self.plan.query.limit().unwrap_or(u64::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let mut gathered = self.gathered();
+        let says_more = self.says_more(&answer.facts).await;
         let taken = gathered.take_new(answer, |_| true);
-        if (taken as u64) < self.plan.matching {
+        if (taken as u64) < self.plan.matching || says_more {
             drop(gathered);
             add(&self.counters.corrected, 1);
             let part = Part {
@@ -207,10 +233,10 @@ impl<S: PageSink> Fetcher<S> {
                 first: None,
             };
             let (mut gathered, lack) = self.within(&part).await?;
-            gathered.keep_first(usize::try_from(rows).unwrap_or(usize::MAX));
+            gathered.keep_first(most);
             return self.finish(gathered, lack).await;
         }
-        gathered.keep_first(usize::try_from(rows).unwrap_or(usize::MAX));
+        gathered.keep_first(most);
         self.observed
             .delivered(Strategy::Single, gathered.taken.len());
         self.finish(gathered, Lack::default()).await

@@ -3,7 +3,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arcgis_auth_http::ArcGisClient;
+use arcgis_auth_http::{ArcGisClient, RetryPolicy};
 use arcgis_layer::{
     Completion, Doubt, Error, FeatureSink, FetchOptions, FetchStats, GeometryRef, Layer, LayerAddress,
     PageSink, Proof, Query, SinkError, Strategy, ValueRef,
@@ -87,7 +87,11 @@ struct Fetched {
 
 async fn open(service: &Testkit) -> Layer {
     let client = ArcGisClient::builder()
-        .retries(2)
+        .retry_policy(
+            RetryPolicy::default()
+                .with_retries(2)
+                .with_backoff(Duration::from_millis(2), Duration::from_millis(20)),
+        )
         .timeout(Duration::from_secs(2))
         .build()
         .unwrap();

@@ -7,6 +7,7 @@ mod json {
     include!("cases.rs");
     include!("patience_cases.rs");
     include!("proof_cases.rs");
+    include!("lie_cases.rs");
     include!("strategy_cases.rs");
     include!("skip_cases.rs");
     include!("moment_cases.rs");
@@ -19,6 +20,7 @@ mod pbf {
     include!("cases.rs");
     include!("patience_cases.rs");
     include!("proof_cases.rs");
+    include!("lie_cases.rs");
     include!("strategy_cases.rs");
     include!("skip_cases.rs");
     include!("moment_cases.rs");
