@@ -19,7 +19,7 @@ use crate::child::{self, Running};
 const ROWS: u64 = 1_000_000;
 const KILLS: usize = 20;
 /// So that an export takes several times as long as it lives.
-const LATENCY_MILLIS: u64 = 80;
+const LATENCY_MILLIS: u64 = 150;
 
 pub(crate) fn run() {
     let (_service, url) = child::serve(ROWS, LATENCY_MILLIS);
@@ -44,7 +44,7 @@ pub(crate) fn run() {
             .spawn()
             .unwrap();
         let mut child = Running(child);
-        std::thread::sleep(Duration::from_millis(100 + noise.below(700)));
+        std::thread::sleep(Duration::from_millis(300 + noise.below(1500)));
         if child.0.try_wait().unwrap().is_some() {
             println!(
                 "  it ended before it was killed for the {}th time",
