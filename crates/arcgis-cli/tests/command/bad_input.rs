@@ -27,8 +27,8 @@ fn addresses_that_are_no_layer() {
             "ImageServer has no rows",
         ),
         (
-            "https://host.invalid/arcgis/rest/services/x/FeatureServer/a",
-            "no layer number",
+            "https://host.invalid/arcgis/rest/services/x/FeatureServer/0/1/2",
+            "1 is something below it",
         ),
         ("demo:cities", "no demo layer"),
     ] {
