@@ -164,6 +164,8 @@ fn meets(condition: &str, id: i64, x: Option<f64>) -> bool {
         let words: Vec<&str> = part.split_whitespace().collect();
         match words.as_slice() {
             ["1=1"] => true,
+            // Asked to see whether the flag of more rows is there for no rows too.
+            ["1=0"] => false,
             ["SHAPE", "IS", "NULL"] => x.is_none(),
             ["ID", ">", bound] => id > bound.parse().unwrap(),
             ["ID", ">=", bound] => id >= bound.parse().unwrap(),
