@@ -180,6 +180,13 @@ impl Ledger {
             let detail = format!("{} rows that were counted do not come", self.short);
             return Err(self.incomplete(plan, Some(detail)));
         }
+        if plan.shifts(now) && second != Some(self.all) {
+            let detail = format!(
+                "the count went from {} to {now} meanwhile, which shifts the rows of pages by offset, and no second pass brought the same ones",
+                plan.matching
+            );
+            return Err(self.incomplete(plan, Some(detail)));
+        }
         let wanted = |count: u64| plan.query.limit().map_or(count, |limit| limit.min(count));
         // Of parts it is known that each was whole when it was fetched: rows came or went before some and behind others.
         let (few, many) = (plan.rows.min(wanted(now)), plan.rows.max(wanted(now)));

@@ -183,7 +183,9 @@ impl<S: PageSink> Pages<S> {
         let ledger = self.ledger.as_mut().ok_or(Error::Failed)?;
         ledger.enter(&std::mem::take(&mut self.without_page));
         let layer = &self.fetcher.layer;
-        let second = if ledger.is_ambiguous() {
+        let may_shift = self.plan.strategy == Strategy::Offset && self.plan.by_fingerprint();
+        let shifted = may_shift && self.plan.shifts(layer.count(&self.plan.query).await?);
+        let second = if ledger.is_ambiguous() || shifted {
             // A pass that fails proves nothing; the rows that came again are what there is to say then.
             let pass = second_pass(layer, &self.plan, ledger.rows()).await;
             pass.unwrap_or_else(|error| {

@@ -15,6 +15,10 @@ use crate::sink::PageSink;
 /// How often a rectangle is divided for one slot: rows that lie everywhere are not told apart by smaller ones.
 const DIVISIONS: u32 = 64;
 
+/// How many parts of one slot may bring nothing although rows were counted in them: a server that counts rows where
+/// there are none does so down to single ids, of which there are 2^64.
+const IN_VAIN: u32 = 8;
+
 /// What of a part is still to be asked for.
 struct Open {
     within: Within,
@@ -50,6 +54,7 @@ impl<S: PageSink> Fetcher<S> {
         let mut skipped = Vec::new();
         let mut divisions = DIVISIONS;
         let mut broken = false;
+        let mut in_vain = 0;
         let mut open = vec![Open {
             within: part.within.clone(),
             rows: part.rows,
@@ -97,11 +102,15 @@ impl<S: PageSink> Fetcher<S> {
             if received >= next.rows {
                 continue;
             }
-            self.doubt(if received == 0 {
-                Doubt::EmptyPage
+            if received == 0 {
+                self.doubt(Doubt::EmptyPage);
+                in_vain += 1;
+                if in_vain >= IN_VAIN {
+                    break;
+                }
             } else {
-                Doubt::ShortPage
-            });
+                self.doubt(Doubt::ShortPage);
+            }
             if let (Within::Ids(_, end), Some(last)) = (&next.within, last) {
                 // In order, as it seems: then only what lies behind is left. Whether that is all, the count tells; an
                 // order can be kept within a page alone.
@@ -134,6 +143,10 @@ impl<S: PageSink> Fetcher<S> {
             let query = part.within.of(&self.layer, &self.plan.query);
             let now = self.layer.count(&query).await?;
             lack.short = now.saturating_sub(taken);
+            if in_vain >= IN_VAIN {
+                // What was still to be asked for may have had rows.
+                lack.short = lack.short.max(1);
+            }
         }
         Ok((gathered, lack))
     }

@@ -159,6 +159,12 @@ impl Plan {
         self.ids().is_none() && (self.query.layout().object_id.is_none() || self.ambiguous_ids)
     }
 
+    /// Whether rows may have moved from one page by offset to another: `now` are counted at the end, and no list of
+    /// ids tells which rows there have to be.
+    pub(crate) fn shifts(&self, now: u64) -> bool {
+        self.strategy == Strategy::Offset && self.ids().is_none() && now != self.matching
+    }
+
     /// The time that is left for the fetch.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let budget = self.options.time_budget?;

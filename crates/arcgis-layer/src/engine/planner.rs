@@ -356,7 +356,7 @@ impl Draft<'_> {
 
     /// All ids, if they can be listed and identify rows.
     async fn list(&mut self) -> Result<Option<crate::ids::IdSet>, Error> {
-        let listed = match self.layer.object_ids_of(&self.query, self.matching).await {
+        let mut listed = match self.layer.object_ids_of(&self.query, self.matching).await {
             Ok(listed) => listed,
             Err(error) if is_unsupported(&error) => {
                 self.note("the server does not list object ids");
@@ -367,6 +367,13 @@ impl Draft<'_> {
         if listed.len() < self.matching {
             // Rows may have gone in between; if not, ids stand for more than one row, or the count is wrong.
             self.matching = self.layer.count(&self.query).await?;
+        }
+        if listed.len() < self.matching {
+            // A list may lack an id for once, which must not lower the proof.
+            let again = self.layer.object_ids_of(&self.query, self.matching).await?;
+            if again.len() > listed.len() {
+                listed = again;
+            }
         }
         let Some(excess) = self
             .matching
@@ -423,18 +430,28 @@ impl Draft<'_> {
 
     /// Parts by ranges of ids; `None` if their counts do not add up.
     async fn ranges(&mut self) -> Result<Option<Vec<Part>>, Error> {
-        let parts = part::by_ids(
+        let mut parts = self.parts_by_ids().await?;
+        if parts.is_none() {
+            // A count may be wrong for once, or rows came or went since.
+            self.matching = self.layer.count(&self.query).await?;
+            self.limit();
+            parts = self.parts_by_ids().await?;
+        }
+        Ok(parts.map(|parts| {
+            self.because("rows are counted in ranges of their object ids");
+            part::first(part::without_gaps(parts), self.rows)
+        }))
+    }
+
+    async fn parts_by_ids(&self) -> Result<Option<Vec<Part>>, Error> {
+        part::by_ids(
             self.layer,
             &self.query,
             self.matching,
             u64::from(self.page_size),
             self.options.concurrency.get(),
         )
-        .await?;
-        Ok(parts.map(|parts| {
-            self.because("rows are counted in ranges of their object ids");
-            part::first(part::without_gaps(parts), self.rows)
-        }))
+        .await
     }
 
     /// Parts by where rows are; `None` if that is not known, or if some place has too many.

@@ -5,6 +5,7 @@
 mod json {
     const FORMAT: arcgis_layer::FormatChoice = arcgis_layer::FormatChoice::Json;
     include!("cases.rs");
+    include!("count_cases.rs");
     include!("patience_cases.rs");
     include!("proof_cases.rs");
     include!("lie_cases.rs");
@@ -18,6 +19,7 @@ mod json {
 mod pbf {
     const FORMAT: arcgis_layer::FormatChoice = arcgis_layer::FormatChoice::Auto;
     include!("cases.rs");
+    include!("count_cases.rs");
     include!("patience_cases.rs");
     include!("proof_cases.rs");
     include!("lie_cases.rs");
