@@ -44,7 +44,9 @@ pub(crate) fn run() {
             .spawn()
             .unwrap();
         let mut child = Running(child);
-        std::thread::sleep(Duration::from_millis(300 + noise.below(1500)));
+        // The first one plans, which the others take over.
+        let planning = if kills == 0 { 4000 } else { 300 };
+        std::thread::sleep(Duration::from_millis(planning + noise.below(900)));
         if child.0.try_wait().unwrap().is_some() {
             println!(
                 "  it ended before it was killed for the {}th time",
