@@ -271,7 +271,8 @@ pub(crate) async fn row_at(
         .page_request(layer.address())
         .with_param("resultOffset", rows.to_string())
         .with_param("resultRecordCount", "1");
-    if let Some(field) = query.object_id() {
+    let orders = layer.info().advanced.order_by != Some(false);
+    if let Some(field) = query.object_id().filter(|_| orders) {
         request = request.with_param("orderByFields", format!("{field} ASC"));
     }
     facts_of(layer, query, request).await

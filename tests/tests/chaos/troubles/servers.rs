@@ -154,8 +154,8 @@ fn counts(way: Way) -> Vec<Trouble> {
                 way.is_by_area() || way.is_counted(),
                 Expected::Count("of 44 rows"),
             ),
-        once("one count too high", 2).turns_if(way == Way::CountedRanges, Strategy::KeySet),
-        once("one count too low", -2).turns_if(way == Way::CountedRanges, Strategy::KeySet),
+        once("one count too high", 2),
+        once("one count too low", -2),
         Trouble::new("ids end early")
             .quirk(Quirk::IdsCap(20))
             .silent_if(!way.is_listed()),
