@@ -1,9 +1,10 @@
 //! One page asked for: the request, the answer, its decoding, and what to do when it does not hold up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arcgis_auth_core::http::HeaderMap;
-use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, Verdict};
+use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, TransportErrorKind, Verdict};
 
 use super::fetch::{Asked, Fetcher, add};
 use super::gather::Answer;
@@ -14,6 +15,12 @@ use crate::geometry::Bbox;
 use crate::second_chance::{Remedy, SECOND_CHANCES, is_about_size};
 use crate::sink::{PageFacts, PageSink};
 use crate::spatial_reference::SpatialReference;
+
+/// So few rows that their number cannot be why there is no answer in time.
+const FEW: u64 = 10;
+
+/// After so many requests for few rows that ran out of time, and no answer between them, it is the server.
+const MOST_SILENCES: u64 = 4;
 
 impl<S: PageSink> Fetcher<S> {
     /// Sends a request for a page and decodes the answer. A broken answer is asked for again, and one
@@ -42,6 +49,7 @@ impl<S: PageSink> Fetcher<S> {
                 Ok(response) => response,
                 Err(error) => return self.unanswered(&sent, error, rows),
             };
+            self.silences.store(0, Ordering::Relaxed);
             let attempts = u64::from(response.attempts());
             add(&self.counters.requests, attempts);
             add(&self.counters.retries, attempts.saturating_sub(1));
@@ -140,6 +148,12 @@ impl<S: PageSink> Fetcher<S> {
         PageFormat::Json
     }
 
+    /// Whether the server answers nothing any more, however little is asked for: smaller pages do not help
+    /// then, and each of them costs a time limit.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silences.load(Ordering::Relaxed) >= MOST_SILENCES
+    }
+
     /// No answer at all: with many rows, perhaps because of them.
     fn unanswered(
         &self,
@@ -151,9 +165,12 @@ impl<S: PageSink> Fetcher<S> {
             let attempts = u64::from(transport.attempts());
             add(&self.counters.requests, attempts);
             add(&self.counters.retries, attempts.saturating_sub(1));
+            if rows <= FEW && transport.kind() == TransportErrorKind::Timeout {
+                add(&self.silences, 1);
+            }
         }
         let error = Error::from(error);
-        if rows > 1 && is_about_size(sent, &error) {
+        if rows > 1 && !self.is_silent() && is_about_size(sent, &error) {
             return Ok(Asked::TooBig(error));
         }
         Err(error)

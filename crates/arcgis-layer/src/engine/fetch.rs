@@ -51,6 +51,8 @@ pub(crate) struct Fetcher<S> {
     pub(crate) held: Arc<AtomicU64>,
     /// Set when the fetch is dropped, so that decoding threads stop at the next row.
     pub(crate) cancelled: AtomicBool,
+    /// Requests for few rows that ran out of time, since the server last answered one.
+    pub(crate) silences: AtomicU64,
     /// Set once offsets were seen not to give the rows that they should.
     pub(crate) distrust_offsets: AtomicBool,
     /// Set when the last of all rows came, and the server said that there are more.
@@ -142,6 +144,7 @@ impl<S: PageSink> Fetcher<S> {
             observed: Observed::default(),
             held: Arc::default(),
             cancelled: AtomicBool::new(false),
+            silences: AtomicU64::new(0),
             distrust_offsets: AtomicBool::new(false),
             says_more: AtomicBool::new(false),
             flag_means_more: OnceCell::new(),
@@ -170,6 +173,7 @@ impl<S: PageSink> Fetcher<S> {
                 Ok(Paced::Less(error))
             }
             Ok(Asked::TooBig(error)) => Ok(Paced::Never(error)),
+            Err(error) if self.is_silent() => Err(error),
             Err(error) if one.is_some_and(|one| is_about_the_row(&one, &error)) => {
                 Ok(Paced::Never(error))
             }

@@ -142,8 +142,11 @@ fn counts(way: Way) -> Vec<Trouble> {
         let fault = Fault::on(RequestKind::Count, 1, FaultKind::CountOff(by));
         Trouble::new(name).fault(fault)
     };
-    // A page behind the last row tells that it is the last, where pages are in order.
-    let proven = matches!(way, Way::Offset | Way::CappedIds | Way::IdLists);
+    // An empty page behind the last row tells that it is the last.
+    let proven = matches!(
+        way,
+        Way::Offset | Way::Unordered | Way::CappedIds | Way::IdLists
+    );
     vec![
         Trouble::new("count too high")
             .quirk(Quirk::WrongCount(3))
