@@ -154,6 +154,8 @@ fn place(path: &str, pages: &BTreeSet<String>, documentation: &Path) -> String {
 fn page(path: &str) -> String {
     match path {
         "README.md" => "index.md".to_owned(),
+        // Beside docs/security.md.
+        "SECURITY.md" => "reporting.md".to_owned(),
         path => path.rsplit('/').next().unwrap_or(path).to_lowercase(),
     }
 }
