@@ -46,7 +46,7 @@ what is generated:
   picture [<command>]   make docs/export.svg from a real export (or from another command, to try it)
 
 long runs:
-  soak [<part> …]       hundreds of requests over short-lived tokens; each part prints what it saw
+  soak [<part> …]       tokens, resume, ten-million, or all; each part prints what it saw
 
 other:
   package --verify      also build each crate out of its package, as `cargo publish` would";
