@@ -46,10 +46,11 @@ impl FileArgs {
     /// How the file is written.
     pub(crate) fn writer(&self, settings: &Settings) -> Result<WriterOptions> {
         let rows = settings.get(&key::ROW_GROUP_ROWS, self.row_group_rows)?;
-        let compression = settings.get(&key::COMPRESSION, self.compression)?;
-        Ok(WriterOptions::default()
-            .with_compression(compression.value)
-            .with_row_group_rows(rows.value))
+        let mut options = WriterOptions::default().with_row_group_rows(rows.value);
+        if let Some(compression) = settings.find(&key::COMPRESSION, self.compression)? {
+            options = options.with_compression(compression.value);
+        }
+        Ok(options)
     }
 }
 

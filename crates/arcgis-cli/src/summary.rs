@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use arcgis_rest::export::{Compression, ProofReport, Report};
+use arcgis_rest::export::{ProofReport, Report};
 use arcgis_rest::http::Stats;
 
 use crate::exit::one_line;
@@ -11,18 +11,13 @@ use crate::facts::{Facts, bytes, coordinate, count, counted, time};
 use crate::progress::rate;
 
 /// Writes the summary of an export or a conversion to standard error.
-pub(crate) fn print(report: &Report, compression: Compression, client: Option<Stats>) {
+pub(crate) fn print(report: &Report, client: Option<Stats>) {
     let mut out = anstream::stderr().lock();
     // Nobody is left to tell that standard error is closed.
-    let _ = write(&mut out, report, compression, client);
+    let _ = write(&mut out, report, client);
 }
 
-fn write(
-    out: &mut impl Write,
-    report: &Report,
-    compression: Compression,
-    client: Option<Stats>,
-) -> std::io::Result<()> {
+fn write(out: &mut impl Write, report: &Report, client: Option<Stats>) -> std::io::Result<()> {
     let bold = anstyle::Style::new().bold();
     let green = anstyle::AnsiColor::Green.on_default().bold();
     let yellow = anstyle::AnsiColor::Yellow.on_default();
@@ -33,7 +28,7 @@ fn write(
         one_line(from.unwrap_or("rows")),
         report.output.as_deref().unwrap_or("memory"),
     )?;
-    facts(report, compression, client).write(out)?;
+    facts(report, client).write(out)?;
     for note in &report.notes {
         writeln!(
             out,
@@ -44,7 +39,7 @@ fn write(
     Ok(())
 }
 
-fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Facts {
+fn facts(report: &Report, client: Option<Stats>) -> Facts {
     let mut facts = Facts::default();
     facts.add("Rows", count(report.rows));
     facts.add("Columns", columns(report));
@@ -191,7 +186,13 @@ fn facts(report: &Report, compression: Compression, client: Option<Stats>) -> Fa
             Some(groups) => format!(", {}", counted(groups, "row group")),
             None => String::new(),
         };
-        facts.add("File", format!("{}, {}{groups}", bytes(size), compression));
+        let compression = report
+            .writer
+            .as_ref()
+            .and_then(|writer| writer.compression.as_deref())
+            .map(|compression| format!(", {compression}"))
+            .unwrap_or_default();
+        facts.add("File", format!("{}{compression}{groups}", bytes(size)));
     }
     facts.add("Time", elapsed(report));
     facts

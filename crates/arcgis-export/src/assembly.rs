@@ -1,14 +1,12 @@
 //! From pages to a finished file, on a thread that may block.
 
-use std::io::{self, Write};
-
 use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
-use crate::geoparquet::GeoParquetWriter;
+use crate::format::{Counted, FileFormat, FileWriter, Written, begin};
 use crate::options::WriterOptions;
 use crate::provenance::Provenance;
-use crate::report::Report;
+use crate::report::{Report, WriterReport};
 use crate::schema::ExportSchema;
 use crate::spool::{Spool, SpooledPage};
 use crate::tally::{PageSums, Start};
@@ -16,41 +14,25 @@ use crate::tally::{PageSums, Start};
 /// A file that pages are written to. Dropped, it leaves nothing.
 pub(crate) struct Assembly {
     spool: Box<dyn Spool>,
-    writer: GeoParquetWriter<Counted>,
+    format: FileFormat,
+    writer: Box<dyn FileWriter>,
     observer: Observer,
     told: usize,
-}
-
-/// An output and how many bytes went there.
-struct Counted {
-    output: Box<dyn Output>,
-    bytes: u64,
-}
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.output.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
-    }
 }
 
 impl Assembly {
     pub(crate) fn new(
         output: Box<dyn Output>,
+        format: FileFormat,
         schema: &ExportSchema,
         options: &WriterOptions,
         spool: Box<dyn Spool>,
         observer: Observer,
     ) -> Result<Self, Error> {
-        let output = Counted { output, bytes: 0 };
         Ok(Self {
             spool,
-            writer: GeoParquetWriter::try_new(output, schema, options)?,
+            format,
+            writer: begin(format, Counted::new(output), schema, options)?,
             observer,
             told: 0,
         })
@@ -65,10 +47,10 @@ impl Assembly {
     pub(crate) fn drain(&mut self) -> Result<(), Error> {
         while let Some(batch) = self.spool.next()? {
             self.writer.write(&batch)?;
-            for group in self.writer.row_groups().skip(self.told) {
+            for group in self.writer.row_groups(self.told) {
                 self.observer.tell(&ExportEvent::RowGroup(group));
+                self.told += 1;
             }
-            self.told = self.writer.row_groups().len();
         }
         Ok(())
     }
@@ -84,15 +66,17 @@ impl Assembly {
         self.spool.finish()?;
         self.drain()?;
         check_rows(all.rows, self.writer.rows())?;
-        let (Counted { output, bytes }, groups) = self.writer.finish(&all.geometry, provenance)?;
-        for group in groups.iter().skip(self.told) {
+        let Written { output, row_groups } = self.writer.finish(&all.geometry, provenance)?;
+        for group in row_groups.iter().flatten().skip(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(*group));
         }
+        let Counted { output, bytes } = output;
         Ok(WholeFile {
             spool: self.spool,
             output,
             bytes,
-            row_groups: groups.len() as u64,
+            format: self.format,
+            row_groups: row_groups.map(|groups| groups.len() as u64),
         })
     }
 }
@@ -102,7 +86,8 @@ pub(crate) struct WholeFile {
     spool: Box<dyn Spool>,
     output: Box<dyn Output>,
     bytes: u64,
-    row_groups: u64,
+    format: FileFormat,
+    row_groups: Option<u64>,
 }
 
 impl WholeFile {
@@ -116,7 +101,13 @@ impl WholeFile {
         before: impl FnOnce(&Report) -> Result<(), Error>,
     ) -> Result<Report, Error> {
         self.output.settle()?;
-        let report = report.in_file(name, self.bytes, self.row_groups, options, start);
+        let report = report.in_file(
+            name,
+            self.bytes,
+            self.row_groups,
+            WriterReport::new(self.format, options),
+            start,
+        );
         before(&report)?;
         let committed = self.output.commit()?;
         self.spool.committed();

@@ -9,6 +9,7 @@ use crate::assembly::Assembly;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::Observer;
+use crate::format::FileFormat;
 use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::page::ArrowSink;
@@ -46,6 +47,7 @@ pub struct Conversion<'a> {
     answer: &'a [u8],
     source: Option<String>,
     writer: WriterOptions,
+    format: Option<FileFormat>,
     lenient: bool,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Conversion<'a> {
             answer,
             source: None,
             writer: WriterOptions::default(),
+            format: None,
             lenient: false,
         }
     }
@@ -72,6 +75,12 @@ impl<'a> Conversion<'a> {
         self
     }
 
+    /// Sets the format of the file. Default: by the extension of its name, and GeoParquet where that says none.
+    pub fn with_format(mut self, format: FileFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+
     /// Whether a value that does not fit its column becomes null, and is counted in the report,
     /// instead of an error. Default: no.
     pub fn with_lenient(mut self, lenient: bool) -> Self {
@@ -79,7 +88,7 @@ impl<'a> Conversion<'a> {
         self
     }
 
-    /// Writes the rows as GeoParquet (or as plain Parquet, if there is no geometry). Blocks the thread.
+    /// Writes the rows to a file. Blocks the thread.
     ///
     /// # Errors
     ///
@@ -88,10 +97,12 @@ impl<'a> Conversion<'a> {
     /// [`Error::Doubled`] if it has rows more than once, [`Error::Write`].
     pub fn to(self, destination: &dyn Destination) -> Result<Report, Error> {
         let start = Start::now();
+        let format = FileFormat::of_destination(self.format, &destination.name());
         let output = destination.open()?;
         let rows = self.rows(start)?;
         let mut assembly = Assembly::new(
             output,
+            format,
             &rows.schema,
             &self.writer,
             DirectSpool::boxed(&rows.schema),

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use arcgis_layer::IdSet;
 use arrow_schema::ArrowError;
-use parquet::errors::ParquetError;
 
 use crate::saved_answer::AnswerKind;
 
@@ -38,7 +37,7 @@ pub enum Error {
 
     /// Writing failed on the way: a full disk, mostly. Nothing stands under the final name.
     #[error("the output could not be written")]
-    Write(#[source] ParquetError),
+    Write(#[source] Box<dyn std::error::Error + Send + Sync>),
 
     /// A [`Spool`](crate::Spool) could not keep rows or give them back: make room for it, or do without.
     #[error("rows could not be spooled")]
@@ -93,6 +92,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of writing a file.
+    pub(crate) fn write(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Write(source.into())
+    }
+
     /// The error of a spool.
     pub(crate) fn spool(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Spool(source.into())

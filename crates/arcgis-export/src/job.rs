@@ -12,6 +12,7 @@ use crate::assembly::check_rows;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
+use crate::format::FileFormat;
 use crate::options::WriterOptions;
 use crate::report::Report;
 use crate::resume::Resume;
@@ -47,6 +48,7 @@ pub struct LayerExport {
     pub(crate) query: Query,
     pub(crate) fetch: FetchOptions,
     pub(crate) writer: WriterOptions,
+    pub(crate) format: Option<FileFormat>,
     pub(crate) lenient: bool,
     pub(crate) fail_on_drift: bool,
     pub(crate) spools: Spools,
@@ -84,6 +86,7 @@ impl LayerExport {
             query: Query::new(),
             fetch: FetchOptions::default(),
             writer: WriterOptions::default(),
+            format: None,
             lenient: false,
             fail_on_drift: false,
             spools: Spools::default(),
@@ -108,6 +111,12 @@ impl LayerExport {
     /// Sets how to write files.
     pub fn with_writer(mut self, options: WriterOptions) -> Self {
         self.writer = options;
+        self
+    }
+
+    /// Sets the format of the file. Default: by the extension of its name, and GeoParquet where that says none.
+    pub fn with_format(mut self, format: FileFormat) -> Self {
+        self.format = Some(format);
         self
     }
 
@@ -181,7 +190,7 @@ impl LayerExport {
         Ok(self.layer.plan(&self.resolve()?, &self.fetch).await?)
     }
 
-    /// Writes the rows as GeoParquet (or as plain Parquet, if there is no geometry).
+    /// Writes the rows to a file.
     ///
     /// # Errors
     ///
@@ -198,6 +207,7 @@ impl LayerExport {
             spool: self.spool_folder(beside, &name)?,
             part: output.temporary().map(absolute),
             name: Some(name.clone()),
+            format: FileFormat::of_destination(self.format, &name),
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut writer = run.writer(output, name)?;
@@ -236,6 +246,7 @@ impl LayerExport {
             spool: self.spool_folder(None, &format!("the table of {}", self.layer.address()))?,
             part: None,
             name: None,
+            format: FileFormat::default(),
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut spool = run.other_spool().await?;

@@ -9,6 +9,7 @@ mod crs;
 mod destination;
 mod error;
 mod event;
+mod format;
 mod geometry_summary;
 mod geoparquet;
 mod job;
@@ -35,6 +36,7 @@ pub use crs::{
 pub use destination::{Committed, Destination, LocalFile, Output};
 pub use error::Error;
 pub use event::ExportEvent;
+pub use format::{FileFormat, ParseFileFormatError};
 pub use geometry_summary::GeometrySummary;
 pub use geoparquet::{GeoParquetWriter, RowGroup};
 pub use job::LayerExport;

@@ -91,8 +91,9 @@ pub struct ParseCompressionError(String);
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct WriterOptions {
-    /// The compression; [`Compression::Zstd`] with level 3 by default.
-    pub compression: Compression,
+    /// The compression; by default what suits the format: [`Compression::Zstd`] with level 3 in GeoParquet,
+    /// none elsewhere.
+    pub compression: Option<Compression>,
     /// Most rows in a row group; 100,000 by default. One row group is held in memory, encoded, and
     /// readers fetch and skip by row groups: 50,000 to 150,000 suit most.
     pub row_group_rows: NonZeroUsize,
@@ -103,7 +104,7 @@ pub struct WriterOptions {
 impl Default for WriterOptions {
     fn default() -> Self {
         Self {
-            compression: Compression::default(),
+            compression: None,
             row_group_rows: const { NonZeroUsize::new(100_000).unwrap() },
             row_group_bytes: const { NonZeroUsize::new(128 * 1024 * 1024).unwrap() },
         }
@@ -114,7 +115,7 @@ impl WriterOptions {
     /// Sets the compression.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
+        self.compression = Some(compression);
         self
     }
 

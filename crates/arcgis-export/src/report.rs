@@ -10,6 +10,7 @@ use arcgis_layer::{
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::format::FileFormat;
 use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::resume::ResumeReport;
@@ -59,7 +60,7 @@ pub struct Report {
     pub resumed: Option<ResumeReport>,
     /// The size of the file in bytes.
     pub file_bytes: Option<u64>,
-    /// Row groups in the file.
+    /// Row groups in the file; none where its format has none.
     pub row_groups: Option<u64>,
     /// Values that did not fit and became null, by column.
     pub misfits: Vec<MisfitReport>,
@@ -101,12 +102,14 @@ pub struct QueryReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WriterReport {
-    /// The compression: `zstd:3`, `snappy` or `none`.
-    pub compression: String,
-    /// Most rows in a row group.
-    pub row_group_rows: u64,
+    /// The format, by its [name](FileFormat::name): `geoparquet` and the like.
+    pub format: String,
+    /// The compression: `zstd:3`, `snappy` or `none`; none where the format has no choice.
+    pub compression: Option<String>,
+    /// Most rows in a row group; none where the format has no row groups, likewise below.
+    pub row_group_rows: Option<u64>,
     /// About the most bytes in a row group, encoded.
-    pub row_group_bytes: u64,
+    pub row_group_bytes: Option<u64>,
 }
 
 /// One column.
@@ -315,12 +318,16 @@ fn rectangle(sent: &str) -> Option<[f64; 4]> {
     Some([side("xmin")?, side("ymin")?, side("xmax")?, side("ymax")?])
 }
 
-impl From<&WriterOptions> for WriterReport {
-    fn from(options: &WriterOptions) -> Self {
+impl WriterReport {
+    pub(crate) fn new(format: FileFormat, options: &WriterOptions) -> Self {
+        let groups = format.has_row_groups().then_some(options);
         Self {
-            compression: options.compression.to_string(),
-            row_group_rows: options.row_group_rows.get() as u64,
-            row_group_bytes: options.row_group_bytes.get() as u64,
+            format: format.name().to_owned(),
+            compression: format
+                .compression(options)
+                .map(|compression| compression.to_string()),
+            row_group_rows: groups.map(|options| options.row_group_rows.get() as u64),
+            row_group_bytes: groups.map(|options| options.row_group_bytes.get() as u64),
         }
     }
 }
@@ -393,14 +400,14 @@ impl Report {
         mut self,
         name: String,
         bytes: u64,
-        row_groups: u64,
-        options: &WriterOptions,
+        row_groups: Option<u64>,
+        writer: WriterReport,
         start: Start,
     ) -> Self {
-        self.writer = Some(options.into());
+        self.writer = Some(writer);
         self.output = Some(name);
         self.file_bytes = Some(bytes);
-        self.row_groups = Some(row_groups);
+        self.row_groups = row_groups;
         self.finished = Timestamp::now();
         self.elapsed = start.elapsed();
         self

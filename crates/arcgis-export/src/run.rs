@@ -15,6 +15,7 @@ use crate::assembly::Assembly;
 use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
+use crate::format::FileFormat;
 use crate::job::{BeforeCommit, LayerExport, blocking};
 use crate::note::Note;
 use crate::options::WriterOptions;
@@ -36,6 +37,8 @@ pub(crate) struct Place {
     pub(crate) name: Option<String>,
     /// What the output is called until it has its name.
     pub(crate) part: Option<PathBuf>,
+    /// What its file is written as.
+    pub(crate) format: FileFormat,
     /// Where to keep pages, if they are to be kept.
     pub(crate) spool: Option<PathBuf>,
 }
@@ -55,6 +58,7 @@ pub(crate) struct Run {
     completion: Option<Completion>,
     notes: Vec<Note>,
     writer: WriterOptions,
+    format: FileFormat,
     fail_on_drift: bool,
     place: Option<String>,
     /// The spool on disk until the writer takes it.
@@ -92,6 +96,7 @@ impl Run {
             query: _,
             fetch,
             writer,
+            format: _,
             lenient,
             fail_on_drift,
             spools,
@@ -196,6 +201,7 @@ impl Run {
             completion: None,
             notes,
             writer,
+            format: place.format,
             fail_on_drift,
             place: place.name,
             worth: disk.as_ref().map(DiskSpool::worth).unwrap_or_default(),
@@ -276,7 +282,7 @@ impl Run {
         name: String,
     ) -> Result<WriterThread<Message, Report>, Error> {
         let (schema, options) = (self.schema.clone(), self.writer.clone());
-        let observer = self.observer.clone();
+        let (observer, format) = (self.observer.clone(), self.format);
         let (disk, spools, plan) = (self.disk.take(), self.spools.clone(), self.spool_plan());
         let before_commit = self.before_commit.clone();
         WriterThread::start(move |mut messages| {
@@ -284,7 +290,7 @@ impl Run {
                 Some(disk) => Box::new(disk),
                 None => spools.spool(&plan)?,
             };
-            let mut assembly = Assembly::new(output, &schema, &options, spool, observer)?;
+            let mut assembly = Assembly::new(output, format, &schema, &options, spool, observer)?;
             // What the spool has from an earlier time.
             assembly.drain()?;
             while let Some(message) = messages.next() {

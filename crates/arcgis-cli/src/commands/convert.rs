@@ -14,7 +14,6 @@ use crate::summary;
 
 pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Settings) -> Result<()> {
     let writer = args.file.writer(settings)?;
-    let compression = writer.compression;
     Outputs::check_names(&args.out, &args.file)?;
     let path = args.response.clone();
     let (source, answer) = tokio::task::spawn_blocking(move || read(&path))
@@ -34,7 +33,7 @@ pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Setti
         client: None,
     };
     if !output.quiet {
-        summary::print(&report, compression, None);
+        summary::print(&report, None);
     }
     outputs.write_report(&said)?;
     if output.json {

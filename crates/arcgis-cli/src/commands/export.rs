@@ -156,7 +156,7 @@ struct Job<'a> {
 impl Job<'_> {
     async fn run(self, out: &Path, filter: &FilterArgs, columns: &ColumnArgs) -> Result<()> {
         let (output, target) = (self.output, self.target);
-        let (compression, seen) = (self.how.writer.compression, Arc::clone(&self.seen));
+        let seen = Arc::clone(&self.seen);
         let outputs = Outputs::check(out, &self.args.file)?;
         let result = self.fetch(&outputs).await;
         let stats = target.client.stats();
@@ -176,7 +176,7 @@ impl Job<'_> {
             client: Some(stats.into()),
         };
         if !output.quiet {
-            summary::print(&report, compression, Some(stats));
+            summary::print(&report, Some(stats));
         }
         outputs.write_report(&said)?;
         if output.json {

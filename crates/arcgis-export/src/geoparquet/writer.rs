@@ -54,12 +54,12 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     /// [`Error::Write`] if `out` does not take its first bytes.
     pub fn try_new(out: W, schema: &ExportSchema, options: &WriterOptions) -> Result<Self, Error> {
         let properties = properties(schema, options)?;
-        let plain = parquet_schema(schema, &properties).map_err(Error::Write)?;
+        let plain = parquet_schema(schema, &properties).map_err(Error::write)?;
         let arrow = ArrowWriterOptions::new()
             .with_properties(properties)
             .with_parquet_schema(plain);
         let inner = ArrowWriter::try_new_with_options(out, Arc::clone(schema.file()), arrow)
-            .map_err(Error::Write)?;
+            .map_err(Error::write)?;
         Ok(Self {
             inner,
             schema: schema.clone(),
@@ -75,7 +75,7 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ///
     /// [`Error::Write`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.inner.write(batch).map_err(Error::Write)?;
+        self.inner.write(batch).map_err(Error::write)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -107,14 +107,14 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         geometry: &GeometrySummary,
         provenance: &Provenance,
     ) -> Result<(W, Vec<RowGroup>), Error> {
-        self.inner.flush().map_err(Error::Write)?;
+        self.inner.flush().map_err(Error::write)?;
         let groups = self.row_groups().collect();
         let geo = metadata::geo(&self.schema, geometry).map(|geo| ("geo".to_owned(), geo));
         for (key, value) in geo.into_iter().chain(provenance.pairs(self.rows)) {
             self.inner
                 .append_key_value_metadata(KeyValue::new(key, value));
         }
-        let out = self.inner.into_inner().map_err(Error::Write)?;
+        let out = self.inner.into_inner().map_err(Error::write)?;
         Ok((out, groups))
     }
 }
@@ -151,9 +151,9 @@ fn parquet_schema(
 }
 
 fn properties(schema: &ExportSchema, options: &WriterOptions) -> Result<WriterProperties, Error> {
-    let compression = match options.compression {
+    let compression = match options.compression.unwrap_or_default() {
         Compression::Zstd(level) => ParquetCompression::ZSTD(
-            ZstdLevel::try_new(i32::from(level.get())).map_err(Error::Write)?,
+            ZstdLevel::try_new(i32::from(level.get())).map_err(Error::write)?,
         ),
         Compression::Snappy => ParquetCompression::SNAPPY,
         Compression::None => ParquetCompression::UNCOMPRESSED,
