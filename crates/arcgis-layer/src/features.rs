@@ -86,7 +86,18 @@ impl Layer {
 }
 
 impl Features {
-    /// What is known at the end; `None` until the stream has ended without an error.
+    /// Rows that are there already.
+    pub(crate) fn of_rows(rows: Vec<Feature>) -> Self {
+        Self {
+            state: State::Done,
+            ready: rows.into_iter(),
+            completion: None,
+            stats: FetchStats::default(),
+        }
+    }
+
+    /// What is known at the end; `None` until the stream has ended without an error, and for rows that were asked for in a
+    /// [`GeometryForm`](crate::GeometryForm).
     #[must_use]
     pub fn completion(&self) -> Option<&Completion> {
         self.completion.as_ref()

@@ -12,6 +12,7 @@ mod feature;
 mod features;
 mod field;
 mod filter;
+mod form;
 mod format;
 mod geometry;
 mod id_list;
@@ -51,6 +52,7 @@ pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
 pub use features::Features;
 pub use field::{CodedValue, Domain, Field, FieldType};
 pub use filter::{Comparison, Condition};
+pub use form::{GeometryForm, Quantization};
 pub use format::{FormatChoice, PageFormat};
 pub use geometry::{Bbox, Dimensions, GeometryRef, GeometryType};
 pub use ids::IdSet;
@@ -61,7 +63,7 @@ pub use metadata::{
     AdvancedQueryCapabilities, Cardinality, Extent, LayerInfo, LayerKind, LayerReference,
     Relationship, Subtype, Subtypes, TimeInfo, UniqueId,
 };
-pub use query::{Query, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
+pub use query::{Query, RangeValue, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
 pub use related::RelatedRecords;
 pub use sample::Order;
 pub use service::{Directory, ServiceEntry, ServiceInfo};

@@ -7,11 +7,20 @@ use crate::decode::{DecodeContext, decode_json};
 use crate::error::Error;
 use crate::feature::{Feature, FeatureCollector};
 use crate::features::Features;
+use crate::filter::identifier;
+use crate::form::as_plain;
 use crate::ids::IdSet;
 use crate::layer::{Layer, unsupported};
 use crate::query::{Query, ResolvedQuery};
 use crate::second_chance::{Chances, send};
-use crate::sink::PageSink;
+use crate::sink::{PageFacts, PageSink};
+
+/// Which of the rows in their order are asked for.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    offset: u64,
+    rows: u32,
+}
 
 /// A field that rows are ordered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +49,9 @@ impl Order {
     }
 }
 
+/// Rows that are asked for by their ids, in one request.
+const ROWS_BY_ID: usize = 100;
+
 impl Layer {
     /// The first rows of a query, in the order of the object id; all of them if there are fewer.
     ///
@@ -50,7 +62,7 @@ impl Layer {
     ///
     /// As [`Layer::features`].
     pub async fn head(&self, query: Query, rows: u32) -> Result<Vec<Feature>, Error> {
-        let resolved = query.resolve(self.info())?;
+        let resolved = query.resolve_look(self.info())?;
         if rows == 0 {
             return Ok(Vec::new());
         }
@@ -66,13 +78,18 @@ impl Layer {
                 .with_param("orderByFields", format!("{name} ASC"))
                 .with_param("resultRecordCount", rows.to_string())
                 .with_rows(rows);
-            if let Some(features) = self.first_rows(&resolved, request, rows, true).await? {
+            let window = Window { offset: 0, rows };
+            if let Some(features) = self.first_rows(&resolved, request, window, true).await? {
                 return Ok(features);
             }
         }
         let least = query
             .limit()
             .map_or(u64::from(rows), |limit| limit.min(rows.into()));
+        if resolved.form().is_some() {
+            let ids = self.object_ids(&resolved).await?;
+            return self.rows_of(&resolved, &ids.first(least)).await;
+        }
         self.features(query.with_limit(least)).try_collect().await
     }
 
@@ -100,7 +117,23 @@ impl Layer {
         order: &[Order],
         rows: u32,
     ) -> Result<Vec<Feature>, Error> {
-        let resolved = query.resolve(self.info())?;
+        self.rows_at(query, order, 0, rows).await
+    }
+
+    /// As [`Layer::head_by`], without the first `offset` rows: a page to look at. In the order of the object id where no other
+    /// is given. Fewer come at the end of the rows, and none behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layer::head_by`].
+    pub async fn rows_at(
+        &self,
+        query: Query,
+        order: &[Order],
+        offset: u64,
+        rows: u32,
+    ) -> Result<Vec<Feature>, Error> {
+        let resolved = query.resolve_look(self.info())?;
         let info = self.info();
         let mut fields: Vec<String> = Vec::new();
         let mut named: Vec<&str> = Vec::new();
@@ -141,65 +174,144 @@ impl Layer {
             return Ok(Vec::new());
         }
         self.request_of_all(&resolved, "order")?;
-        let request = resolved
-            .page_request(self.address())
-            .with_param("orderByFields", fields.join(","))
-            .with_param("resultRecordCount", rows.to_string())
-            .with_rows(rows);
-        self.first_rows(&resolved, request, rows, false)
-            .await?
-            .ok_or_else(|| self.unusable(format!("it does not hold the first {rows} rows")))
+        let request = |rows: u32| {
+            resolved
+                .page_request(self.address())
+                .with_param("orderByFields", fields.join(","))
+                .with_param("resultRecordCount", rows.to_string())
+                .with_rows(rows)
+        };
+        let mut page = request(rows);
+        if offset > 0 {
+            page = page.with_param("resultOffset", offset.to_string());
+        }
+        let window = Window { offset, rows };
+        let features = self
+            .first_rows(&resolved, page, window, order.is_empty())
+            .await?;
+        let mut misplaced = features.is_none();
+        let features = features.unwrap_or_default();
+        if offset > 0 && !features.is_empty() {
+            // Where the offset is ignored, the very first row comes again.
+            let (first, _) = self.answered_rows(&resolved, &request(1), 1).await?;
+            misplaced = first.first().is_some_and(|first| {
+                let id = first.object_id;
+                features
+                    .iter()
+                    .any(|row| id.is_some() && row.object_id == id)
+            });
+        }
+        if misplaced {
+            return Err(self.unusable(format!(
+                "it does not hold {rows} rows from place {offset} on, in their order"
+            )));
+        }
+        Ok(features)
     }
 
-    /// The rows of one answer; `None` if they cannot be the first.
+    /// The rows of one answer; `None` if they cannot be those of the window.
     async fn first_rows(
         &self,
         query: &ResolvedQuery,
         request: Request,
-        rows: u32,
+        window: Window,
         by_id: bool,
     ) -> Result<Option<Vec<Feature>>, Error> {
-        let context = DecodeContext::new(query.layout());
-        let sink = FeatureCollector::new(std::sync::Arc::clone(query.layout()));
-        let mut chances = Chances::new();
-        let (page, facts) = loop {
-            let body = match send(&**self.transport(), &request).await {
-                Ok(body) => body,
-                // Perhaps too much at once: the engine knows what to do.
-                Err(Error::Service(arcgis_auth_core::Error::Service(_))) if by_id => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            };
-            let mut page = sink.page(rows as usize);
-            match decode_json(&body, &context, &mut page) {
-                Ok(facts) => break (page, facts),
-                Err(error) => chances.spend(&request, error).await?,
-            }
+        let rows = window.rows as usize;
+        let (features, facts) = match self.answered_rows(query, &request, rows).await {
+            Ok(answered) => answered,
+            // Perhaps too much at once: there are other ways.
+            Err(Error::Service(arcgis_auth_core::Error::Service(_))) if by_id => return Ok(None),
+            Err(error) => return Err(error),
         };
         let ordered = facts
             .ids
             .windows(2)
             .all(|pair| matches!(pair, [a, b] if a < b));
+        if (by_id && !ordered) || !self.is_in_reference(query, &facts) || features.len() > rows {
+            return Ok(None);
+        }
+        if features.len() < rows {
+            let behind = self.count(query).await?.saturating_sub(window.offset);
+            if behind != features.len() as u64 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(features))
+    }
+
+    /// The rows of one answer, whatever they are.
+    async fn answered_rows(
+        &self,
+        query: &ResolvedQuery,
+        request: &Request,
+        rows: usize,
+    ) -> Result<(Vec<Feature>, PageFacts), Error> {
+        let context = DecodeContext::new(query.layout());
+        let sink = FeatureCollector::new(std::sync::Arc::clone(query.layout()));
+        let mut chances = Chances::new();
+        loop {
+            let body = send(&**self.transport(), request).await?;
+            let mut page = sink.page(rows);
+            let facts = match (query.form(), &query.layout().geometry) {
+                (Some(form), Some(geometry)) => {
+                    let declared = form.is_declared(self.info());
+                    let url = request.redacted_url();
+                    as_plain(form, geometry.dims, declared, &url, &body)
+                        .and_then(|body| decode_json(&body, &context, &mut page))
+                }
+                _ => decode_json(&body, &context, &mut page),
+            };
+            match facts {
+                Ok(facts) => return Ok((page.into_features(&facts), facts)),
+                Err(error) => chances.spend(request, error).await?,
+            }
+        }
+    }
+
+    /// Whether coordinates are in the reference that was asked for.
+    fn is_in_reference(&self, query: &ResolvedQuery, facts: &PageFacts) -> bool {
         let own = &self.info().spatial_reference;
-        let in_reference = match (&query.layout().geometry, &facts.spatial_reference) {
+        match (&query.layout().geometry, &facts.spatial_reference) {
             (Some(asked), Some(got)) => !asked.spatial_reference.contradicts(got),
             // Perhaps in the layer's own, whatever was asked for.
             (Some(asked), None) => facts.bbox.is_empty() || asked.spatial_reference == *own,
             (None, _) => true,
+        }
+    }
+
+    /// The rows with these ids, in their order: exactly those.
+    async fn rows_of(&self, query: &ResolvedQuery, ids: &IdSet) -> Result<Vec<Feature>, Error> {
+        let Some(name) = query.object_id() else {
+            return Err(unsupported("object ids", "the layer has none"));
         };
-        if (by_id && !ordered) || !in_reference {
-            return Ok(None);
+        let most = self
+            .info()
+            .max_record_count
+            .map_or(ROWS_BY_ID, |most| ROWS_BY_ID.min(most as usize));
+        let ids: Vec<i64> = ids.iter().collect();
+        let mut all = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(most.max(1)) {
+            let named = crate::query::listed(&identifier(name), chunk);
+            let request = query
+                .page_request_within(self.address(), &named)
+                .with_rows(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
+            let (mut features, facts) = self.answered_rows(query, &request, chunk.len()).await?;
+            if !self.is_in_reference(query, &facts) {
+                return Err(self.unusable("its coordinates are in another reference".to_owned()));
+            }
+            features.sort_by_key(|feature| feature.object_id);
+            let came = features.iter().map(|feature| feature.object_id);
+            if !came.eq(chunk.iter().map(|id| Some(*id))) {
+                return Err(self.unusable(format!(
+                    "it holds {} rows, which are not the {} that were asked for by their ids",
+                    features.len(),
+                    chunk.len()
+                )));
+            }
+            all.extend(features);
         }
-        let features = page.into_features(&facts);
-        if features.len() > rows as usize {
-            return Ok(None);
-        }
-        let short = features.len() < rows as usize;
-        if short && self.count(query).await? != features.len() as u64 {
-            return Ok(None);
-        }
-        Ok(Some(features))
+        Ok(all)
     }
 
     /// So many rows of a query, chosen at random and each as likely as any other; in the order of the object id. The same
@@ -209,7 +321,7 @@ impl Layer {
     ///
     /// As [`Layer::features`]; [`Error::Query`] for a layer without object ids.
     pub async fn sample(&self, query: Query, rows: u32, seed: u64) -> Result<Features, Error> {
-        let resolved = query.resolve(self.info())?;
+        let resolved = query.resolve_look(self.info())?;
         if resolved.object_id().is_none() {
             return Err(unsupported(
                 "sample",
@@ -221,6 +333,9 @@ impl Layer {
             ids = ids.first(limit);
         }
         let chosen = choose(&ids, u64::from(rows), seed);
+        if resolved.form().is_some() {
+            return Ok(Features::of_rows(self.rows_of(&resolved, &chosen).await?));
+        }
         Ok(self.features(query.with_object_ids(chosen.iter())))
     }
 }

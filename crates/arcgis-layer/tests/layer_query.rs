@@ -397,8 +397,8 @@ fn parameters_that_are_not_the_callers_are_refused_with_what_to_use() {
         .with_param("geometryPrecision", "3")
         .with_param("returnTrueCurves", "false");
     let sent = page(&given.resolve(&layer()).unwrap());
-    assert_eq!(sent.get("GDBVERSION").unwrap(), "new");
-    assert!(!sent.contains_key("gdbVersion"));
+    assert_eq!(sent.get("gdbVersion").unwrap(), "new");
+    assert!(!sent.contains_key("GDBVERSION"));
     assert_eq!(sent.get("geometryPrecision").unwrap(), "3");
 }
 

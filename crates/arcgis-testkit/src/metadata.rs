@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::catalog::{Catalog, Served};
 use crate::field::FieldType;
+use crate::geometry::GeometryType;
 use crate::layer::LayerKind;
 use crate::quirk::Ability;
 use crate::table::Table;
@@ -262,6 +263,8 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "supportsMaxRecordCountFactor": layer.options.cap_factor.is_some(),
         "supportsSqlExpression": false,
         "supportsTrueCurve": table.has_curves,
+        "supportsReturningGeometryCentroid": layer.geometry_type() == Some(GeometryType::Polygon),
+        "supportsReturningGeometryEnvelope": layer.geometry_type().is_some(),
         "supportsQueryRelatedPagination": paging,
         "supportsQueryWithHistoricMoment": layer.options.archives,
     });
@@ -294,7 +297,7 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "capabilities": kind.capabilities(&layer.capabilities),
         "supportsAdvancedQueries": ordering && statistics,
         "supportsStatistics": statistics,
-        "supportsCoordinatesQuantization": false,
+        "supportsCoordinatesQuantization": layer.geometry_type().is_some(),
         "useStandardizedQueries": true,
         "advancedQueryCapabilities": advanced,
         "dateFieldsTimeReference": {"timeZone": "UTC", "respectsDaylightSaving": false, "timeZoneIANA": "Etc/UTC"},

@@ -7,7 +7,9 @@ mod geojson;
 mod ids;
 pub(crate) mod page;
 mod place;
+mod quantized;
 pub(crate) mod related;
+mod stand_in;
 mod statistics;
 mod tally;
 
@@ -62,6 +64,9 @@ pub(crate) const PARAMETERS: &[&str] = &[
     "returnTrueCurves",
     "uniqueIds",
     "returnUniqueIdsOnly",
+    "returnCentroid",
+    "returnEnvelope",
+    "quantizationParameters",
 ];
 
 /// What a fault does to a page of features.
@@ -196,7 +201,7 @@ fn refuse_what_is_missing(table: &Table, parameters: &Parameters) -> Outcome<()>
 fn historic_moment(table: &Table, parameters: &Parameters) -> Outcome<Option<u64>> {
     parameters
         .filled("historicMoment")
-        .filter(|_| table.layer.options.archives)
+        .filter(|_| table.layer.options.archives && !table.has_quirk(Quirk::IgnoresHistoricMoment))
         .map(|text| {
             text.parse()
                 .map_err(|_| EsriError::invalid("historicMoment"))

@@ -40,6 +40,10 @@ pub enum Quirk {
     TooManyBytes(usize, Failure),
     /// True curves are sent whether or not they were asked for.
     SendsCurves,
+    /// `havingClause` counts for nothing, although the metadata advertise it: all groups come.
+    IgnoresHaving,
+    /// `historicMoment` counts for nothing, although the metadata advertise it: the rows are those of now.
+    IgnoresHistoricMoment,
 }
 
 /// When a bad row can be served after all.

@@ -46,6 +46,7 @@ impl Layer {
         spec: &Spec,
     ) -> Result<Vec<Group>, Error> {
         self.request_of_all(query, "statistics")?;
+        self.check_having(query, spec).await?;
         let proven = spec.counts_rows && spec.having.is_none();
         let (mut found, whole) = self.paged(query, spec).await?;
         let adds_up = !proven || found.rows == self.count(query).await?;
@@ -75,6 +76,33 @@ impl Layer {
             }
         }
         Ok(found.groups)
+    }
+
+    /// Asks for groups that cannot be, to find out whether the server reads the condition at all: it would not be seen in
+    /// groups that come without it.
+    async fn check_having(&self, query: &ResolvedQuery, spec: &Spec) -> Result<(), Error> {
+        let Some(having) = &spec.having else {
+            return Ok(());
+        };
+        let impossible = Spec {
+            having: Some(format!("({having}) AND COUNT({}) < 0", spec.counted)),
+            ..spec.clone()
+        };
+        match self.groups_of(query, &impossible, None, 0).await {
+            Ok(answer) if answer.groups.is_empty() => Ok(()),
+            Ok(answer) => Err(unsupported(
+                "having",
+                format!(
+                    "the server ignores it: it gives {} groups with fewer than no rows; leave it out, and choose among all groups",
+                    answer.groups.len()
+                ),
+            )),
+            // The condition itself may be what it refuses, and then it refuses it again.
+            Err(error) => {
+                tracing::debug!(layer = %self.address(), %error, "whether having counts is not known");
+                Ok(())
+            }
+        }
     }
 
     /// One answer, or pages of them where the layer does that; and whether that is certainly all as far as it says.

@@ -48,7 +48,8 @@ impl Aggregation {
         self
     }
 
-    /// Only groups that meet a condition in SQL, such as `COUNT(OBJECTID) > 10`.
+    /// Only groups that meet a condition in SQL, such as `COUNT(OBJECTID) > 10`. One request more finds out whether the
+    /// server reads it; from one that ignores it, groups are refused.
     pub fn with_having(mut self, condition: impl Into<String>) -> Self {
         self.having = Some(condition.into());
         self
@@ -76,6 +77,7 @@ pub struct ValueCount {
 }
 
 /// An aggregation that fits its layer, names in the server's case.
+#[derive(Clone)]
 struct Spec {
     group_by: Vec<String>,
     /// `outStatistics`, the hidden count at the end included.
@@ -83,6 +85,8 @@ struct Spec {
     /// How many of them are the caller's.
     wanted: usize,
     having: Option<String>,
+    /// The field of which the last statistic counts values.
+    counted: String,
     /// Whether the last statistic counts rows, which add up to all.
     counts_rows: bool,
     /// Whether values are asked for with `returnDistinctValues`, where statistics are not to be had.
@@ -299,18 +303,20 @@ impl Layer {
         }
         let wanted = statistics.len();
         let mut counts_rows = false;
-        if let (Some(first), false) = (group_by.first(), distinct) {
+        let first = group_by.first().map(String::as_str);
+        let counted = object_id.or(first).unwrap_or_default().to_owned();
+        if first.is_some() && !distinct {
             // Groups take a statistic, and this one proves that none is missing.
-            let counted = object_id.unwrap_or(first);
             counts_rows = object_id.is_some();
-            let count = Statistic::new(StatisticType::Count, counted);
-            statistics.push(count.to_json(wanted, counted));
+            let count = Statistic::new(StatisticType::Count, &counted);
+            statistics.push(count.to_json(wanted, &counted));
         }
         Ok(Spec {
             group_by,
             statistics,
             wanted,
             having,
+            counted,
             counts_rows,
             distinct,
         })

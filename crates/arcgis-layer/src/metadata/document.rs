@@ -41,6 +41,10 @@ impl Document {
         Members(&self.0)
     }
 
+    pub(crate) fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Takes over the fields that an answer declares, and the name of the object id where this document
     /// has none.
     pub(crate) fn take_fields_of(&mut self, answer: &Document) {

@@ -83,6 +83,8 @@ pub struct LayerInfo {
     pub relationships: Vec<Relationship>,
     /// The subtypes of its rows (`subtypes`, or the older `types`).
     pub subtypes: Option<Subtypes>,
+    /// When its archive begins (`archivingInfo.startArchivingMoment`), milliseconds since 1970.
+    pub archive_start: Option<i64>,
     /// The layer's own filter (`definitionExpression` or `viewDefinitionQuery`).
     pub definition_expression: Option<String>,
     /// Description.
@@ -185,6 +187,12 @@ pub struct AdvancedQueryCapabilities {
     pub full_text: Option<bool>,
     /// `cacheHint`.
     pub cache_hint: Option<bool>,
+    /// `returnCentroid`.
+    pub centroid: Option<bool>,
+    /// `returnEnvelope`.
+    pub envelope: Option<bool>,
+    /// `quantizationParameters`.
+    pub quantization: Option<bool>,
 }
 
 /// A layer or table as a service lists it.

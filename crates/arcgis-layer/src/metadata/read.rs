@@ -116,6 +116,10 @@ impl LayerInfo {
                     .integer("lastEditDate")
                     .or_else(|| edits.integer("dataLastEditDate"))
             }),
+            archive_start: top
+                .object("archivingInfo")
+                .and_then(|archiving| archiving.integer("startArchivingMoment"))
+                .filter(|&moment| moment > 0),
             definition_expression: top
                 .string("definitionExpression")
                 .or_else(|| top.string("viewDefinitionQuery")),
@@ -285,6 +289,9 @@ fn advanced(top: Members<'_>) -> AdvancedQueryCapabilities {
             .or_else(|| flag("supportsHistoricMoment")),
         full_text: flag("supportsFullTextSearch"),
         cache_hint: flag("supportsQueryWithCacheHint"),
+        centroid: flag("supportsReturningGeometryCentroid"),
+        envelope: flag("supportsReturningGeometryEnvelope"),
+        quantization: flag("supportsCoordinatesQuantization"),
     }
 }
 

@@ -5,15 +5,18 @@ mod condition;
 mod curl;
 mod fields;
 mod parameter;
+mod range;
 mod resolve;
 mod resolved;
 mod time_filter;
+mod typed;
 
 use jiff::Timestamp;
 
 use crate::error::QueryError;
 use crate::field::Field;
 use crate::filter::Condition;
+use crate::form::GeometryForm;
 use crate::geometry::Bbox;
 use crate::metadata::LayerInfo;
 use crate::spatial_filter::SpatialFilter;
@@ -22,6 +25,8 @@ use crate::spatial_reference::SpatialReference;
 pub(crate) use condition::checked;
 pub use curl::to_curl;
 pub(crate) use fields::find as field;
+pub use range::RangeValue;
+pub(crate) use resolve::listed;
 pub(crate) use resolved::Params;
 pub use resolved::ResolvedQuery;
 pub use time_filter::TimeFilter;
@@ -71,6 +76,8 @@ pub struct Query {
     gdb_version: Option<String>,
     sql_format: Option<SqlFormat>,
     full_text: Option<serde_json::Value>,
+    ranges: Vec<RangeValue>,
+    parameter_values: Option<serde_json::Value>,
     datum_transformation: Option<String>,
     geometry_precision: Option<u8>,
     multipatch_footprint: bool,
@@ -82,6 +89,7 @@ pub struct Query {
     out_sr: Option<SpatialReference>,
     bbox: Option<Bbox>,
     max_allowable_offset: Option<f64>,
+    geometry_form: Option<GeometryForm>,
     params: Vec<(String, String)>,
 }
 
@@ -147,7 +155,10 @@ impl Query {
         self
     }
 
-    /// The rows as they were at a moment, where the layer's archive allows that.
+    /// The rows as they were at a moment, where the layer's archive allows that. Moments before the archive began are refused.
+    ///
+    /// A server that says that it keeps an archive and then ignores the moment cannot be told from one whose rows have not
+    /// changed since.
     pub fn with_historic_moment(mut self, moment: Timestamp) -> Self {
         self.historic_moment = Some(moment);
         self
@@ -256,9 +267,17 @@ impl Query {
         self
     }
 
-    /// Any further parameter of `query`, such as `lod` or `rangeValues`. It goes with the
-    /// count, the ids and the extent as with the rows. Parameters that have a method here, that decide
-    /// how rows are fetched, or that change what comes back in ways that go unseen are refused.
+    /// What comes in place of the geometry, for a look at a few rows: [`Layer::head`](crate::Layer::head),
+    /// [`Layer::head_by`](crate::Layer::head_by), [`Layer::rows_at`](crate::Layer::rows_at) and
+    /// [`Layer::sample`](crate::Layer::sample). All else refuses it: what is fetched as a whole has the geometry as it is.
+    pub fn with_geometry_form(mut self, form: GeometryForm) -> Self {
+        self.geometry_form = Some(form);
+        self
+    }
+
+    /// Any further parameter of `query`, such as `lod` or `collation`. It goes with the count, the ids and the extent as with
+    /// the rows. What has a method here is checked as that method does (`sqlFormat`, `historicMoment`), or refused with its
+    /// name; so are parameters that decide how rows are fetched, or that change what comes back in ways that go unseen.
     pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
         self.params

@@ -2,11 +2,14 @@
 
 use arcgis_auth_core::is_secret_parameter;
 
+use super::time_filter::TIMELESS;
 use super::unsupported;
+use crate::address::ServiceKind;
 use crate::error::QueryError;
+use crate::metadata::LayerInfo;
 
 /// Parameters that are refused, and what to do instead.
-const OURS: [(&str, &str); 31] = [
+const OURS: [(&str, &str); 33] = [
     ("f", "the format is chosen by what the server can do"),
     ("callback", "answers are read as JSON"),
     ("where", "use the option where"),
@@ -37,15 +40,29 @@ const OURS: [(&str, &str); 31] = [
     ("groupByFieldsForStatistics", "this fetches rows"),
     ("having", "this fetches rows"),
     ("havingClause", "this fetches rows"),
-    ("returnCentroid", "there is no column for it"),
-    ("returnEnvelope", "there is no column for it"),
+    (
+        "returnCentroid",
+        "there is no column for it; use the option geometry_form for a look at a few rows",
+    ),
+    (
+        "returnEnvelope",
+        "there is no column for it; use the option geometry_form for a look at a few rows",
+    ),
+    (
+        "text",
+        "servers ignore it beside a condition; use the option where",
+    ),
+    (
+        "maxRecordCountFactor",
+        "the page size is chosen by what the server allows",
+    ),
     (
         "returnExceededLimitFeatures",
         "it would leave rows out without a word",
     ),
     (
         "quantizationParameters",
-        "it would change coordinates; use the option max_allowable_offset",
+        "it would change coordinates; use the option max_allowable_offset, or geometry_form for a look at a few rows",
     ),
     (
         "resultType",
@@ -77,6 +94,7 @@ pub(super) fn check(
     params: &[(String, String)],
     has_spatial: bool,
     has_time: bool,
+    info: &LayerInfo,
 ) -> Result<(), QueryError> {
     for (name, value) in params {
         if name.is_empty() {
@@ -104,8 +122,21 @@ pub(super) fn check(
                 format!("{name} cannot be set beside the option bbox or a spatial filter"),
             );
         }
-        if has_time && name.eq_ignore_ascii_case("time") {
-            return unsupported("param", "time cannot be set beside a time filter");
+        if name.eq_ignore_ascii_case("time") {
+            if has_time {
+                return unsupported("param", "time cannot be set beside a time filter");
+            }
+            if info.time_info.is_none() {
+                return unsupported("time", TIMELESS);
+            }
+        }
+        if name.eq_ignore_ascii_case("rangeValues")
+            && info.service == Some(ServiceKind::FeatureServer)
+        {
+            return unsupported(
+                "param",
+                "feature services do not know rangeValues and would give all rows",
+            );
         }
     }
     Ok(())

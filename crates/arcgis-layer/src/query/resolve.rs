@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{Query, SqlFormat, bbox, condition, fields, parameter, resolved, unsupported};
 use crate::error::QueryError;
 use crate::filter::{Condition, identifier};
+use crate::form::GeometryForm;
 use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::{GeometryLayout, Layout};
 use crate::metadata::LayerInfo;
@@ -22,10 +25,25 @@ impl Query {
     ///
     /// [`QueryError`] for whatever does not fit the layer.
     pub fn resolve(&self, info: &LayerInfo) -> Result<ResolvedQuery, QueryError> {
+        if self.geometry_form.is_some() {
+            return crate::form::refused(
+                "centroids, envelopes and positions on a grid are for a look at a few rows (head, sample); here the geometry comes as it is",
+            );
+        }
+        self.resolve_look(info)
+    }
+
+    /// As [`Query::resolve`], for rows of which a few are looked at, in whatever form.
+    pub(crate) fn resolve_look(&self, info: &LayerInfo) -> Result<ResolvedQuery, QueryError> {
+        self.typed()?.resolve_typed(info)
+    }
+
+    fn resolve_typed(&self, info: &LayerInfo) -> Result<ResolvedQuery, QueryError> {
         parameter::check(
             &self.params,
             self.bbox.is_some() || self.spatial.is_some(),
             self.time.is_some(),
+            info,
         )?;
         let fields = fields::select(info, self.fields.as_deref(), &self.excluded_fields)?;
         let geometry = self.geometry(info)?;
@@ -40,7 +58,11 @@ impl Query {
         layout.fingerprint = layout.object_id.is_none();
         layout.geometry = geometry;
 
-        let mut shape = resolved::columns(&layout);
+        let by_itself = self
+            .geometry_form
+            .as_ref()
+            .is_none_or(GeometryForm::is_geometry);
+        let mut shape = resolved::columns(&layout, by_itself);
         shape.extend(self.geometry_params(info, &layout)?);
         self.check_geometry_options(info, has_geometry)?;
         let (mut filter, parts) = self.filter(info)?;
@@ -56,6 +78,7 @@ impl Query {
             filter,
             parts: parts.into(),
             shape,
+            form: self.geometry_form.clone(),
         })
     }
 
@@ -148,6 +171,14 @@ impl Query {
                     "the layer keeps no archive that could be asked (supportsQueryWithHistoricMoment)",
                 );
             }
+            let begins = info.archive_start.unwrap_or(i64::MIN);
+            if moment.as_millisecond() < begins {
+                let begins = Timestamp::from_millisecond(begins).unwrap_or(moment);
+                return unsupported(
+                    "historic_moment",
+                    format!("the layer's archive begins at {begins} (startArchivingMoment)"),
+                );
+            }
             add("historicMoment", moment.as_millisecond().to_string());
         }
         if let Some(format) = self.sql_format {
@@ -172,6 +203,9 @@ impl Query {
             }
             add("fullText", expressions.to_string());
         }
+        for (name, value) in self.prepared_filters(info)? {
+            add(name, value);
+        }
         if self.cache_hint {
             if info.advanced.cache_hint == Some(false) {
                 return unsupported(
@@ -191,6 +225,7 @@ impl Query {
             ("geometry_precision", self.geometry_precision.is_some()),
             ("datum_transformation", self.datum_transformation.is_some()),
             ("multipatch_footprint", self.multipatch_footprint),
+            ("geometry_form", self.geometry_form.is_some()),
         ];
         for (option, given) in options {
             if given && !asked {
@@ -228,6 +263,15 @@ impl Query {
                 );
             }
         }
+        let replaced = self
+            .geometry_form
+            .as_ref()
+            .is_some_and(|form| !form.is_geometry());
+        if replaced && (self.max_allowable_offset.is_some() || self.geometry_precision.is_some()) {
+            return crate::form::refused(
+                "what comes in place of the geometry is neither simplified nor rounded; leave the options max_allowable_offset and geometry_precision out",
+            );
+        }
         if self.multipatch_footprint && info.geometry_type != Some(GeometryType::Multipatch) {
             return unsupported("multipatch_footprint", "the layer holds no multipatches");
         }
@@ -259,6 +303,10 @@ impl Query {
         }
         if geometry.dims.has_m() {
             add("returnM", "true".into());
+        }
+        if let Some(form) = &self.geometry_form {
+            let (name, value) = form.param();
+            add(name, value);
         }
         if info.advanced.true_curve == Some(true) {
             add("returnTrueCurves", "false".into());
@@ -302,6 +350,9 @@ impl Query {
             }
             (kind, dims) = (GeometryType::Polygon, Dimensions::Xy);
         }
+        if let Some(form) = &self.geometry_form {
+            (kind, dims) = form.of(kind, dims, info)?;
+        }
         let spatial_reference = match &self.out_sr {
             Some(asked) if asked.to_param().is_none() => {
                 return unsupported("out_sr", "it names no reference system");
@@ -318,7 +369,7 @@ impl Query {
 }
 
 /// The rows with one of the ids.
-fn listed(name: &str, ids: &[i64]) -> String {
+pub(crate) fn listed(name: &str, ids: &[i64]) -> String {
     if ids.is_empty() {
         return "1=0".to_owned();
     }

@@ -7,6 +7,7 @@ use arcgis_auth_core::Request;
 
 use super::condition;
 use crate::address::LayerAddress;
+use crate::form::GeometryForm;
 use crate::layout::Layout;
 
 /// A [`Query`](crate::Query) that was checked against a layer: what its pages look like, and the
@@ -25,6 +26,8 @@ pub struct ResolvedQuery {
     pub(super) parts: Arc<[Params]>,
     /// What says how rows come back.
     pub(super) shape: Params,
+    /// What comes in place of the geometry.
+    pub(super) form: Option<GeometryForm>,
 }
 
 /// Parameters, in their order.
@@ -105,13 +108,24 @@ impl ResolvedQuery {
             .map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
+    /// What comes in place of the geometry, if anything.
+    pub(crate) fn form(&self) -> Option<&GeometryForm> {
+        self.form.as_ref()
+    }
+
     /// Whether anything but the condition selects rows.
     pub(crate) fn has_filter_beside_where(&self) -> bool {
         !self.parts.is_empty()
             || self.filter.iter().any(|(name, _)| {
-                ["geometry", "time", "fullText"]
-                    .iter()
-                    .any(|known| known.eq_ignore_ascii_case(name))
+                [
+                    "geometry",
+                    "time",
+                    "fullText",
+                    "rangeValues",
+                    "parameterValues",
+                ]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
             })
     }
 
@@ -168,13 +182,13 @@ fn with_all(request: Request, params: &[(Cow<'static, str>, String)]) -> Request
     })
 }
 
-/// The columns as parameters.
-pub(super) fn columns(layout: &Layout) -> Params {
+/// The columns as parameters, the geometry by itself among them or not.
+pub(super) fn columns(layout: &Layout, by_itself: bool) -> Params {
     vec![
         ("outFields".into(), out_fields(layout)),
         (
             "returnGeometry".into(),
-            layout.geometry.is_some().to_string(),
+            (layout.geometry.is_some() && by_itself).to_string(),
         ),
     ]
 }

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use crate::error::QueryError;
 use crate::metadata::LayerInfo;
 
+pub(super) const TIMELESS: &str = "the layer says of no field that it is its time, so that servers would ignore it; use a condition on a date field";
+
 /// A moment, or a span of time that may be open at an end.
 ///
 /// ```
@@ -65,7 +67,7 @@ impl TimeFilter {
 
     pub(super) fn check(self, info: &LayerInfo) -> Result<(), QueryError> {
         let problem = if info.time_info.is_none() {
-            "the layer says of no field that it is its time, so that servers would ignore it; use a condition on a date field"
+            TIMELESS
         } else if matches!((self.from, self.to), (Some(from), Some(to)) if from > to) {
             "it ends before it begins"
         } else {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod conditions;
+mod forms;
 mod options;
+mod parameters;
 mod spatial;
 
 use std::collections::BTreeMap;

@@ -57,6 +57,7 @@ pub(super) fn features(page: &Page<'_>) -> (Vec<u8>, usize, bool) {
                 out.truncate(before);
             }
         }
+        write_stand_ins(page, row, out);
         out.push(b'}');
     });
     features.push(b']');
@@ -81,7 +82,11 @@ pub(super) fn header(page: &Page<'_>, written: usize, cut: bool) -> Vec<u8> {
     members.push(format!(r#""globalIdFieldName":{}"#, json!(global)));
     // An answer without rows does not describe them.
     if written > 0 {
-        if let Some(geometries) = &page.geometries {
+        let stand_ins = page
+            .stand_ins
+            .as_ref()
+            .map(|stand_ins| &stand_ins.geometries);
+        if let Some(geometries) = page.geometries.as_ref().or(stand_ins) {
             members.push(format!(
                 r#""geometryType":"{}""#,
                 geometries.kind.esri_name()
@@ -96,6 +101,10 @@ pub(super) fn header(page: &Page<'_>, written: usize, cut: bool) -> Vec<u8> {
             if geometries.has_m {
                 members.push(r#""hasM":true"#.to_owned());
             }
+        }
+        if let (Some(geometries), Some(grid)) = (&page.geometries, &page.grid) {
+            let transform = grid.transform(geometries.has_z, geometries.has_m);
+            members.push(format!(r#""transform":{transform}"#));
         }
         let fields: Vec<_> = page.fields().map(|(_, field)| answered(field)).collect();
         members.push(format!(r#""fields":{}"#, json!(fields)));
@@ -151,8 +160,24 @@ fn write_geometry(page: &Page<'_>, row: &StoredRow, bare_nan: bool, out: &mut Ve
         out.extend_from_slice(curves.as_bytes());
         return true;
     }
+    if let Some(grid) = &page.grid {
+        let prepared = geometries.prepare(geometry);
+        let written = grid.esri_json(&prepared, geometries.has_z, geometries.has_m);
+        out.extend_from_slice(written.to_string().as_bytes());
+        return true;
+    }
     geometries
         .prepare(geometry)
         .write_esri_json(geometries.has_z, geometries.has_m, bare_nan, out);
     true
+}
+
+/// Nothing for a row without geometry either.
+fn write_stand_ins(page: &Page<'_>, row: &StoredRow, out: &mut Vec<u8>) {
+    let (Some(stand_ins), Some(geometry)) = (&page.stand_ins, &row.geometry) else {
+        return;
+    };
+    for (name, value) in stand_ins.members(geometry) {
+        out.extend_from_slice(format!(r#","{name}":{value}"#).as_bytes());
+    }
 }

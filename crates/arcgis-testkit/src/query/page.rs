@@ -14,6 +14,8 @@ use crate::table::Table;
 
 use super::filter::Filter;
 use super::found::Found;
+use super::quantized::Grid;
+use super::stand_in::StandIns;
 use super::{
     Format, Outcome, PageDamage, compare_by, field_index, flag, order_terms, whole_number,
 };
@@ -27,6 +29,10 @@ pub(crate) struct Page<'a> {
     pub(super) more_follow: bool,
     /// Whether geometries are sent with their true curves.
     pub(super) curves: bool,
+    /// What comes beside geometries, or in place of them.
+    pub(super) stand_ins: Option<StandIns>,
+    /// The grid on which JSON has positions.
+    pub(super) grid: Option<Grid>,
     /// The features end once they are this long.
     pub(crate) most_bytes: usize,
 }
@@ -109,6 +115,8 @@ impl<'a> Page<'a> {
             geometries,
             more_follow: more_follow && !hidden,
             curves,
+            stand_ins: StandIns::parse(table, parameters, format)?,
+            grid: Grid::parse(parameters)?,
             most_bytes: most_bytes.unwrap_or(usize::MAX),
         })
     }
@@ -127,6 +135,8 @@ impl<'a> Page<'a> {
             geometries,
             more_follow: false,
             curves: false,
+            stand_ins: None,
+            grid: None,
             most_bytes: usize::MAX,
         }
     }

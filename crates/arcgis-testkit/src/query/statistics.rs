@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::answer::{Answer, EsriError};
 use crate::field::Field;
 use crate::parameters::Parameters;
+use crate::quirk::Quirk;
 use crate::sql::{self, Condition};
 use crate::store::Rows;
 use crate::table::Table;
@@ -66,7 +67,7 @@ pub(super) fn answer(
     let having = parameters
         .filled("havingClause")
         .or_else(|| parameters.filled("having"));
-    if let Some(text) = having {
+    if let Some(text) = having.filter(|_| !table.has_quirk(Quirk::IgnoresHaving)) {
         let having = Having::parse(table, text, &statistics, &columns)?;
         lines.retain(|line| having.0.holds(line));
     }

@@ -1,0 +1,154 @@
+//! Parameters as text, and filters that the author of a map service has set up.
+
+use arcgis_layer::{LayerInfo, Query, RangeValue, ServiceKind, SqlFormat};
+use serde_json::{Value, json};
+
+use crate::{info, layer, moment, wire};
+
+/// The parameters of the protocol that select rows or shape them and have no condition of their own in this table.
+#[test]
+fn what_has_a_method_is_checked_however_it_is_given() {
+    for (name, value, wanted) in [
+        ("sqlFormat", "Native", "native"),
+        ("HISTORICMOMENT", "1704067200000", "1704067200000"),
+        ("gdbVersion", "SDE.DEFAULT", "SDE.DEFAULT"),
+        ("cacheHint", "TRUE", "true"),
+        ("geometryPrecision", "4", "4"),
+        (
+            "fullText",
+            r#"[ {"searchTerm": "x"} ]"#,
+            r#"[{"searchTerm":"x"}]"#,
+        ),
+        ("parameterValues", r#"{"year": 2020}"#, r#"{"year":2020}"#),
+        ("timeReferenceUnknownClient", "false", "false"),
+        ("collation", "binary", "binary"),
+    ] {
+        let page = wire(Query::new().with_param(name, value), &layer());
+        let mut sent = page
+            .iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let (_, sent_value) = sent.next().unwrap();
+        assert_eq!(sent_value, wanted, "{name}");
+        assert!(sent.next().is_none(), "{name} goes twice");
+    }
+    let nothing = wire(
+        Query::new()
+            .with_param("sqlFormat", "none")
+            .with_param("cacheHint", "false"),
+        &layer(),
+    );
+    assert!(!nothing.contains_key("sqlFormat") && !nothing.contains_key("cacheHint"));
+
+    for (name, value, what) in [
+        ("sqlFormat", "oracle", "none, standard or native"),
+        ("historicMoment", "yesterday", "milliseconds"),
+        ("fullText", "x", "JSON"),
+        ("fullText", "{}", "list of expressions"),
+        ("parameterValues", "3", "object or a list"),
+        ("cacheHint", "maybe", "true or false"),
+        ("geometryPrecision", "16", "15"),
+        ("geometryPrecision", "-1", "digits"),
+        ("datumTransformation", "1", "out_sr"),
+        ("multipatchOption", "xyFootprint", "no multipatches"),
+        ("multipatchOption", "embedMultipatch", "footprints"),
+    ] {
+        let error = Query::new()
+            .with_param(name, value)
+            .resolve(&layer())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(what), "{name}={value}: {error}");
+    }
+}
+
+#[test]
+fn nothing_is_said_twice() {
+    for query in [
+        Query::new()
+            .with_sql_format(SqlFormat::Standard)
+            .with_param("sqlFormat", "native"),
+        Query::new()
+            .with_historic_moment(moment("2024-01-01T00:00:00Z"))
+            .with_param("historicmoment", "5"),
+        Query::new()
+            .with_gdb_version("a")
+            .with_param("gdbVersion", "b"),
+        Query::new()
+            .with_geometry_precision(3)
+            .with_param("geometryPrecision", "4"),
+    ] {
+        let error = query.resolve(&layer()).unwrap_err().to_string();
+        assert!(error.contains("twice"), "{error}");
+    }
+}
+
+#[test]
+fn an_archive_has_a_beginning() {
+    let begins = moment("2024-01-01T00:00:00Z");
+    let kept = info(|document| {
+        document["archivingInfo"] = json!({
+            "supportsQueryWithHistoricMoment": true, "startArchivingMoment": begins.as_millisecond()
+        });
+    });
+    assert_eq!(kept.archive_start, Some(1_704_067_200_000));
+    let at = |text: &str| Query::new().with_historic_moment(moment(text));
+    assert_eq!(
+        wire(at("2024-01-01T00:00:00Z"), &kept)["historicMoment"],
+        "1704067200000"
+    );
+    let before = at("2023-12-31T23:59:59Z").resolve(&kept).unwrap_err();
+    assert_eq!(
+        before.to_string(),
+        "historic_moment: the layer's archive begins at 2024-01-01T00:00:00Z (startArchivingMoment)"
+    );
+    // What does not say when it begins is asked.
+    assert_eq!(layer().archive_start, None);
+    wire(at("1999-01-01T00:00:00Z"), &layer());
+}
+
+#[test]
+fn prepared_filters_are_for_map_services() {
+    let of = |kind: ServiceKind| -> LayerInfo {
+        let mut info = layer();
+        info.service = Some(kind);
+        info
+    };
+    let ranged = || {
+        Query::new()
+            .with_range(RangeValue::between("floor", 1.0, 3.0))
+            .with_range(RangeValue::at("year", 2020.0))
+    };
+    let page = wire(ranged(), &of(ServiceKind::MapServer));
+    let sent: Value = serde_json::from_str(&page["rangeValues"]).unwrap();
+    assert_eq!(
+        sent,
+        json!([{"name": "floor", "value": [1.0, 3.0]}, {"name": "year", "value": 2020.0}])
+    );
+    let page = wire(
+        Query::new().with_parameter_values(json!({"year": [2020, 2021]})),
+        &of(ServiceKind::MapServer),
+    );
+    assert_eq!(page["parameterValues"], r#"{"year":[2020,2021]}"#);
+
+    let features = of(ServiceKind::FeatureServer);
+    for query in [
+        ranged(),
+        Query::new().with_parameter_values(json!({})),
+        Query::new().with_param("rangeValues", "[]"),
+        Query::new().with_param("parameterValues", "{}"),
+    ] {
+        let error = query.resolve(&features).unwrap_err().to_string();
+        assert!(error.contains("all rows"), "{error}");
+    }
+    for (range, what) in [
+        (RangeValue::at(" ", 1.0), "name"),
+        (RangeValue::at("a", f64::NAN), "numbers"),
+        (RangeValue::between("a", 2.0, 1.0), "before it begins"),
+    ] {
+        let error = Query::new().with_range(range).resolve(&layer());
+        assert!(error.unwrap_err().to_string().contains(what), "{what}");
+    }
+    let timeless = info(|document| document["timeInfo"] = Value::Null);
+    let error = Query::new().with_param("time", "5").resolve(&timeless);
+    assert!(error.unwrap_err().to_string().contains("ignore"));
+}
