@@ -1,5 +1,7 @@
 //! From pages to a finished file, on a thread that may block.
 
+use arrow_array::RecordBatch;
+
 use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
@@ -10,6 +12,7 @@ use crate::report::{Report, WriterReport};
 use crate::schema::ExportSchema;
 use crate::spool::{Spool, SpooledPage};
 use crate::tally::{PageSums, Start};
+use crate::writer_thread::GivenUp;
 
 /// A file that pages are written to. Dropped, it leaves nothing.
 pub(crate) struct Assembly {
@@ -17,6 +20,7 @@ pub(crate) struct Assembly {
     format: FileFormat,
     writer: Box<dyn FileWriter>,
     observer: Observer,
+    given_up: GivenUp,
     told: usize,
 }
 
@@ -28,12 +32,14 @@ impl Assembly {
         options: &WriterOptions,
         spool: Box<dyn Spool>,
         observer: Observer,
+        given_up: GivenUp,
     ) -> Result<Self, Error> {
         Ok(Self {
             spool,
             format,
             writer: begin(format, Counted::new(output), schema, options)?,
             observer,
+            given_up,
             told: 0,
         })
     }
@@ -46,11 +52,16 @@ impl Assembly {
     /// Writes the rows that the spool gives.
     pub(crate) fn drain(&mut self) -> Result<(), Error> {
         while let Some(batch) = self.spool.next()? {
-            self.writer.write(&batch)?;
-            for group in self.writer.row_groups(self.told) {
-                self.observer.tell(&ExportEvent::RowGroup(group));
-                self.told += 1;
-            }
+            self.write(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.writer.write(batch)?;
+        for group in self.writer.row_groups(self.told) {
+            self.observer.tell(&ExportEvent::RowGroup(group));
+            self.told += 1;
         }
         Ok(())
     }
@@ -64,12 +75,17 @@ impl Assembly {
         provenance: &Provenance,
     ) -> Result<WholeFile, Error> {
         self.spool.finish()?;
-        self.drain()?;
+        // Where rows are sorted, this is all of them.
+        while let Some(batch) = self.spool.next()? {
+            self.given_up.check()?;
+            self.write(&batch)?;
+        }
         check_rows(all.rows, self.writer.rows())?;
         let Written { output, row_groups } = self.writer.finish(&all.geometry, provenance)?;
         for group in row_groups.iter().flatten().skip(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(*group));
         }
+        self.given_up.check()?;
         let Counted { output, bytes } = output;
         Ok(WholeFile {
             spool: self.spool,

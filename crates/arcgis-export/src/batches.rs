@@ -3,23 +3,37 @@
 use std::collections::VecDeque;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{BinaryType, Utf8Type};
+use arrow_array::types::{BinaryType, LargeBinaryType, LargeUtf8Type, Utf8Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use arrow_select::concat::concat_batches;
 
-/// Most rows in a batch.
-const BATCH_ROWS: usize = 16_384;
-/// Bytes at which a batch ends, whatever its rows: the last row may take it beyond.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Where a batch ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) rows: usize,
+    /// Bytes at which a batch ends, whatever its rows: the last row may take it beyond.
+    pub(crate) bytes: usize,
+}
+
+impl Limits {
+    /// Of batches on their way to the output.
+    pub(crate) const BATCH: Self = Self {
+        rows: 16_384,
+        bytes: 16 * 1024 * 1024,
+    };
+
+    pub(crate) fn reached(self, rows: usize, bytes: usize) -> bool {
+        rows >= self.rows || bytes >= self.bytes
+    }
+}
 
 /// Cuts a stream of rows into batches at places that the rows alone decide: pages may come as they
 /// like, the batches, and with them the file, are the same.
 #[derive(Debug)]
 pub(crate) struct Batches {
     schema: SchemaRef,
-    most_rows: usize,
-    most_bytes: usize,
+    limits: Limits,
     pieces: Vec<RecordBatch>,
     rows: usize,
     bytes: usize,
@@ -28,14 +42,13 @@ pub(crate) struct Batches {
 
 impl Batches {
     pub(crate) fn new(schema: SchemaRef) -> Self {
-        Self::with_limits(schema, BATCH_ROWS, BATCH_BYTES)
+        Self::with_limits(schema, Limits::BATCH)
     }
 
-    fn with_limits(schema: SchemaRef, most_rows: usize, most_bytes: usize) -> Self {
+    fn with_limits(schema: SchemaRef, limits: Limits) -> Self {
         Self {
             schema,
-            most_rows,
-            most_bytes,
+            limits,
             pieces: Vec::new(),
             rows: 0,
             bytes: 0,
@@ -47,20 +60,39 @@ impl Batches {
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         let sizes = RowSizes::of(&batch);
         let mut start = 0;
-        for row in 0..batch.num_rows() {
-            self.rows += 1;
-            self.bytes = self.bytes.saturating_add(sizes.row(row));
-            if self.rows >= self.most_rows || self.bytes >= self.most_bytes {
-                self.pieces.push(batch.slice(start, row + 1 - start));
-                start = row + 1;
+        while start < batch.num_rows() {
+            let taken = self.fitting(&sizes, start, batch.num_rows());
+            self.rows += taken;
+            self.bytes += sizes.rows(start, start + taken);
+            self.pieces.push(batch.slice(start, taken));
+            start += taken;
+            if self.limits.reached(self.rows, self.bytes) {
                 self.cut()?;
             }
         }
-        if start < batch.num_rows() {
-            self.pieces
-                .push(batch.slice(start, batch.num_rows() - start));
-        }
         Ok(())
+    }
+
+    /// How many rows from `start` on belong to the batch that is under way: up to the first that reaches a
+    /// limit.
+    fn fitting(&self, sizes: &RowSizes<'_>, start: usize, end: usize) -> usize {
+        let reached = |taken: usize| {
+            let bytes = self.bytes + sizes.rows(start, start + taken);
+            self.limits.reached(self.rows + taken, bytes)
+        };
+        let (mut least, mut most) = (1, end - start);
+        if !reached(most) {
+            return most;
+        }
+        while least < most {
+            let middle = least.midpoint(most);
+            if reached(middle) {
+                most = middle;
+            } else {
+                least = middle + 1;
+            }
+        }
+        least
     }
 
     /// Ends the batch that is under way.
@@ -85,51 +117,88 @@ impl Batches {
     }
 }
 
-/// How many bytes each row takes.
-struct RowSizes<'a> {
+/// How many bytes rows take, whatever else lies in the buffers that they are a part of.
+#[derive(Debug, Default)]
+pub(crate) struct RowSizes<'a> {
     fixed: usize,
-    variable: Vec<&'a [i32]>,
+    short: Vec<&'a [i32]>,
+    long: Vec<&'a [i64]>,
+    lists: Vec<(&'a [i32], Self)>,
 }
 
 impl<'a> RowSizes<'a> {
-    fn of(batch: &'a RecordBatch) -> Self {
-        let mut sizes = Self {
-            fixed: 0,
-            variable: Vec::new(),
-        };
+    pub(crate) fn of(batch: &'a RecordBatch) -> Self {
+        let mut sizes = Self::default();
         for column in batch.columns() {
             sizes.add(column);
         }
         sizes
     }
 
+    /// All rows of a batch together.
+    pub(crate) fn whole(batch: &'a RecordBatch) -> usize {
+        Self::of(batch).rows(0, batch.num_rows())
+    }
+
     fn add(&mut self, column: &'a dyn Array) {
-        match column.data_type() {
-            DataType::Utf8 => {
-                if let Some(texts) = column.as_bytes_opt::<Utf8Type>() {
-                    self.variable.push(texts.value_offsets());
-                }
+        if let Some(texts) = column.as_bytes_opt::<Utf8Type>() {
+            self.short.push(texts.value_offsets());
+        } else if let Some(values) = column.as_bytes_opt::<BinaryType>() {
+            self.short.push(values.value_offsets());
+        } else if let Some(texts) = column.as_bytes_opt::<LargeUtf8Type>() {
+            self.long.push(texts.value_offsets());
+        } else if let Some(values) = column.as_bytes_opt::<LargeBinaryType>() {
+            self.long.push(values.value_offsets());
+        } else if let Some(members) = column.as_struct_opt() {
+            for member in members.columns() {
+                self.add(member);
             }
-            DataType::Binary => {
-                if let Some(values) = column.as_bytes_opt::<BinaryType>() {
-                    self.variable.push(values.value_offsets());
-                }
-            }
-            DataType::Struct(_) => {
-                for member in column.as_struct().columns() {
-                    self.add(member);
-                }
-            }
-            other => self.fixed += other.primitive_width().unwrap_or(8),
+        } else if let Some(list) = column.as_list_opt::<i32>() {
+            let mut values = Self::default();
+            values.add(list.values());
+            self.lists.push((list.value_offsets(), values));
+        } else {
+            self.fixed += match column.data_type() {
+                DataType::FixedSizeBinary(bytes) => usize::try_from(*bytes).unwrap_or(0),
+                // Keys: what they stand for is there once.
+                DataType::Dictionary(key, _) => key.primitive_width().unwrap_or(8),
+                other => other.primitive_width().unwrap_or(8),
+            };
         }
     }
 
-    fn row(&self, row: usize) -> usize {
-        self.variable.iter().fold(self.fixed, |size, offsets| {
-            let [start, end] = [row, row + 1].map(|at| offsets.get(at).copied().unwrap_or(0));
-            size + usize::try_from(end - start).unwrap_or(0)
-        })
+    /// The rows from one to before another.
+    pub(crate) fn rows(&self, start: usize, end: usize) -> usize {
+        let mut size = self.fixed.saturating_mul(end.saturating_sub(start));
+        for offsets in &self.short {
+            let (from, to) = ends(offsets, start, end);
+            size = size.saturating_add(to.saturating_sub(from));
+        }
+        for offsets in &self.long {
+            let (from, to) = ends(offsets, start, end);
+            size = size.saturating_add(to.saturating_sub(from));
+        }
+        for (offsets, values) in &self.lists {
+            let (from, to) = ends(offsets, start, end);
+            size = size.saturating_add(values.rows(from, to));
+        }
+        size
     }
+
+    pub(crate) fn row(&self, row: usize) -> usize {
+        self.rows(row, row + 1)
+    }
+}
+
+/// Where the values of rows begin and end.
+fn ends<O: Copy + TryInto<usize>>(offsets: &[O], start: usize, end: usize) -> (usize, usize) {
+    let at = |row: usize| {
+        let offset = offsets.get(row).copied();
+        offset
+            .and_then(|offset| offset.try_into().ok())
+            .unwrap_or(0)
+    };
+    (at(start), at(end))
 }
 
 #[cfg(test)]
@@ -158,7 +227,7 @@ mod tests {
     }
 
     fn cut(pages: &[(i32, i32)], rows: usize, bytes: usize) -> Vec<Vec<i32>> {
-        let mut batches = Batches::with_limits(page(0..0).schema(), rows, bytes);
+        let mut batches = Batches::with_limits(page(0..0).schema(), Limits { rows, bytes });
         for &(from, to) in pages {
             batches.push(page(from..to)).unwrap();
         }

@@ -12,14 +12,16 @@ use crate::event::Observer;
 use crate::format::FileFormat;
 use crate::note::Note;
 use crate::options::WriterOptions;
+use crate::order::{Ordering, RowOrder};
 use crate::page::ArrowSink;
 use crate::provenance::Provenance;
 use crate::report::{Report, spatial_reference};
 use crate::saved_answer::{AnswerKind, Outline, kind_of_pbf};
 use crate::schema::{DateZone, ExportSchema};
-use crate::spool::{DirectSpool, SpooledPage};
+use crate::spool::SpooledPage;
 use crate::table::Table;
 use crate::tally::{PageSums, Start, Tally};
+use crate::writer_thread::GivenUp;
 
 /// The conversion of a saved answer in Esri JSON (`…/query?f=json`) or PBF (`f=pbf`), told apart by its
 /// first byte: fields, geometry type and CRS are what the answer itself declares.
@@ -100,17 +102,29 @@ impl<'a> Conversion<'a> {
         let format = FileFormat::of_destination(self.format, &destination.name());
         let output = destination.open()?;
         let rows = self.rows(start)?;
+        let given_up = GivenUp::default();
+        let ordering = Ordering {
+            schema: &rows.schema,
+            order: RowOrder::of_file(&self.writer, format),
+            options: &self.writer,
+            strategy: None,
+            part: output.temporary(),
+            given_up: given_up.clone(),
+        };
+        let (spool, order) = (ordering.spool(None), ordering.order());
         let mut assembly = Assembly::new(
             output,
             format,
             &rows.schema,
             &self.writer,
-            DirectSpool::boxed(&rows.schema),
+            spool,
             Observer::default(),
+            given_up,
         )?;
         assembly.push(rows.page)?;
         let provenance = self.provenance(&rows.schema);
         let mut report = rows.tally.report(rows.notes);
+        report.order = Some(order.to_string());
         report.source = self.source;
         report.object_id_field = rows.object_id_field;
         let file = assembly.finish(&rows.tally.sums, &provenance)?;

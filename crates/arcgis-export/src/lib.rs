@@ -15,6 +15,7 @@ mod geoparquet;
 mod job;
 mod note;
 mod options;
+mod order;
 mod page;
 mod provenance;
 mod report;
@@ -42,6 +43,7 @@ pub use geoparquet::{GeoParquetWriter, RowGroup};
 pub use job::LayerExport;
 pub use note::Note;
 pub use options::{Compression, ParseCompressionError, WriterOptions, ZstdLevel};
+pub use order::{ParseRowOrderError, RowOrder};
 pub use page::{ArrowPage, ArrowSink, Misfits, PageBatch};
 pub use provenance::Provenance;
 pub use report::{

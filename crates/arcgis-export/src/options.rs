@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::str::FromStr;
+
+use crate::order::RowOrder;
 
 /// How the columns of a file are compressed.
 ///
@@ -99,6 +102,16 @@ pub struct WriterOptions {
     pub row_group_rows: NonZeroUsize,
     /// Most bytes in a row group, encoded, about; 128 MiB by default. Whichever limit comes first.
     pub row_group_bytes: NonZeroUsize,
+    /// The order of rows; by default [`RowOrder::Hilbert`] in files, and [`RowOrder::Id`] in streams, whose rows
+    /// go on at once. A table in memory is always in the order of [`RowOrder::Id`].
+    pub order: Option<RowOrder>,
+    /// The most bytes that rows may take in memory to be sorted, about; 256 MiB by default. More rows than that are
+    /// sorted on disk. The order is the same.
+    pub sort_memory: NonZeroUsize,
+    /// The folder for rows that are sorted on disk, about twice as large as they are in memory; by default that of
+    /// the output, or the system's for temporary files where the output is no file on this machine. The files in it
+    /// have no names: they go with the process.
+    pub sort_folder: Option<PathBuf>,
 }
 
 impl Default for WriterOptions {
@@ -107,6 +120,9 @@ impl Default for WriterOptions {
             compression: None,
             row_group_rows: const { NonZeroUsize::new(100_000).unwrap() },
             row_group_bytes: const { NonZeroUsize::new(128 * 1024 * 1024).unwrap() },
+            order: None,
+            sort_memory: const { NonZeroUsize::new(256 * 1024 * 1024).unwrap() },
+            sort_folder: None,
         }
     }
 }
@@ -130,6 +146,27 @@ impl WriterOptions {
     #[must_use]
     pub fn with_row_group_bytes(mut self, bytes: NonZeroUsize) -> Self {
         self.row_group_bytes = bytes;
+        self
+    }
+
+    /// Sets the order of rows.
+    #[must_use]
+    pub fn with_order(mut self, order: RowOrder) -> Self {
+        self.order = Some(order);
+        self
+    }
+
+    /// Sets about the most bytes that rows may take in memory to be sorted.
+    #[must_use]
+    pub fn with_sort_memory(mut self, bytes: NonZeroUsize) -> Self {
+        self.sort_memory = bytes;
+        self
+    }
+
+    /// Sets the folder for rows that are sorted on disk, which has to exist.
+    #[must_use]
+    pub fn with_sort_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.sort_folder = Some(folder.into());
         self
     }
 }

@@ -36,6 +36,9 @@ pub struct Report {
     pub output: Option<String>,
     /// How the file was written; none for tables in memory.
     pub writer: Option<WriterReport>,
+    /// In which order the rows stand: `hilbert`, `id` or `none`; none for tables in memory, and where a spool of
+    /// the caller's decides.
+    pub order: Option<String>,
     /// When the export began; in JSON RFC 3339 in UTC.
     #[serde(serialize_with = "text")]
     pub started: Timestamp,

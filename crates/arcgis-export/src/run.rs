@@ -19,6 +19,7 @@ use crate::format::FileFormat;
 use crate::job::{BeforeCommit, LayerExport, blocking};
 use crate::note::Note;
 use crate::options::WriterOptions;
+use crate::order::{Ordering, RowOrder};
 use crate::page::{ArrowPage, ArrowSink};
 use crate::provenance::Provenance;
 use crate::report::{FetchReport, ProofReport, QueryReport, Report, spatial_reference};
@@ -286,21 +287,29 @@ impl Run {
         let (disk, spools, plan) = (self.disk.take(), self.spools.clone(), self.spool_plan());
         let before_commit = self.before_commit.clone();
         WriterThread::start(move |mut messages| {
-            let spool = match disk {
-                Some(disk) => Box::new(disk),
-                None => spools.spool(&plan)?,
+            let given_up = messages.given_up();
+            let ordering = Ordering {
+                schema: &schema,
+                order: RowOrder::of_file(&options, format),
+                options: &options,
+                strategy: Some(plan.strategy),
+                part: output.temporary(),
+                given_up: given_up.clone(),
             };
-            let mut assembly = Assembly::new(output, format, &schema, &options, spool, observer)?;
+            let (spool, order) = match spools.other(&plan) {
+                Some(other) => (other?, None),
+                None => (ordering.spool(disk), Some(ordering.order())),
+            };
+            let mut assembly =
+                Assembly::new(output, format, &schema, &options, spool, observer, given_up)?;
             // What the spool has from an earlier time.
             assembly.drain()?;
             while let Some(message) = messages.next() {
                 match message {
                     Message::Page(page) => assembly.push(*page)?,
-                    Message::Finish(all) => {
+                    Message::Finish(mut all) => {
+                        all.report.order = order.map(|order| order.to_string());
                         let file = assembly.finish(&all.sums, &all.provenance)?;
-                        if messages.is_deserted() {
-                            break;
-                        }
                         return file.commit(all.report, name, &options, all.start, |report| {
                             before_commit.check(report)
                         });

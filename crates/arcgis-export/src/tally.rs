@@ -189,6 +189,7 @@ impl Tally {
             object_id_field: None,
             output: None,
             writer: None,
+            order: None,
             started: self.start.moment,
             finished: Timestamp::now(),
             elapsed: self.start.elapsed(),

@@ -1,5 +1,7 @@
 //! The thread that encodes and writes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,20 +26,43 @@ pub(crate) struct WriterThread<M, T> {
     /// Closed when the thread ends.
     alive: std_mpsc::Receiver<()>,
     thread: Option<JoinHandle<()>>,
+    given_up: GivenUp,
     patience: Duration,
 }
 
 /// What the thread receives: messages until the other side is gone.
-pub(crate) struct Inbox<M>(mpsc::Receiver<M>);
+pub(crate) struct Inbox<M> {
+    messages: mpsc::Receiver<M>,
+    given_up: GivenUp,
+}
+
+/// Whether nobody waits for a result any more: asked by work that takes long.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GivenUp(Arc<AtomicBool>);
+
+impl GivenUp {
+    pub(crate) fn give_up(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::WriterStopped`] if so.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.0.load(Ordering::Relaxed) {
+            return Err(Error::WriterStopped);
+        }
+        Ok(())
+    }
+}
 
 impl<M> Inbox<M> {
     pub(crate) fn next(&mut self) -> Option<M> {
-        self.0.blocking_recv()
+        self.messages.blocking_recv()
     }
 
-    /// Whether nobody waits for a result any more.
-    pub(crate) fn is_deserted(&self) -> bool {
-        self.0.sender_strong_count() == 0
+    pub(crate) fn given_up(&self) -> GivenUp {
+        self.given_up.clone()
     }
 }
 
@@ -48,11 +73,16 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
         let (messages, inbox) = mpsc::channel(WAITING);
         let (finished, done) = oneshot::channel();
         let (living, alive) = std_mpsc::channel();
+        let given_up = GivenUp::default();
+        let inbox = Inbox {
+            messages: inbox,
+            given_up: given_up.clone(),
+        };
         let thread = thread::Builder::new()
             .name("arcgis-writer".to_owned())
             .spawn(move || {
                 // Nobody to tell is nothing to do about.
-                let _ = finished.send(work(Inbox(inbox)));
+                let _ = finished.send(work(inbox));
                 drop(living);
             })
             .map_err(|source| Error::NoThread { source })?;
@@ -61,6 +91,7 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
             done: Some(done),
             alive,
             thread: Some(thread),
+            given_up,
             patience: PATIENCE,
         })
     }
@@ -93,6 +124,7 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
 
 impl<M, T> Drop for WriterThread<M, T> {
     fn drop(&mut self) {
+        self.given_up.give_up();
         self.messages = None;
         let Some(thread) = self.thread.take() else {
             return;
@@ -110,9 +142,6 @@ impl<M, T> Drop for WriterThread<M, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
 
     #[tokio::test]
@@ -128,7 +157,7 @@ mod tests {
         let end = Arc::clone(&ended);
         let mut thread = WriterThread::<u8, ()>::start(move |mut inbox| {
             while inbox.next().is_some() {}
-            assert!(inbox.is_deserted());
+            assert!(inbox.given_up().check().is_err());
             thread::sleep(Duration::from_millis(50));
             end.store(true, Ordering::SeqCst);
             Ok(())

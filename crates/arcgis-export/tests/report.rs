@@ -122,6 +122,7 @@ async fn every_name_is_there_whether_there_is_a_value_or_not() {
         "geometry",
         "output",
         "writer",
+        "order",
     ] {
         assert_eq!(converted[name], Value::Null, "{name}");
     }

@@ -196,7 +196,15 @@ impl DiskSpool {
         self.worth.clone()
     }
 
-    fn keep(&mut self, page: &SpooledPage) -> Result<(), Error> {
+    /// Brings the rows of a page to the segment, and its line to the journal.
+    pub(crate) fn keep(&mut self, page: &SpooledPage) -> Result<(), Error> {
+        let kept = self.write(page);
+        // Nothing may be written behind what is not whole.
+        self.broken |= kept.is_err();
+        kept
+    }
+
+    fn write(&mut self, page: &SpooledPage) -> Result<(), Error> {
         let Some(folder) = &self.folder else {
             return Err(Error::WriterStopped);
         };
@@ -235,7 +243,7 @@ impl DiskSpool {
     }
 
     /// Brings everything to disk, the rows before the lines that name them.
-    fn sync(&mut self) -> Result<(), Error> {
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
         if self.unsynced > 0 {
             let began = Instant::now();
             if let Some(segment) = &self.segment {
@@ -257,8 +265,28 @@ impl DiskSpool {
         self.sync()
     }
 
+    /// All pages that are in, to be read with [`DiskSpool::read`].
+    pub(crate) fn again(&self) -> Result<Replay, Error> {
+        let Some(folder) = &self.folder else {
+            return Err(Error::WriterStopped);
+        };
+        Ok(Replay {
+            journal: JournalReader::open(&folder.journal()).map_err(Error::spool)?,
+            segment: None,
+            left: self.pages,
+        })
+    }
+
+    /// The next page of those that are read again.
+    pub(crate) fn read(&self, pages: &mut Replay) -> Result<Option<RecordBatch>, Error> {
+        match &self.folder {
+            Some(folder) => pages.next(folder),
+            None => Err(Error::WriterStopped),
+        }
+    }
+
     /// The next rows of an earlier process.
-    fn replayed(&mut self) -> Result<Option<RecordBatch>, Error> {
+    pub(crate) fn replayed(&mut self) -> Result<Option<RecordBatch>, Error> {
         let (Some(replay), Some(folder)) = (&mut self.replay, &self.folder) else {
             return Ok(None);
         };
@@ -276,10 +304,7 @@ impl Spool for DiskSpool {
         while let Some(rows) = self.replayed()? {
             self.batches.push(rows)?;
         }
-        if let Err(error) = self.keep(&page) {
-            self.broken = true;
-            return Err(error);
-        }
+        self.keep(&page)?;
         Ok(self.batches.push(page.batch)?)
     }
 
@@ -352,8 +377,8 @@ impl fmt::Debug for DiskSpool {
     }
 }
 
-/// Reads the pages of an earlier process, which were found to be whole.
-struct Replay {
+/// Reads pages of a spool that are known to be whole.
+pub(crate) struct Replay {
     journal: JournalReader,
     segment: Option<SegmentReader>,
     left: u64,

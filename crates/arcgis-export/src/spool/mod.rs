@@ -19,7 +19,7 @@ use crate::geometry_summary::GeometrySummary;
 use crate::page::{Misfits, PageBatch};
 use crate::schema::ExportSchema;
 
-pub(crate) use disk::{Beginning, DiskSpool, Found, Worth, difference, shape};
+pub(crate) use disk::{Beginning, DiskSpool, Found, Replay, Worth, difference, shape};
 pub(crate) use journal::Resumed;
 pub(crate) use leftover::Leftover;
 
@@ -152,7 +152,7 @@ where
     }
 }
 
-/// Where an export gets its spool: from a factory of the caller's, or else a [`DirectSpool`].
+/// Where an export gets its spool, if it is one of the caller's.
 #[derive(Clone, Default)]
 pub(crate) struct Spools(Option<Arc<dyn SpoolFactory>>);
 
@@ -164,11 +164,6 @@ impl Spools {
     /// The spool of the caller's, if there is a factory.
     pub(crate) fn other(&self, plan: &SpoolPlan) -> Option<Result<Box<dyn Spool>, Error>> {
         Some(self.0.as_ref()?.spool(plan))
-    }
-
-    pub(crate) fn spool(&self, plan: &SpoolPlan) -> Result<Box<dyn Spool>, Error> {
-        self.other(plan)
-            .unwrap_or_else(|| Ok(DirectSpool::boxed(&plan.schema)))
     }
 }
 
