@@ -6,14 +6,16 @@ use std::sync::Arc;
 use arcgis_layer::{FieldType, ValueRef};
 use arrow_array::ArrayRef;
 use arrow_array::builder::{
-    ArrayBuilder, BinaryBuilder, Date32Builder, Float32Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, StringBuilder, Time32MillisecondBuilder,
-    TimestampMicrosecondBuilder, TimestampMillisecondBuilder,
+    ArrayBuilder, BinaryBuilder, Date32Builder, FixedSizeBinaryBuilder, Float32Builder,
+    Float64Builder, Int16Builder, Int32Builder, Int64Builder, StringBuilder,
+    Time32MillisecondBuilder, TimestampMicrosecondBuilder, TimestampMillisecondBuilder,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::calendar;
+use crate::column_options::GuidType;
+use crate::labels::Labels;
 use crate::schema::{DateZone, data_type};
 
 /// What a column holds.
@@ -30,11 +32,13 @@ pub(crate) enum ColumnKind {
     TimeOnly,
     TimestampOffset,
     Bytes,
+    Uuid,
 }
 
 impl ColumnKind {
-    pub(crate) fn of(field_type: &FieldType) -> Self {
+    pub(crate) fn of(field_type: &FieldType, guids: GuidType) -> Self {
         match field_type {
+            FieldType::Guid | FieldType::GlobalId if guids == GuidType::Uuid => Self::Uuid,
             FieldType::SmallInteger => Self::Int16,
             FieldType::Integer => Self::Int32,
             FieldType::BigInteger | FieldType::Oid => Self::Int64,
@@ -64,6 +68,7 @@ impl ColumnKind {
             Self::TimeOnly => "time of day in milliseconds (HH:MM:SS.fff)",
             Self::TimestampOffset => "moment with its offset from UTC (ISO 8601)",
             Self::Bytes => "base64",
+            Self::Uuid => "GUID (32 hexadecimal digits)",
         }
     }
 }
@@ -76,6 +81,10 @@ pub(crate) struct Column {
     /// Null is no value of this column.
     pub(crate) required: bool,
     pub(crate) dates: DateZone,
+    /// The zone in which moments are shown; none for other kinds, and where it is not known.
+    pub(crate) zone: Option<Arc<str>>,
+    /// What its codes mean, if that is wanted.
+    pub(crate) labels: Option<Arc<Labels>>,
 }
 
 /// Takes the values of one column.
@@ -92,6 +101,7 @@ pub(crate) enum ColumnBuilder {
     TimeOnly(Time32MillisecondBuilder),
     TimestampOffset(TimestampMicrosecondBuilder, Int16Builder),
     Bytes(BinaryBuilder),
+    Uuid(FixedSizeBinaryBuilder),
 }
 
 impl ColumnBuilder {
@@ -107,16 +117,17 @@ impl ColumnBuilder {
             }
             ColumnKind::Date => Self::Date(
                 TimestampMillisecondBuilder::with_capacity(rows)
-                    .with_data_type(data_type(column.kind, column.dates)),
+                    .with_data_type(data_type(column.kind, column.zone.as_ref())),
             ),
             ColumnKind::DateOnly => Self::DateOnly(Date32Builder::with_capacity(rows)),
             ColumnKind::TimeOnly => Self::TimeOnly(Time32MillisecondBuilder::with_capacity(rows)),
             ColumnKind::TimestampOffset => Self::TimestampOffset(
                 TimestampMicrosecondBuilder::with_capacity(rows)
-                    .with_data_type(data_type(column.kind, column.dates)),
+                    .with_data_type(data_type(column.kind, column.zone.as_ref())),
                 Int16Builder::with_capacity(rows),
             ),
             ColumnKind::Bytes => Self::Bytes(BinaryBuilder::with_capacity(rows, 0)),
+            ColumnKind::Uuid => Self::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, UUID)),
         }
     }
 
@@ -169,6 +180,11 @@ impl ColumnBuilder {
                 ValueRef::Str(text) => builder.append_value(BASE64.decode(text.trim()).ok()?),
                 _ => return None,
             },
+            Self::Uuid(builder) => match value {
+                // The builder refuses other lengths alone.
+                ValueRef::Str(text) => builder.append_value(uuid(text)?).ok()?,
+                _ => return None,
+            },
         }
         Some(())
     }
@@ -189,6 +205,7 @@ impl ColumnBuilder {
                 offsets.append_null();
             }
             Self::Bytes(builder) => builder.append_null(),
+            Self::Uuid(builder) => builder.append_null(),
         }
     }
 
@@ -205,6 +222,7 @@ impl ColumnBuilder {
             Self::TimeOnly(builder) => builder.len(),
             Self::TimestampOffset(instants, _) => instants.len(),
             Self::Bytes(builder) => builder.len(),
+            Self::Uuid(builder) => builder.len(),
         }
     }
 
@@ -234,9 +252,38 @@ impl ColumnBuilder {
                 Arc::new(offsets.finish())
             }
             Self::Bytes(builder) => Arc::new(builder.finish()),
+            Self::Uuid(builder) => Arc::new(builder.finish()),
         };
         into.push(column);
     }
+}
+
+/// The bytes of a UUID.
+pub(crate) const UUID: i32 = 16;
+
+/// The bytes of a GUID as services write it: in braces or not, with or without hyphens, in any case.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let text = text.trim();
+    let inside = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let mut bytes = [0; 16];
+    let mut digits = 0_usize;
+    for letter in inside.bytes() {
+        if letter == b'-' {
+            // Only between the groups of 8, 4, 4, 4 and 12 digits.
+            if !matches!(digits, 8 | 12 | 16 | 20) {
+                return None;
+            }
+            continue;
+        }
+        let digit = char::from(letter).to_digit(16)?;
+        let byte = bytes.get_mut(digits / 2)?;
+        *byte = (*byte << 4) | u8::try_from(digit).ok()?;
+        digits += 1;
+    }
+    (digits == 32).then_some(bytes)
 }
 
 /// Up to here every whole number is a 64-bit float of its own; beyond, a float on the wire may stand

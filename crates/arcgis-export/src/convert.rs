@@ -6,6 +6,7 @@ use arcgis_layer::{
 };
 
 use crate::assembly::Assembly;
+use crate::column_options::ColumnOptions;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::Observer;
@@ -50,6 +51,7 @@ pub struct Conversion<'a> {
     source: Option<String>,
     writer: WriterOptions,
     format: Option<FileFormat>,
+    columns: ColumnOptions,
     lenient: bool,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Conversion<'a> {
             source: None,
             writer: WriterOptions::default(),
             format: None,
+            columns: ColumnOptions::default(),
             lenient: false,
         }
     }
@@ -83,6 +86,12 @@ impl<'a> Conversion<'a> {
         self
     }
 
+    /// Sets what columns hold, where there is a choice.
+    pub fn with_columns(mut self, options: ColumnOptions) -> Self {
+        self.columns = options;
+        self
+    }
+
     /// Whether a value that does not fit its column becomes null, and is counted in the report,
     /// instead of an error. Default: no.
     pub fn with_lenient(mut self, lenient: bool) -> Self {
@@ -101,7 +110,8 @@ impl<'a> Conversion<'a> {
         let start = Start::now();
         let format = FileFormat::of_destination(self.format, &destination.name());
         let output = destination.open()?;
-        let rows = self.rows(start)?;
+        let columns = self.columns.for_file(format, &self.writer);
+        let rows = self.rows(start, &columns)?;
         let given_up = GivenUp::default();
         let ordering = Ordering {
             schema: &rows.schema,
@@ -137,7 +147,7 @@ impl<'a> Conversion<'a> {
     ///
     /// [`Error::Answer`], [`Error::OtherAnswer`] and [`Error::Doubled`], as [`Conversion::to`].
     pub fn into_table(self) -> Result<Table, Error> {
-        let rows = self.rows(Start::now())?;
+        let rows = self.rows(Start::now(), &self.columns)?;
         let provenance = self.provenance(&rows.schema);
         let mut report = rows.tally.report(rows.notes);
         report.source = self.source;
@@ -158,11 +168,11 @@ impl<'a> Conversion<'a> {
         }
     }
 
-    fn rows(&self, start: Start) -> Result<Rows, Error> {
+    fn rows(&self, start: Start, columns: &ColumnOptions) -> Result<Rows, Error> {
         let json = is_json(self.answer);
         let (header, outline) = header(self.answer, json)?;
         let layout = header.layout();
-        let schema = ExportSchema::new(&layout, DateZone::Utc);
+        let schema = ExportSchema::with_options(&layout, DateZone::Utc, columns);
         let sink = ArrowSink::new(schema.clone()).with_lenient(self.lenient);
         let mut page = sink.page(header.rows);
         let context = DecodeContext::new(&layout);

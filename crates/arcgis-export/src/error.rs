@@ -35,6 +35,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// An option asks for what cannot be held, as native geometry by GeoParquet 2.0: leave one of both out.
+    #[error("{option} is not for {by}")]
+    Unsupported {
+        /// What was asked for.
+        option: String,
+        /// What does not hold it.
+        by: String,
+    },
+
     /// Writing failed on the way: a full disk, mostly. Nothing stands under the final name.
     #[error("the output could not be written")]
     Write(#[source] Box<dyn std::error::Error + Send + Sync>),

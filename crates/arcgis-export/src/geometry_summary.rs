@@ -31,18 +31,58 @@ impl WkbType {
     }
 }
 
-/// GeoParquet's names, in alphabetical order.
-const NAMES: [(WkbType, &str, &str); 6] = [
-    (WkbType::LineString, "LineString", "LineString Z"),
+/// GeoParquet's names in alphabetical order, each type's by its dimensions: xy, xym, xyz, xyzm. Those with an
+/// m are of GeoParquet 2.0.
+const NAMES: [(WkbType, [&str; 4]); 6] = [
+    (
+        WkbType::LineString,
+        [
+            "LineString",
+            "LineString M",
+            "LineString Z",
+            "LineString ZM",
+        ],
+    ),
     (
         WkbType::MultiLineString,
-        "MultiLineString",
-        "MultiLineString Z",
+        [
+            "MultiLineString",
+            "MultiLineString M",
+            "MultiLineString Z",
+            "MultiLineString ZM",
+        ],
     ),
-    (WkbType::MultiPoint, "MultiPoint", "MultiPoint Z"),
-    (WkbType::MultiPolygon, "MultiPolygon", "MultiPolygon Z"),
-    (WkbType::Point, "Point", "Point Z"),
-    (WkbType::Polygon, "Polygon", "Polygon Z"),
+    (
+        WkbType::MultiPoint,
+        [
+            "MultiPoint",
+            "MultiPoint M",
+            "MultiPoint Z",
+            "MultiPoint ZM",
+        ],
+    ),
+    (
+        WkbType::MultiPolygon,
+        [
+            "MultiPolygon",
+            "MultiPolygon M",
+            "MultiPolygon Z",
+            "MultiPolygon ZM",
+        ],
+    ),
+    (WkbType::Point, ["Point", "Point M", "Point Z", "Point ZM"]),
+    (
+        WkbType::Polygon,
+        ["Polygon", "Polygon M", "Polygon Z", "Polygon ZM"],
+    ),
+];
+
+/// The dimensions in the order of the names.
+const DIMENSIONS: [Dimensions; 4] = [
+    Dimensions::Xy,
+    Dimensions::Xym,
+    Dimensions::Xyz,
+    Dimensions::Xyzm,
 ];
 
 /// What is known of the geometries of a page, or of a whole file: gathered while they are written,
@@ -57,13 +97,14 @@ const NAMES: [(WkbType, &str, &str); 6] = [
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeometrySummary {
-    types: u16,
+    types: u32,
     bbox: Bbox,
     z: (f64, f64),
     nulls: u64,
     empty: u64,
     with_m: u64,
     other_kind: u64,
+    mended: u64,
 }
 
 impl Default for GeometrySummary {
@@ -76,6 +117,7 @@ impl Default for GeometrySummary {
             empty: 0,
             with_m: 0,
             other_kind: 0,
+            mended: 0,
         }
     }
 }
@@ -84,13 +126,23 @@ impl GeometrySummary {
     /// The types that there are, by GeoParquet's names (`Point`, `MultiPolygon Z`), in alphabetical order.
     #[must_use]
     pub fn geometry_types(&self) -> Vec<&'static str> {
-        NAMES
-            .into_iter()
-            .flat_map(|(wkb_type, flat, with_z)| {
-                [(bit(wkb_type, false), flat), (bit(wkb_type, true), with_z)]
-            })
-            .filter(|(bit, _)| self.types & bit != 0)
-            .map(|(_, name)| name)
+        self.names_of(|wkb_type, dims| self.types & bit(wkb_type, dims) != 0)
+    }
+
+    /// The one type that all geometries become where a column holds one type alone; none if there are none.
+    pub(crate) fn as_type(&self, wkb_type: WkbType, has_z: bool) -> Vec<&'static str> {
+        let wanted = (wkb_type, Dimensions::new(has_z, false));
+        self.names_of(|wkb_type, dims| self.types != 0 && (wkb_type, dims) == wanted)
+    }
+
+    fn names_of(&self, wanted: impl Fn(WkbType, Dimensions) -> bool) -> Vec<&'static str> {
+        let named = NAMES.into_iter().flat_map(|(wkb_type, names)| {
+            let names = DIMENSIONS.into_iter().zip(names);
+            names.map(move |(dims, name)| (wkb_type, dims, name))
+        });
+        named
+            .filter(|(wkb_type, dims, _)| wanted(*wkb_type, *dims))
+            .map(|(_, _, name)| name)
             .collect()
     }
 
@@ -124,7 +176,7 @@ impl GeometrySummary {
         self.empty
     }
 
-    /// Rows whose positions had an m. It is not written: GeoParquet 1.1 has no place for it.
+    /// Rows whose positions had an m that was left out.
     #[must_use]
     pub fn dropped_m(&self) -> u64 {
         self.with_m
@@ -136,6 +188,12 @@ impl GeometrySummary {
         self.other_kind
     }
 
+    /// Rows whose polygons were not valid and were mended.
+    #[must_use]
+    pub fn mended(&self) -> u64 {
+        self.mended
+    }
+
     /// Takes up what is known of other geometries.
     pub fn merge(&mut self, other: &Self) {
         self.types |= other.types;
@@ -145,10 +203,11 @@ impl GeometrySummary {
         self.empty += other.empty;
         self.with_m += other.with_m;
         self.other_kind += other.other_kind;
+        self.mended += other.mended;
     }
 
     /// The same as numbers, exactly.
-    pub(crate) fn to_words(&self) -> [u64; 11] {
+    pub(crate) fn to_words(&self) -> [u64; 12] {
         [
             u64::from(self.types),
             self.bbox.xmin.to_bits(),
@@ -161,14 +220,15 @@ impl GeometrySummary {
             self.empty,
             self.with_m,
             self.other_kind,
+            self.mended,
         ]
     }
 
-    pub(crate) fn from_words(words: [u64; 11]) -> Self {
-        let [types, bounds @ .., nulls, empty, with_m, other_kind] = words;
+    pub(crate) fn from_words(words: [u64; 12]) -> Self {
+        let [types, bounds @ .., nulls, empty, with_m, other_kind, mended] = words;
         let [xmin, ymin, xmax, ymax, least, most] = bounds.map(f64::from_bits);
         Self {
-            types: u16::try_from(types).unwrap_or(0),
+            types: u32::try_from(types).unwrap_or(0),
             bbox: Bbox {
                 xmin,
                 ymin,
@@ -180,6 +240,7 @@ impl GeometrySummary {
             empty,
             with_m,
             other_kind,
+            mended,
         }
     }
 
@@ -199,8 +260,9 @@ impl GeometrySummary {
                 summary.nulls += 1;
                 continue;
             };
-            summary.types |= bit(wkb_type, row.dims.has_z());
+            summary.types |= bit(wkb_type, row.dims);
             summary.other_kind += u64::from(!wkb_type.is_of(kind));
+            summary.mended += u64::from(row.mended);
             if covering.is_null(place) {
                 summary.empty += 1;
                 continue;
@@ -208,7 +270,7 @@ impl GeometrySummary {
             summary.bbox.add(*xmin, *ymin);
             summary.bbox.add(*xmax, *ymax);
             summary.z = (summary.z.0.min(row.z.0), summary.z.1.max(row.z.1));
-            summary.with_m += u64::from(row.dims.has_m());
+            summary.with_m += u64::from(row.dropped_m);
         }
         summary
     }
@@ -219,7 +281,11 @@ impl GeometrySummary {
 pub(crate) struct RowGeometry {
     /// `None` for null.
     pub(crate) wkb_type: Option<WkbType>,
+    /// The dimensions that are written.
     pub(crate) dims: Dimensions,
+    /// Whether there was an m that is not written.
+    pub(crate) dropped_m: bool,
+    pub(crate) mended: bool,
     pub(crate) z: (f64, f64),
 }
 
@@ -227,10 +293,18 @@ impl RowGeometry {
     pub(crate) const NULL: Self = Self {
         wkb_type: None,
         dims: Dimensions::Xy,
+        dropped_m: false,
+        mended: false,
         z: (f64::INFINITY, f64::NEG_INFINITY),
     };
 }
 
-fn bit(wkb_type: WkbType, has_z: bool) -> u16 {
-    1 << (wkb_type as u16 + if has_z { 8 } else { 0 })
+fn bit(wkb_type: WkbType, dims: Dimensions) -> u32 {
+    let of_dims = match dims {
+        Dimensions::Xy => 0,
+        Dimensions::Xyz => 8,
+        Dimensions::Xym => 16,
+        Dimensions::Xyzm => 24,
+    };
+    1 << (wkb_type as u32 + of_dims)
 }

@@ -9,6 +9,7 @@ use arrow_array::RecordBatch;
 use tokio::task::spawn_blocking;
 
 use crate::assembly::check_rows;
+use crate::column_options::ColumnOptions;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
@@ -49,6 +50,7 @@ pub struct LayerExport {
     pub(crate) fetch: FetchOptions,
     pub(crate) writer: WriterOptions,
     pub(crate) format: Option<FileFormat>,
+    pub(crate) columns: ColumnOptions,
     pub(crate) lenient: bool,
     pub(crate) fail_on_drift: bool,
     pub(crate) spools: Spools,
@@ -87,6 +89,7 @@ impl LayerExport {
             fetch: FetchOptions::default(),
             writer: WriterOptions::default(),
             format: None,
+            columns: ColumnOptions::default(),
             lenient: false,
             fail_on_drift: false,
             spools: Spools::default(),
@@ -117,6 +120,12 @@ impl LayerExport {
     /// Sets the format of the file. Default: by the extension of its name, and GeoParquet where that says none.
     pub fn with_format(mut self, format: FileFormat) -> Self {
         self.format = Some(format);
+        self
+    }
+
+    /// Sets what columns hold, where there is a choice.
+    pub fn with_columns(mut self, options: ColumnOptions) -> Self {
+        self.columns = options;
         self
     }
 

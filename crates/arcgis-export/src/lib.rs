@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod arrow_columns;
 mod assembly;
 mod batches;
 mod calendar;
+mod column_options;
 mod columns;
 mod convert;
 mod crs;
@@ -13,11 +15,15 @@ mod format;
 mod geometry_summary;
 mod geoparquet;
 mod job;
+mod label_dictionary;
+mod labels;
 mod note;
 mod options;
 mod order;
 mod page;
 mod provenance;
+#[cfg(feature = "repair")]
+mod repair;
 mod report;
 mod resume;
 mod run;
@@ -29,6 +35,9 @@ mod tally;
 mod wkb;
 mod writer_thread;
 
+pub use column_options::{
+    ColumnNames, ColumnOptions, DateDisplay, DomainValues, GuidType, ParseOptionError,
+};
 pub use convert::Conversion;
 pub use crs::{
     Authority, CrsKind, ResolvedCrs, SpatialReferenceCodes, UnknownCrs, crs_table_versions,
@@ -39,7 +48,7 @@ pub use error::Error;
 pub use event::ExportEvent;
 pub use format::{FileFormat, ParseFileFormatError};
 pub use geometry_summary::GeometrySummary;
-pub use geoparquet::{GeoParquetWriter, RowGroup};
+pub use geoparquet::{GeoParquetVersion, GeoParquetWriter, GeometryEncoding, RowGroup};
 pub use job::LayerExport;
 pub use note::Note;
 pub use options::{Compression, ParseCompressionError, WriterOptions, ZstdLevel};

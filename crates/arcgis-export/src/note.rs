@@ -32,6 +32,28 @@ pub enum Note {
         /// How many.
         count: u64,
     },
+    /// Values of a column are codes that no domain lists: they stand as text among the labels, or without a label
+    /// beside them.
+    Unlisted {
+        /// The column.
+        column: String,
+        /// How many.
+        count: u64,
+    },
+    /// A field is of a type that is not known. Its values are written as text.
+    UnknownType {
+        /// The column.
+        column: String,
+        /// The service's name of the type.
+        field_type: String,
+    },
+    /// Polygons were not valid and were mended.
+    Mended {
+        /// In how many rows.
+        rows: u64,
+        /// The object ids of the first ten, where rows have any.
+        first: Vec<i64>,
+    },
     /// Geometries had an m, which the output has no place for.
     DroppedM {
         /// In how many rows.
@@ -122,9 +144,29 @@ impl fmt::Display for Note {
                 "column {column}: {} did not fit and became null",
                 of(*count, "value")
             ),
+            Self::Unlisted { column, count } => write!(
+                f,
+                "column {column}: {} without a label, since no domain lists them",
+                of(*count, "code")
+            ),
+            Self::UnknownType { column, field_type } => write!(
+                f,
+                "column {column} is of a type that is not known, {field_type:?}, and written as text"
+            ),
+            Self::Mended { rows, first } => {
+                write!(f, "polygons that were not valid were mended in {}", of(*rows, "row"))?;
+                if !first.is_empty() {
+                    let ids: Vec<String> = first.iter().map(i64::to_string).collect();
+                    write!(f, ": object id {}", ids.join(", "))?;
+                }
+                match rows.saturating_sub(first.len() as u64) {
+                    more if more > 0 && !first.is_empty() => write!(f, " and {more} more"),
+                    _ => Ok(()),
+                }
+            }
             Self::DroppedM { rows } => write!(
                 f,
-                "m was left out in {}: GeoParquet 1.1 has no place for it",
+                "m was left out in {}: the output has no place for it, as GeoParquet 2.0 would",
                 of(*rows, "row")
             ),
             Self::LeftOut { rows } => write!(
@@ -208,6 +250,9 @@ impl Note {
             Self::UnknownCrs { .. } => "unknown-crs",
             Self::UnknownHeights { .. } => "unknown-heights",
             Self::Misfits { .. } => "misfits",
+            Self::Unlisted { .. } => "unlisted-codes",
+            Self::UnknownType { .. } => "unknown-type",
+            Self::Mended { .. } => "mended",
             Self::DroppedM { .. } => "dropped-m",
             Self::LeftOut { .. } => "left-out",
             Self::OtherGeometry { .. } => "other-geometry",
@@ -233,7 +278,11 @@ impl Serialize for Note {
                 spatial_reference, ..
             } => map.serialize_entry("spatial_reference", spatial_reference)?,
             Self::UnknownHeights { wkid } => map.serialize_entry("wkid", wkid)?,
-            Self::Misfits { column, count } => {
+            Self::UnknownType { column, field_type } => {
+                map.serialize_entry("column", column)?;
+                map.serialize_entry("type", field_type)?;
+            }
+            Self::Misfits { column, count } | Self::Unlisted { column, count } => {
                 map.serialize_entry("column", column)?;
                 map.serialize_entry("count", count)?;
             }
@@ -252,7 +301,7 @@ impl Serialize for Note {
             Self::Corrected { pages } | Self::FellBack { pages } => {
                 map.serialize_entry("pages", pages)?;
             }
-            Self::Skipped { rows, first } => {
+            Self::Skipped { rows, first } | Self::Mended { rows, first } => {
                 map.serialize_entry("rows", rows)?;
                 map.serialize_entry("first", first)?;
             }

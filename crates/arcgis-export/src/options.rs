@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::geoparquet::{GeoParquetVersion, GeometryEncoding};
 use crate::order::RowOrder;
 
 /// How the columns of a file are compressed.
@@ -102,6 +103,10 @@ pub struct WriterOptions {
     pub row_group_rows: NonZeroUsize,
     /// Most bytes in a row group, encoded, about; 128 MiB by default. Whichever limit comes first.
     pub row_group_bytes: NonZeroUsize,
+    /// The version of GeoParquet; [`GeoParquetVersion::V1_1`] by default.
+    pub geoparquet_version: GeoParquetVersion,
+    /// How GeoParquet holds geometry; [`GeometryEncoding::Wkb`] by default.
+    pub geometry_encoding: GeometryEncoding,
     /// The order of rows; by default [`RowOrder::Hilbert`] in files, and [`RowOrder::Id`] in streams, whose rows
     /// go on at once. A table in memory is always in the order of [`RowOrder::Id`].
     pub order: Option<RowOrder>,
@@ -120,6 +125,8 @@ impl Default for WriterOptions {
             compression: None,
             row_group_rows: const { NonZeroUsize::new(100_000).unwrap() },
             row_group_bytes: const { NonZeroUsize::new(128 * 1024 * 1024).unwrap() },
+            geoparquet_version: GeoParquetVersion::default(),
+            geometry_encoding: GeometryEncoding::default(),
             order: None,
             sort_memory: const { NonZeroUsize::new(256 * 1024 * 1024).unwrap() },
             sort_folder: None,
@@ -146,6 +153,20 @@ impl WriterOptions {
     #[must_use]
     pub fn with_row_group_bytes(mut self, bytes: NonZeroUsize) -> Self {
         self.row_group_bytes = bytes;
+        self
+    }
+
+    /// Sets the version of GeoParquet.
+    #[must_use]
+    pub fn with_geoparquet_version(mut self, version: GeoParquetVersion) -> Self {
+        self.geoparquet_version = version;
+        self
+    }
+
+    /// Sets how GeoParquet holds geometry.
+    #[must_use]
+    pub fn with_geometry_encoding(mut self, encoding: GeometryEncoding) -> Self {
+        self.geometry_encoding = encoding;
         self
     }
 

@@ -8,7 +8,8 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::interleave::interleave_record_batch;
 
-use crate::columns::ColumnBuilder;
+use crate::column_options::DomainValues;
+use crate::columns::{Column, ColumnBuilder};
 use crate::geometry_summary::{GeometrySummary, RowGeometry};
 use crate::schema::ExportSchema;
 use crate::wkb::{GeometryError, WkbBuilder};
@@ -69,7 +70,7 @@ impl PageSink for ArrowSink {
                     .schema
                     .geometry_name()
                     .is_some()
-                    .then(|| Box::new(WkbBuilder::new(rows))),
+                    .then(|| Box::new(WkbBuilder::new(rows, self.schema.options()))),
             },
             misfits: Vec::new(),
             rows: 0,
@@ -120,34 +121,50 @@ impl ArrowSink {
             .iter()
             .filter_map(|&(page, row)| pages.get(page)?.geometry.get(row).copied())
             .collect();
-        let mut misfits = Vec::new();
-        if pages.iter().any(|page| !page.misfits.is_empty()) {
-            for (place, &(page, row)) in rows.iter().enumerate() {
-                let Some(of_page) = pages.get(page).map(|page| page.misfits.as_slice()) else {
-                    continue;
-                };
-                // In the order of rows, since that is how they came.
-                let first = of_page.partition_point(|misfit| misfit.row < row);
-                misfits.extend(
-                    of_page
-                        .iter()
-                        .skip(first)
-                        .take_while(|misfit| misfit.row == row)
-                        .map(|misfit| Misfit {
-                            row: place,
-                            ..*misfit
-                        }),
-                );
-            }
-        }
+        let misfits = chosen(&pages, rows, |page| &page.misfits);
+        let unlisted = chosen(&pages, rows, |page| &page.unlisted);
         Ok(ArrowPage {
             rows: rows.len(),
             misfits,
             lenient: self.lenient,
             schema: self.schema.clone(),
-            state: State::Chosen { batch, geometry },
+            state: State::Chosen {
+                batch,
+                geometry,
+                unlisted,
+            },
         })
     }
+}
+
+/// The marks of chosen rows, at the places that these have now.
+fn chosen(
+    pages: &[Finished],
+    rows: &[(usize, usize)],
+    marks: impl Fn(&Finished) -> &Vec<Mark>,
+) -> Vec<Mark> {
+    let mut chosen = Vec::new();
+    if pages.iter().all(|page| marks(page).is_empty()) {
+        return chosen;
+    }
+    for (place, &(page, row)) in rows.iter().enumerate() {
+        let Some(of_page) = pages.get(page).map(|page| marks(page).as_slice()) else {
+            continue;
+        };
+        // In the order of rows.
+        let first = of_page.partition_point(|mark| mark.row < row);
+        chosen.extend(
+            of_page
+                .iter()
+                .skip(first)
+                .take_while(|mark| mark.row == row)
+                .map(|mark| Mark {
+                    row: place,
+                    ..*mark
+                }),
+        );
+    }
+    chosen
 }
 
 fn batch(
@@ -165,7 +182,7 @@ fn batch(
 pub struct ArrowPage {
     schema: ExportSchema,
     state: State,
-    misfits: Vec<Misfit>,
+    misfits: Vec<Mark>,
     rows: usize,
     lenient: bool,
 }
@@ -180,12 +197,13 @@ enum State {
     Chosen {
         batch: RecordBatch,
         geometry: Vec<RowGeometry>,
+        unlisted: Vec<Mark>,
     },
 }
 
-/// A value that did not fit and became null.
+/// A value that something is to be said of.
 #[derive(Debug, Clone, Copy)]
-struct Misfit {
+struct Mark {
     row: usize,
     column: usize,
 }
@@ -193,7 +211,10 @@ struct Misfit {
 struct Finished {
     batch: RecordBatch,
     geometry: Vec<RowGeometry>,
-    misfits: Vec<Misfit>,
+    /// Values that did not fit and became null, in the order of rows.
+    misfits: Vec<Mark>,
+    /// Codes that no domain lists, in the order of rows.
+    unlisted: Vec<Mark>,
     schema: ExportSchema,
 }
 
@@ -224,7 +245,7 @@ impl FeatureSink for ArrowPage {
             Ok(()) => Ok(()),
             Err(_) if self.lenient && !plan.required => {
                 builder.append_null();
-                self.misfits.push(Misfit {
+                self.misfits.push(Mark {
                     row: self.rows,
                     column,
                 });
@@ -283,23 +304,25 @@ impl ArrowPage {
             .zip(finished.schema.geometry_type())
             .map(|(covering, kind)| GeometrySummary::of(&finished.geometry, covering, kind))
             .unwrap_or_default();
-        let mut misfits = Misfits::new(&finished.schema);
-        for misfit in &finished.misfits {
-            if let Some(count) = misfits.counts.get_mut(misfit.column) {
-                *count += 1;
-            }
-        }
+        let mended = finished.geometry.iter().enumerate();
+        let mended = mended.filter(|(_, row)| row.mended);
         Ok(PageBatch {
-            batch: finished.batch,
             geometry,
-            misfits,
+            misfits: Misfits::of(&finished.schema, &finished.misfits),
+            unlisted: Misfits::of(&finished.schema, &finished.unlisted),
+            mended: mended.map(|(row, _)| row).collect(),
+            batch: finished.batch,
         })
     }
 
     fn finish(self) -> Result<Finished, ArrowError> {
         let rows = self.rows;
-        let (batch, geometry) = match self.state {
-            State::Chosen { batch, geometry } => (batch, geometry),
+        let (batch, geometry, unlisted) = match self.state {
+            State::Chosen {
+                batch,
+                geometry,
+                unlisted,
+            } => (batch, geometry, unlisted),
             State::Growing { columns, geometry } => {
                 let uneven = columns.iter().any(|column| column.len() != rows)
                     || geometry
@@ -311,26 +334,64 @@ impl ArrowPage {
                     )));
                 }
                 let schema = self.schema.file();
-                let mut arrays = Vec::with_capacity(schema.fields().len());
-                for column in columns {
-                    column.finish(&mut arrays);
-                }
+                let (mut arrays, unlisted) = labelled(columns, self.schema.columns());
                 let mut of_rows = Vec::new();
                 if let Some(geometry) = geometry {
                     let (values, covering, geometries) = geometry.finish()?;
                     arrays.extend([values, covering]);
                     of_rows = geometries;
                 }
-                (batch(schema, arrays, rows)?, of_rows)
+                (batch(schema, arrays, rows)?, of_rows, unlisted)
             }
         };
         Ok(Finished {
             batch,
             geometry,
             misfits: self.misfits,
+            unlisted,
             schema: self.schema,
         })
     }
+}
+
+/// The arrays of columns, with labels in place of codes or beside them, and the codes that have none.
+fn labelled(builders: Vec<ColumnBuilder>, columns: &[Column]) -> (Vec<ArrayRef>, Vec<Mark>) {
+    let mut arrays = Vec::with_capacity(builders.len() + 3);
+    let mut places = Vec::with_capacity(builders.len());
+    for builder in builders {
+        places.push(arrays.len());
+        builder.finish(&mut arrays);
+    }
+    let mut unlisted = Vec::new();
+    if columns.iter().all(|column| column.labels.is_none()) {
+        return (arrays, unlisted);
+    }
+    let plain = arrays;
+    let mut arrays = Vec::with_capacity(plain.len() + columns.len());
+    let ends = places.iter().skip(1).copied().chain([plain.len()]);
+    for (place, ((start, end), column)) in places.iter().zip(ends).zip(columns).enumerate() {
+        let own = plain.get(*start..end).unwrap_or_default();
+        let (Some(labels), [codes]) = (&column.labels, own) else {
+            arrays.extend_from_slice(own);
+            continue;
+        };
+        let subtypes = labels
+            .subtype_column()
+            .and_then(|place| plain.get(*places.get(place)?));
+        let labelled = labels.of_rows(codes, subtypes.map(AsRef::as_ref));
+        unlisted.extend(
+            labelled
+                .unlisted
+                .into_iter()
+                .map(|row| Mark { row, column: place }),
+        );
+        if labels.how == DomainValues::Both {
+            arrays.push(Arc::clone(codes));
+        }
+        arrays.push(labelled.labels);
+    }
+    unlisted.sort_by_key(|mark| mark.row);
+    (arrays, unlisted)
 }
 
 /// A finished page.
@@ -343,9 +404,13 @@ pub struct PageBatch {
     pub geometry: GeometrySummary,
     /// Values that did not fit and became null.
     pub misfits: Misfits,
+    /// Codes that no domain lists, where labels are wanted.
+    pub unlisted: Misfits,
+    /// The rows whose polygons were mended.
+    pub mended: Vec<usize>,
 }
 
-/// How many values of each column did not fit and became null.
+/// How many values of each column were out of the common.
 #[derive(Debug, Clone)]
 pub struct Misfits {
     counts: Vec<u64>,
@@ -360,6 +425,16 @@ impl Misfits {
             counts: vec![0; schema.columns().len()],
             schema: schema.clone(),
         }
+    }
+
+    fn of(schema: &ExportSchema, marks: &[Mark]) -> Self {
+        let mut counts = Self::new(schema);
+        for mark in marks {
+            if let Some(count) = counts.counts.get_mut(mark.column) {
+                *count += 1;
+            }
+        }
+        counts
     }
 
     /// All columns together.

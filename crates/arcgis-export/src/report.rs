@@ -67,6 +67,8 @@ pub struct Report {
     pub row_groups: Option<u64>,
     /// Values that did not fit and became null, by column.
     pub misfits: Vec<MisfitReport>,
+    /// Codes that no domain lists, by column, where labels were wanted; they stand as text among the labels.
+    pub unlisted: Vec<MisfitReport>,
     /// What else is worth a word.
     pub notes: Vec<Note>,
 }
@@ -124,8 +126,10 @@ pub struct ColumnReport {
     /// Its Arrow type.
     #[serde(rename = "type")]
     pub arrow_type: String,
-    /// Its Esri type, `esriFieldType…`; none for the geometry and the offsets of moments.
+    /// Its Esri type, `esriFieldType…`; none for the geometry, the offsets of moments and labels beside codes.
     pub esri_type: Option<String>,
+    /// The field, where the column is called by its alias or holds its labels or offsets.
+    pub field: Option<String>,
 }
 
 /// What the geometry is.
@@ -152,6 +156,8 @@ pub struct GeometryReport {
     pub dropped_m_rows: u64,
     /// Rows whose geometry is of another kind than the layer's.
     pub other_kind_rows: u64,
+    /// Rows whose polygons were not valid and were mended.
+    pub mended_rows: u64,
 }
 
 /// How it is known that every row came once.
@@ -226,7 +232,7 @@ pub struct FetchReport {
     pub time_budget: Option<Duration>,
 }
 
-/// Values of one column that did not fit.
+/// Values of one column that were out of the common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MisfitReport {
@@ -426,6 +432,9 @@ pub(crate) fn columns(schema: &ExportSchema) -> Vec<ColumnReport> {
             name: field.name().clone(),
             arrow_type: field.data_type().to_string(),
             esri_type: field.metadata().get("esri:type").cloned(),
+            field: ["esri:name", "esri:label_of", "esri:offset_of"]
+                .iter()
+                .find_map(|key| field.metadata().get(*key).cloned()),
         })
         .collect()
 }

@@ -24,7 +24,7 @@ use crate::page::{ArrowPage, ArrowSink};
 use crate::provenance::Provenance;
 use crate::report::{FetchReport, ProofReport, QueryReport, Report, spatial_reference};
 use crate::resume::{ResumeError, ResumeReport};
-use crate::schema::{DateZone, ExportSchema};
+use crate::schema::ExportSchema;
 use crate::spool::{
     Beginning, DiskSpool, Found, Leftover, Resumed, Spool, SpoolPlan, SpooledPage, Spools, Worth,
     difference, shape,
@@ -98,6 +98,7 @@ impl Run {
             fetch,
             writer,
             format: _,
+            columns,
             lenient,
             fail_on_drift,
             spools,
@@ -105,12 +106,11 @@ impl Run {
             before_commit,
             observer,
         } = export;
-        let dates = if layer.info().dates_in_unknown_time_zone {
-            DateZone::Unknown
-        } else {
-            DateZone::Utc
+        let columns = match place.name {
+            Some(_) => columns.for_file(place.format, &writer),
+            None => columns,
         };
-        let schema = ExportSchema::new(query.layout(), dates);
+        let schema = ExportSchema::of_layer(query.layout(), layer.info(), &columns);
         let mut tally = Tally::new(&schema, start);
         let resume = resume.unwrap_or_default();
         let skips = fetch.allow_skips;

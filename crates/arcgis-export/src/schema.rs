@@ -4,19 +4,22 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arcgis_layer::{
-    CodedValue, Domain, Field, FieldType, GeometryLayout, GeometryType, Layout, SpatialReference,
+    CodedValue, Domain, Field, FieldType, GeometryLayout, GeometryType, LayerInfo, Layout,
+    SpatialReference, Subtypes,
 };
 use arrow_schema::{DataType, Field as ArrowField, FieldRef, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
 
-use crate::columns::{Column, ColumnKind};
+use crate::column_options::{ColumnNames, ColumnOptions, DateDisplay, DomainValues};
+use crate::columns::{Column, ColumnKind, UUID};
 use crate::crs::{ResolvedCrs, SpatialReferenceCodes, UnknownCrs, resolve_crs};
 use crate::geoparquet::covering;
+use crate::labels::Labels;
 
 /// In which zone the layer's `Date` fields are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DateZone {
-    /// Moments, as milliseconds since 1970 UTC: `Timestamp(ms, "UTC")`.
+    /// Moments, as milliseconds since 1970 UTC: `Timestamp(ms, "UTC")`, or with the layer's zone.
     #[default]
     Utc,
     /// Wall-clock times of no known zone (`datesInUnknownTimezone`): `Timestamp(ms)` without a zone.
@@ -30,8 +33,9 @@ pub enum DateZone {
 /// |---|---|
 /// | SmallInteger, Integer, BigInteger | Int16, Int32, Int64 |
 /// | Single, Double | Float32, Float64 |
-/// | String, XML, GUID, GlobalID, types not known | Utf8 |
-/// | Date | Timestamp(ms, "UTC"), without zone for [`DateZone::Unknown`] |
+/// | String, XML, types not known | Utf8 |
+/// | GUID, GlobalID | Utf8; FixedSizeBinary(16), extension `arrow.uuid`, with [`GuidType::Uuid`](crate::GuidType) |
+/// | Date | Timestamp(ms) with the zone of the layer or "UTC", without zone for [`DateZone::Unknown`] |
 /// | DateOnly, TimeOnly | Date32, Time32(ms) |
 /// | TimestampOffset | Timestamp(µs, "UTC") and a column `<name>_offset` beside it: Int16, minutes east of UTC |
 /// | OID | Int64; not null where it identifies the layer's rows |
@@ -40,7 +44,8 @@ pub enum DateZone {
 ///
 /// All columns but the object id are nullable, since servers send nulls in fields that they declare
 /// otherwise; what was declared is in the field's metadata: `esri:type`, `esri:nullable`, and where
-/// there is one `esri:alias`, `esri:length` and `esri:domain` (JSON, as ArcGIS writes it).
+/// there is one `esri:alias`, `esri:length` and `esri:domain` (JSON, as ArcGIS writes it). Where a column
+/// is called by its alias, `esri:name` is the field. [`ColumnOptions`] says what there is a choice of.
 ///
 /// The geometry column is called `geometry` and the bounding box `bbox`; where an attribute has that
 /// name in any case, `geometry_1` and so on.
@@ -65,8 +70,69 @@ pub struct ExportSchema(Arc<Inner>);
 struct Inner {
     columns: Vec<Column>,
     geometry: Option<GeometryColumn>,
+    /// The places, in `file`, of columns that are dictionaries in `table`.
+    dictionaries: Vec<usize>,
+    /// Columns of types that are not known, with the service's names for these.
+    unknown_types: Vec<(String, String)>,
+    options: ColumnOptions,
     table: SchemaRef,
     file: SchemaRef,
+}
+
+/// What is known of a layer beside the layout of its pages.
+#[derive(Default)]
+struct Known<'a> {
+    /// The zone in which the layer keeps its dates.
+    zone: Option<Arc<str>>,
+    /// The fields that are in UTC whatever the zone.
+    always_utc: HashSet<String>,
+    subtypes: Option<&'a Subtypes>,
+}
+
+impl Known<'_> {
+    /// The zone in which a column shows its moments.
+    fn zone_of(
+        &self,
+        field: &Field,
+        kind: ColumnKind,
+        dates: DateZone,
+        display: DateDisplay,
+    ) -> Option<Arc<str>> {
+        let utc = || Some(Arc::from("UTC"));
+        match (kind, dates) {
+            (ColumnKind::TimestampOffset, _) => utc(),
+            (ColumnKind::Date, DateZone::Utc) => match &self.zone {
+                Some(zone)
+                    if display == DateDisplay::Layer && !self.always_utc.contains(&field.name) =>
+                {
+                    Some(Arc::clone(zone))
+                }
+                _ => utc(),
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The zone of a layer's dates as Arrow names it: an IANA name, or an offset where the layer keeps to
+/// standard time.
+fn zone_name(info: &LayerInfo) -> Option<Arc<str>> {
+    let zone = info.time_zone()?;
+    if let Some(name) = zone.iana_name() {
+        return Some(Arc::from(name));
+    }
+    let minutes = zone.to_fixed_offset().ok()?.seconds() / 60;
+    if minutes == 0 {
+        return Some(Arc::from("UTC"));
+    }
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+    Some(Arc::from(format!("{sign}{hours:02}:{minutes:02}")))
+}
+
+/// The type of labels in a dictionary.
+pub(crate) fn dictionary_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 #[derive(Debug)]
@@ -74,52 +140,127 @@ struct GeometryColumn {
     name: String,
     covering: String,
     kind: GeometryType,
+    has_z: bool,
     crs: Result<ResolvedCrs, UnknownCrs>,
     spatial_reference: SpatialReference,
 }
 
 impl ExportSchema {
-    /// The columns for pages of a layout.
+    /// The columns for pages of a layout, as they are by default.
     #[must_use]
     pub fn new(layout: &Layout, dates: DateZone) -> Self {
-        let mut names = Names::of(&layout.fields);
+        Self::with_options(layout, dates, &ColumnOptions::default())
+    }
+
+    /// The columns for pages of a layout of which nothing else is known.
+    #[must_use]
+    pub fn with_options(layout: &Layout, dates: DateZone, options: &ColumnOptions) -> Self {
+        Self::build(layout, dates, options, &Known::default())
+    }
+
+    /// The columns for pages of a layer: with the zone of its dates, and the domains of its subtypes if the
+    /// field of the subtypes is among the columns.
+    #[must_use]
+    pub fn of_layer(layout: &Layout, info: &LayerInfo, options: &ColumnOptions) -> Self {
+        let dates = if info.dates_in_unknown_time_zone {
+            DateZone::Unknown
+        } else {
+            DateZone::Utc
+        };
+        let known = Known {
+            zone: zone_name(info),
+            always_utc: [&info.creation_date_field, &info.edit_date_field]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            subtypes: info.subtypes.as_ref(),
+        };
+        Self::build(layout, dates, options, &known)
+    }
+
+    fn build(layout: &Layout, dates: DateZone, options: &ColumnOptions, known: &Known<'_>) -> Self {
+        let (called, mut names) = Names::of(&layout.fields, options.names);
         let object_id = layout.object_id.as_ref().and_then(|id| id.column);
         let mut columns = Vec::with_capacity(layout.fields.len());
-        let mut attributes: Vec<FieldRef> = Vec::with_capacity(layout.fields.len() + 2);
-        for (place, field) in layout.fields.iter().enumerate() {
-            let kind = ColumnKind::of(&field.field_type);
+        let mut table: Vec<FieldRef> = Vec::with_capacity(layout.fields.len() + 2);
+        let mut file: Vec<FieldRef> = Vec::with_capacity(layout.fields.len() + 2);
+        let mut dictionaries = Vec::new();
+        for (place, (field, name)) in layout.fields.iter().zip(called).enumerate() {
+            let kind = ColumnKind::of(&field.field_type, options.guids);
             let required = object_id == Some(place) && kind == ColumnKind::Int64;
-            attributes.push(Arc::new(
-                ArrowField::new(&field.name, data_type(kind, dates), !required)
-                    .with_metadata(field_metadata(field)),
-            ));
-            if kind == ColumnKind::TimestampOffset {
-                let name = names.free(&format!("{}_offset", field.name));
-                attributes.push(Arc::new(
-                    ArrowField::new(name, DataType::Int16, true).with_metadata(HashMap::from([(
-                        "esri:offset_of".to_owned(),
-                        field.name.clone(),
-                    )])),
-                ));
+            let column_of = |name: &str| {
+                let place = layout.fields.iter().position(|field| field.name == name)?;
+                let field = layout.fields.get(place)?;
+                Some((place, ColumnKind::of(&field.field_type, options.guids)))
+            };
+            let labels = if required {
+                None
+            } else {
+                Labels::of(options.domains, field, kind, known.subtypes, column_of).map(Arc::new)
+            };
+            let zone = known.zone_of(field, kind, dates, options.dates);
+            let mut metadata = field_metadata(field);
+            if name != field.name {
+                metadata.insert("esri:name".to_owned(), field.name.clone());
+            }
+            if kind == ColumnKind::Uuid {
+                metadata.insert("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned());
+            }
+            let arrow = |data_type: DataType| -> FieldRef {
+                let field = ArrowField::new(&name, data_type, !required);
+                Arc::new(field.with_metadata(metadata.clone()))
+            };
+            match labels.as_ref().map(|labels| labels.how) {
+                Some(DomainValues::Label) => {
+                    table.push(arrow(DataType::Utf8));
+                    file.push(arrow(DataType::Utf8));
+                }
+                Some(DomainValues::Dictionary) => {
+                    dictionaries.push(file.len());
+                    table.push(arrow(dictionary_type()));
+                    file.push(arrow(DataType::Utf8));
+                }
+                _ => {
+                    let plain = arrow(data_type(kind, zone.as_ref()));
+                    table.push(Arc::clone(&plain));
+                    file.push(plain);
+                }
+            }
+            let beside = match (kind, &labels) {
+                (ColumnKind::TimestampOffset, _) => {
+                    Some(("offset", DataType::Int16, "esri:offset_of"))
+                }
+                (_, Some(labels)) if labels.how == DomainValues::Both => {
+                    Some(("label", DataType::Utf8, "esri:label_of"))
+                }
+                _ => None,
+            };
+            if let Some((what, data_type, key)) = beside {
+                let column =
+                    ArrowField::new(names.free(&format!("{name}_{what}")), data_type, true)
+                        .with_metadata(HashMap::from([(key.to_owned(), field.name.clone())]));
+                let column = Arc::new(column);
+                table.push(Arc::clone(&column));
+                file.push(column);
             }
             columns.push(Column {
-                name: field.name.clone(),
+                name,
                 kind,
                 required,
                 dates,
+                zone,
+                labels,
             });
         }
         let geometry = layout
             .geometry
             .as_ref()
             .map(|geometry| GeometryColumn::new(geometry, &mut names));
-
-        let mut table = attributes.clone();
-        let mut file = attributes;
         if let Some(geometry) = &geometry {
             let wkb: FieldRef = Arc::new(
                 ArrowField::new(&geometry.name, DataType::Binary, true)
-                    .with_metadata(geometry.extension_metadata()),
+                    .with_metadata(geometry.extension_metadata("geoarrow.wkb")),
             );
             table.push(Arc::clone(&wkb));
             file.push(wkb);
@@ -129,9 +270,17 @@ impl ExportSchema {
                 true,
             )));
         }
+        let unknown = layout.fields.iter().zip(&columns);
+        let unknown = unknown.filter_map(|(field, column)| match &field.field_type {
+            FieldType::Other(name) => Some((column.name.clone(), name.clone())),
+            _ => None,
+        });
         Self(Arc::new(Inner {
+            unknown_types: unknown.collect(),
             columns,
             geometry,
+            dictionaries,
+            options: *options,
             table: Arc::new(Schema::new(table)),
             file: Arc::new(Schema::new(file)),
         }))
@@ -144,8 +293,8 @@ impl ExportSchema {
         &self.0.table
     }
 
-    /// The schema of the batches that pages give and that files hold: that of a table, and behind the
-    /// geometry the bounding box of each row.
+    /// The schema of the batches that pages give and that writers of files take: that of a table, and behind the
+    /// geometry the bounding box of each row. Labels that are a dictionary in the table are plain text here.
     #[must_use]
     pub fn file(&self) -> &SchemaRef {
         &self.0.file
@@ -187,6 +336,38 @@ impl ExportSchema {
         Some(&self.0.geometry.as_ref()?.spatial_reference)
     }
 
+    /// What the columns hold, where there is a choice.
+    #[must_use]
+    pub fn options(&self) -> &ColumnOptions {
+        &self.0.options
+    }
+
+    /// Whether positions are expected to have a z.
+    pub(crate) fn has_z(&self) -> bool {
+        self.0.geometry.as_ref().is_some_and(|column| column.has_z)
+    }
+
+    /// Columns of types that are not known, with the service's names for these.
+    pub(crate) fn unknown_types(&self) -> &[(String, String)] {
+        &self.0.unknown_types
+    }
+
+    /// The places, in a batch with the schema of files, of columns that are dictionaries in the table, and their
+    /// labels in order.
+    pub(crate) fn dictionaries(&self) -> impl Iterator<Item = (usize, &Labels)> {
+        let labels = self.0.columns.iter().filter_map(|column| {
+            let labels = column.labels.as_deref()?;
+            (labels.how == DomainValues::Dictionary).then_some(labels)
+        });
+        self.0.dictionaries.iter().copied().zip(labels)
+    }
+
+    /// The metadata of a geometry column in an encoding of GeoArrow's.
+    pub(crate) fn extension_metadata(&self, name: &str) -> HashMap<String, String> {
+        let column = self.0.geometry.as_ref();
+        column.map_or_else(HashMap::new, |column| column.extension_metadata(name))
+    }
+
     pub(crate) fn columns(&self) -> &[Column] {
         &self.0.columns
     }
@@ -216,19 +397,20 @@ impl GeometryColumn {
             name: names.free("geometry"),
             covering: names.free("bbox"),
             kind: geometry.kind,
+            has_z: heights,
             crs,
             spatial_reference: sent.clone(),
         }
     }
 
     /// <https://geoarrow.org/extension-types.html>
-    fn extension_metadata(&self) -> HashMap<String, String> {
+    fn extension_metadata(&self, name: &str) -> HashMap<String, String> {
         let metadata = match &self.crs {
             Ok(crs) => format!(r#"{{"crs":{},"crs_type":"projjson"}}"#, crs.projjson()),
             Err(_) => "{}".to_owned(),
         };
         HashMap::from([
-            ("ARROW:extension:name".to_owned(), "geoarrow.wkb".to_owned()),
+            ("ARROW:extension:name".to_owned(), name.to_owned()),
             ("ARROW:extension:metadata".to_owned(), metadata),
         ])
     }
@@ -238,13 +420,21 @@ impl GeometryColumn {
 struct Names(HashSet<String>);
 
 impl Names {
-    fn of(fields: &[Field]) -> Self {
-        Self(
-            fields
-                .iter()
-                .map(|field| field.name.to_lowercase())
-                .collect(),
-        )
+    /// What the columns of fields are called. Fields keep their names whatever they are, aliases do not.
+    fn of(fields: &[Field], by: ColumnNames) -> (Vec<String>, Self) {
+        if by == ColumnNames::Field {
+            let called: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+            let taken = called.iter().map(|name| name.to_lowercase()).collect();
+            return (called, Self(taken));
+        }
+        let mut names = Self(HashSet::new());
+        let called = fields.iter().map(|field| {
+            let alias = field.alias.as_deref().map(str::trim);
+            let alias = alias.filter(|alias| !alias.is_empty());
+            names.free(alias.unwrap_or(&field.name))
+        });
+        let called = called.collect();
+        (called, names)
     }
 
     /// `wanted`, or the first of `wanted_1`, `wanted_2` … that is free.
@@ -259,7 +449,7 @@ impl Names {
     }
 }
 
-pub(crate) fn data_type(kind: ColumnKind, dates: DateZone) -> DataType {
+pub(crate) fn data_type(kind: ColumnKind, zone: Option<&Arc<str>>) -> DataType {
     match kind {
         ColumnKind::Int16 => DataType::Int16,
         ColumnKind::Int32 => DataType::Int32,
@@ -267,19 +457,12 @@ pub(crate) fn data_type(kind: ColumnKind, dates: DateZone) -> DataType {
         ColumnKind::Float32 => DataType::Float32,
         ColumnKind::Float64 => DataType::Float64,
         ColumnKind::Text => DataType::Utf8,
-        ColumnKind::Date => DataType::Timestamp(
-            TimeUnit::Millisecond,
-            match dates {
-                DateZone::Utc => Some(Arc::from("UTC")),
-                DateZone::Unknown => None,
-            },
-        ),
+        ColumnKind::Date => DataType::Timestamp(TimeUnit::Millisecond, zone.cloned()),
         ColumnKind::DateOnly => DataType::Date32,
         ColumnKind::TimeOnly => DataType::Time32(TimeUnit::Millisecond),
-        ColumnKind::TimestampOffset => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
-        }
+        ColumnKind::TimestampOffset => DataType::Timestamp(TimeUnit::Microsecond, zone.cloned()),
         ColumnKind::Bytes => DataType::Binary,
+        ColumnKind::Uuid => DataType::FixedSizeBinary(UUID),
     }
 }
 

@@ -10,6 +10,7 @@ use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat;
 
+use crate::arrow_columns::ArrowColumns;
 use crate::crs::ResolvedCrs;
 use crate::provenance::Provenance;
 use crate::report::Report;
@@ -66,9 +67,9 @@ fn whole_with_limit(
     let rows = pages.iter().map(RecordBatch::num_rows).sum();
     let mut pieces: Vec<Vec<ArrayRef>> =
         schema.table().fields().iter().map(|_| Vec::new()).collect();
+    let mut columns_of = ArrowColumns::new(schema);
     for page in pages {
-        let (_, columns, _) = page.into_parts();
-        // The bounding boxes, which are last, have no column in the table.
+        let (_, columns, _) = columns_of.of(&page)?.into_parts();
         for (pieces, column) in pieces.iter_mut().zip(columns) {
             pieces.push(column);
         }

@@ -44,6 +44,12 @@ pub(crate) struct PageSums {
     /// Rows whose geometry lost parts.
     #[serde(default)]
     left_out: u64,
+    /// Codes that no domain lists, by column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    unlisted: BTreeMap<usize, u64>,
+    /// The least object ids of rows whose polygons were mended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mended: Vec<i64>,
     /// Rows that came without a column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     absent: BTreeMap<usize, u64>,
@@ -78,6 +84,12 @@ impl PageSums {
             rows: page.batch.num_rows() as u64,
             geometry: page.geometry.clone(),
             misfits: page.misfits.by_place().collect(),
+            unlisted: page.unlisted.by_place().collect(),
+            mended: least(
+                page.mended
+                    .iter()
+                    .filter_map(|row| page.facts.ids.get(*row)),
+            ),
             left_out: page.facts.repaired as u64,
             absent: page
                 .facts
@@ -92,8 +104,12 @@ impl PageSums {
         self.rows += other.rows;
         self.geometry.merge(&other.geometry);
         self.left_out += other.left_out;
+        if !other.mended.is_empty() {
+            self.mended = least(self.mended.iter().chain(&other.mended));
+        }
         for (all, more) in [
             (&mut self.misfits, &other.misfits),
+            (&mut self.unlisted, &other.unlisted),
             (&mut self.absent, &other.absent),
         ] {
             for (column, count) in more {
@@ -101,6 +117,15 @@ impl PageSums {
             }
         }
     }
+}
+
+/// The first ten, in ascending order.
+fn least<'a>(ids: impl Iterator<Item = &'a i64>) -> Vec<i64> {
+    let mut ids: Vec<i64> = ids.copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(10);
+    ids
 }
 
 /// What is known of the pages so far.
@@ -134,6 +159,8 @@ impl Tally {
             rows,
             geometry,
             misfits,
+            unlisted,
+            mended,
             left_out,
             absent,
         } = &self.sums;
@@ -167,6 +194,21 @@ impl Tally {
                 notes.push(Note::NoGeometry { rows: *rows });
             }
         }
+        if geometry.mended() > 0 {
+            notes.push(Note::Mended {
+                rows: geometry.mended(),
+                first: mended.clone(),
+            });
+        }
+        let unknown = self.schema.unknown_types().iter();
+        notes.extend(unknown.map(|(column, field_type)| Note::UnknownType {
+            column: column.clone(),
+            field_type: field_type.clone(),
+        }));
+        notes.extend(unlisted.iter().map(|(&column, &count)| Note::Unlisted {
+            column: name(column),
+            count,
+        }));
         notes.extend(misfits.iter().map(|(&column, &count)| Note::Misfits {
             column: name(column),
             count,
@@ -176,6 +218,14 @@ impl Tally {
             rows,
         }));
         notes
+    }
+
+    fn counts(&self, counts: &BTreeMap<usize, u64>) -> Vec<MisfitReport> {
+        let counts = counts.iter().map(|(&column, &count)| MisfitReport {
+            column: self.schema.column_name(column).to_owned(),
+            count,
+        });
+        counts.collect()
     }
 
     /// The report, of an output in memory as far as this goes.
@@ -212,21 +262,15 @@ impl Tally {
                 empty_rows: geometry.empty(),
                 dropped_m_rows: geometry.dropped_m(),
                 other_kind_rows: geometry.other_kind(),
+                mended_rows: geometry.mended(),
             }),
             proof: None,
             fetch: None,
             resumed: None,
             file_bytes: None,
             row_groups: None,
-            misfits: self
-                .sums
-                .misfits
-                .iter()
-                .map(|(&column, &count)| MisfitReport {
-                    column: self.schema.column_name(column).to_owned(),
-                    count,
-                })
-                .collect(),
+            misfits: self.counts(&self.sums.misfits),
+            unlisted: self.counts(&self.sums.unlisted),
             notes,
         }
     }
@@ -243,6 +287,8 @@ mod tests {
             misfits: [(2, 1)].into(),
             absent: [(0, 3), (10, 2)].into(),
             left_out: 1,
+            unlisted: [(1, 4)].into(),
+            mended: vec![3, 9],
             ..PageSums::default()
         };
         for _ in 0..2 {
@@ -261,12 +307,15 @@ mod tests {
                 3,
                 4,
                 u64::MAX / 2,
+                5,
             ]);
         }
         let mut twice = sums.clone();
         twice.merge(&sums);
         assert_eq!(twice.rows, 6);
         assert_eq!(twice.misfits, [(2, 2)].into());
+        assert_eq!(twice.unlisted, [(1, 8)].into());
+        assert_eq!(twice.mended, [3, 9]);
         assert_eq!(twice.absent, [(0, 6), (10, 4)].into());
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arcgis_layer::{Bbox, GeometryRef, GeometryType, SinkError};
+use arcgis_layer::{Bbox, Dimensions, GeometryRef, GeometryType, SinkError};
 use arrow_array::{ArrayRef, BinaryArray, Float64Array, StructArray};
 use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 
+use crate::column_options::ColumnOptions;
 use crate::geometry_summary::{RowGeometry, WkbType};
 use crate::geoparquet::covering;
 
@@ -22,6 +23,14 @@ pub enum GeometryError {
     /// The geometries, or the texts, of one page take more than 2 GiB.
     #[error("the page holds more than 2 GiB in one column; ask for smaller pages")]
     PageTooLarge,
+    /// It does not go into a column of one type: write the geometry as WKB.
+    #[error(
+        "a geometry that does not go into a column of the encoding {encoding}: write it as WKB"
+    )]
+    Encoding {
+        /// GeoParquet's name of the encoding.
+        encoding: &'static str,
+    },
 }
 
 impl From<GeometryError> for SinkError {
@@ -39,10 +48,13 @@ pub(crate) struct WkbBuilder {
     covering: [Vec<f64>; 4],
     covered: NullBufferBuilder,
     rows: Vec<RowGeometry>,
+    keep_m: bool,
+    #[cfg(feature = "repair")]
+    repair: Option<crate::repair::Repair>,
 }
 
 impl WkbBuilder {
-    pub(crate) fn new(rows: usize) -> Self {
+    pub(crate) fn new(rows: usize, options: &ColumnOptions) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         Self {
@@ -52,6 +64,9 @@ impl WkbBuilder {
             covering: std::array::from_fn(|_| Vec::with_capacity(rows)),
             covered: NullBufferBuilder::new(rows),
             rows: Vec::with_capacity(rows),
+            keep_m: options.m,
+            #[cfg(feature = "repair")]
+            repair: options.repair.then(crate::repair::Repair::default),
         }
     }
 
@@ -67,15 +82,30 @@ impl WkbBuilder {
     ///
     /// [`GeometryError`]; the builder is then of no further use.
     pub(crate) fn append(&mut self, geometry: &GeometryRef<'_>) -> Result<(), GeometryError> {
-        let mut row = Row::new(geometry, &mut self.values);
+        #[cfg(feature = "repair")]
+        if let Some(mut repair) = self.repair.take() {
+            let written = match repair.mend(geometry) {
+                Some(mended) => self.write(&mended, true),
+                None => self.write(geometry, false),
+            };
+            self.repair = Some(repair);
+            return written;
+        }
+        self.write(geometry, false)
+    }
+
+    fn write(&mut self, geometry: &GeometryRef<'_>, mended: bool) -> Result<(), GeometryError> {
+        let mut row = Row::new(geometry, self.keep_m, &mut self.values);
         let wkb_type = row.write()?;
-        let (bbox, z) = (row.bbox, row.z);
+        let (bbox, z, dims) = (row.bbox, row.z, row.dims);
         if i32::try_from(self.values.len()).is_err() {
             return Err(GeometryError::PageTooLarge);
         }
         let row = RowGeometry {
             wkb_type: Some(wkb_type),
-            dims: geometry.dims,
+            dims,
+            dropped_m: geometry.dims.has_m() && !dims.has_m(),
+            mended,
             z,
         };
         self.end(row, &bbox);
@@ -124,18 +154,20 @@ struct Row<'a> {
     geometry: &'a GeometryRef<'a>,
     out: &'a mut Vec<u8>,
     stride: usize,
-    has_z: bool,
+    /// What is written.
+    dims: Dimensions,
     bbox: Bbox,
     z: (f64, f64),
 }
 
 impl<'a> Row<'a> {
-    fn new(geometry: &'a GeometryRef<'a>, out: &'a mut Vec<u8>) -> Self {
+    fn new(geometry: &'a GeometryRef<'a>, keep_m: bool, out: &'a mut Vec<u8>) -> Self {
+        let dims = geometry.dims;
         Self {
             geometry,
             out,
-            stride: geometry.dims.size(),
-            has_z: geometry.dims.has_z(),
+            stride: dims.size(),
+            dims: Dimensions::new(dims.has_z(), dims.has_m() && keep_m),
             bbox: Bbox::EMPTY,
             z: (f64::INFINITY, f64::NEG_INFINITY),
         }
@@ -208,9 +240,15 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Byte order and type. ISO adds 1000 for z, where EWKB sets a bit.
+    /// Byte order and type. ISO adds 1000 for z and 2000 for m, where EWKB sets bits.
     fn header(&mut self, wkb_type: WkbType) {
-        let code = wkb_type as u32 + if self.has_z { 1000 } else { 0 };
+        let dims = match self.dims {
+            Dimensions::Xy => 0,
+            Dimensions::Xyz => 1000,
+            Dimensions::Xym => 2000,
+            Dimensions::Xyzm => 3000,
+        };
+        let code = wkb_type as u32 + dims;
         self.out.push(1);
         self.out.extend_from_slice(&code.to_le_bytes());
     }
@@ -225,8 +263,7 @@ impl<'a> Row<'a> {
     fn point(&mut self, position: usize) -> Result<(), GeometryError> {
         self.header(WkbType::Point);
         if self.geometry.is_empty() {
-            let size = if self.has_z { 3 } else { 2 };
-            for _ in 0..size {
+            for _ in 0..self.dims.size() {
                 self.out.extend_from_slice(&f64::NAN.to_le_bytes());
             }
             return Ok(());
@@ -264,7 +301,7 @@ impl<'a> Row<'a> {
             .ok_or(GeometryError::Parts)
     }
 
-    /// Writes positions without their m, and widens the bounds to them.
+    /// Writes positions, without their m where that has no place, and widens the bounds to them.
     fn positions(&mut self, start: usize, end: usize) -> Result<(), GeometryError> {
         let numbers = self
             .geometry
@@ -278,9 +315,12 @@ impl<'a> Row<'a> {
             self.out.extend_from_slice(&x.to_le_bytes());
             self.out.extend_from_slice(&y.to_le_bytes());
             self.bbox.add(*x, *y);
-            if let (true, [z, ..]) = (self.has_z, rest) {
+            if let (true, [z, ..]) = (self.dims.has_z(), rest) {
                 self.out.extend_from_slice(&z.to_le_bytes());
                 self.z = (self.z.0.min(*z), self.z.1.max(*z));
+            }
+            if let (true, [.., m]) = (self.dims.has_m(), rest) {
+                self.out.extend_from_slice(&m.to_le_bytes());
             }
         }
         Ok(())

@@ -7,28 +7,56 @@ use crate::geometry_summary::GeometrySummary;
 use crate::schema::ExportSchema;
 
 use super::covering;
+use super::output::GeometryForm;
 
-/// The specification that the metadata follows: <https://geoparquet.org/releases/v1.1.0/>.
-const VERSION: &str = "1.1.0";
+impl GeometryForm {
+    /// The specification that the metadata follows: <https://geoparquet.org/releases/v1.1.0/>, or the draft of 2.0.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Geometry => "2.0.0",
+            Self::Wkb | Self::Native(_) => "1.1.0",
+        }
+    }
+
+    fn encoding(self) -> &'static str {
+        match self {
+            Self::Wkb | Self::Geometry => "WKB",
+            Self::Native(encoding) => encoding.name(),
+        }
+    }
+}
 
 /// The metadata of a file; `None` for tables without geometry, which are no GeoParquet.
-pub(crate) fn geo(schema: &ExportSchema, geometry: &GeometrySummary) -> Option<String> {
+pub(crate) fn geo(
+    schema: &ExportSchema,
+    geometry: &GeometrySummary,
+    form: GeometryForm,
+) -> Option<String> {
     let column = text(schema.geometry_name()?);
-    let types: Vec<String> = geometry.geometry_types().into_iter().map(text).collect();
+    let types = match form {
+        GeometryForm::Native(encoding) => geometry.as_type(encoding.wkb_type(), schema.has_z()),
+        GeometryForm::Wkb | GeometryForm::Geometry => geometry.geometry_types(),
+    };
+    let types: Vec<String> = types.into_iter().map(text).collect();
     // Explicit always: no `crs` at all would mean longitude and latitude.
     let crs = schema.crs().map_or("null", |crs| crs.projjson());
     let bbox = bounds(geometry)
-        .map(|bounds| format!(r#""bbox":[{bounds}],"#))
+        .map(|bounds| format!(r#","bbox":[{bounds}]"#))
         .unwrap_or_default();
-    let covering = covering::json(schema.covering_name()?);
+    let covering = schema
+        .covering_name()
+        .filter(|_| form.has_covering())
+        .map(|name| format!(r#","covering":{}"#, covering::json(name)))
+        .unwrap_or_default();
     Some(format!(
         concat!(
             r#"{{"version":"{version}","primary_column":{column},"columns":{{{column}:{{"#,
-            r#""encoding":"WKB","geometry_types":[{types}],"crs":{crs},"#,
-            r#""orientation":"counterclockwise","edges":"planar",{bbox}"covering":{covering}}}}}}}"#,
+            r#""encoding":"{encoding}","geometry_types":[{types}],"crs":{crs},"#,
+            r#""orientation":"counterclockwise","edges":"planar"{bbox}{covering}}}}}}}"#,
         ),
-        version = VERSION,
+        version = form.version(),
         column = column,
+        encoding = form.encoding(),
         types = types.join(","),
         crs = crs,
         bbox = bbox,

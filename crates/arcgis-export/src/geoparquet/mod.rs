@@ -1,7 +1,11 @@
-//! GeoParquet 1.1, written in one pass.
+//! GeoParquet, written in one pass.
 
 pub(crate) mod covering;
 mod metadata;
+mod native;
+mod output;
+mod version;
 mod writer;
 
+pub use version::{GeoParquetVersion, GeometryEncoding};
 pub use writer::{GeoParquetWriter, RowGroup};

@@ -1,18 +1,14 @@
 //! The writer of Parquet files.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Field, FieldRef, Schema};
-use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::{ColumnPath, SchemaDescriptor};
+use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
@@ -20,18 +16,21 @@ use crate::options::{Compression, WriterOptions};
 use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
 
-use super::{covering, metadata};
+use super::metadata;
+use super::output::OutputColumns;
 
-/// Writes batches as GeoParquet 1.1, or as plain Parquet where there is no geometry.
+/// Writes batches as GeoParquet, or as plain Parquet where there is no geometry.
 ///
-/// Geometry is ISO WKB, polygons with counter-clockwise shells, in a plain BYTE_ARRAY column whose Arrow
-/// field, for readers that go by it, is `geoarrow.wkb` with the CRS; beside it stands the bounding box of
-/// each row as the spec's `covering`. The CRS is PROJJSON, or `null` where it is not known. Pages have
-/// statistics, so that readers can skip. The same batches give the same bytes.
+/// By default it is GeoParquet 1.1 with ISO WKB, polygons with counter-clockwise shells, in a plain BYTE_ARRAY
+/// column whose Arrow field, for readers that go by it, is `geoarrow.wkb` with the CRS; beside it stands the
+/// bounding box of each row as the spec's `covering`. The CRS is PROJJSON, or `null` where it is not known. Pages
+/// have statistics, so that readers can skip. The same batches give the same bytes.
+/// [`WriterOptions::geoparquet_version`] and [`WriterOptions::geometry_encoding`] give the other forms.
 ///
 /// What is not finished is no file: without [`GeoParquetWriter::finish`] no reader will take it.
 pub struct GeoParquetWriter<W: Write + Send> {
     inner: ArrowWriter<W>,
+    columns: OutputColumns,
     schema: ExportSchema,
     rows: u64,
 }
@@ -51,17 +50,20 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ///
     /// # Errors
     ///
+    /// [`Error::Unsupported`] if the options do not go together, or not with the layer's geometry;
     /// [`Error::Write`] if `out` does not take its first bytes.
     pub fn try_new(out: W, schema: &ExportSchema, options: &WriterOptions) -> Result<Self, Error> {
-        let properties = properties(schema, options)?;
-        let plain = parquet_schema(schema, &properties).map_err(Error::write)?;
+        let columns = OutputColumns::new(schema, options)?;
+        let parquet = columns.parquet_schema(schema).map_err(Error::write)?;
+        let properties = properties(options, columns.unrepeated(schema, &parquet))?;
         let arrow = ArrowWriterOptions::new()
             .with_properties(properties)
-            .with_parquet_schema(plain);
-        let inner = ArrowWriter::try_new_with_options(out, Arc::clone(schema.file()), arrow)
+            .with_parquet_schema(parquet);
+        let inner = ArrowWriter::try_new_with_options(out, Arc::clone(columns.schema()), arrow)
             .map_err(Error::write)?;
         Ok(Self {
             inner,
+            columns,
             schema: schema.clone(),
             rows: 0,
         })
@@ -73,9 +75,10 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ///
     /// # Errors
     ///
-    /// [`Error::Write`].
+    /// [`Error::Write`], also for a geometry that a native encoding does not hold.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.inner.write(batch).map_err(Error::write)?;
+        let batch = self.columns.of(batch)?;
+        self.inner.write(&batch).map_err(Error::write)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -109,7 +112,11 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ) -> Result<(W, Vec<RowGroup>), Error> {
         self.inner.flush().map_err(Error::write)?;
         let groups = self.row_groups().collect();
-        let geo = metadata::geo(&self.schema, geometry).map(|geo| ("geo".to_owned(), geo));
+        let geo = self
+            .columns
+            .geometry()
+            .and_then(|form| metadata::geo(&self.schema, geometry, form))
+            .map(|geo| ("geo".to_owned(), geo));
         for (key, value) in geo.into_iter().chain(provenance.pairs(self.rows)) {
             self.inner
                 .append_key_value_metadata(KeyValue::new(key, value));
@@ -127,30 +134,10 @@ impl<W: Write + Send> std::fmt::Debug for GeoParquetWriter<W> {
     }
 }
 
-/// The Parquet schema, with the geometry as a plain BYTE_ARRAY.
-///
-/// The Arrow schema in the footer says `geoarrow.wkb`. Where some crate of a program turns parquet's
-/// feature `geospatial` on, the writer would take that for Parquet's own GEOMETRY type, which
-/// GeoParquet 1.1 does not know and many readers refuse. So it does not get to see it.
-fn parquet_schema(
-    schema: &ExportSchema,
-    properties: &WriterProperties,
-) -> Result<SchemaDescriptor, ParquetError> {
-    let fields: Vec<FieldRef> = schema
-        .file()
-        .fields()
-        .iter()
-        .map(|field| match field.extension_type_name() {
-            Some(_) => Arc::new(Field::clone(field).with_metadata(HashMap::new())),
-            None => Arc::clone(field),
-        })
-        .collect();
-    ArrowSchemaConverter::new()
-        .with_coerce_types(properties.coerce_types())
-        .convert(&Schema::new(fields))
-}
-
-fn properties(schema: &ExportSchema, options: &WriterOptions) -> Result<WriterProperties, Error> {
+fn properties(
+    options: &WriterOptions,
+    unrepeated: Vec<ColumnPath>,
+) -> Result<WriterProperties, Error> {
     let compression = match options.compression.unwrap_or_default() {
         Compression::Zstd(level) => ParquetCompression::ZSTD(
             ZstdLevel::try_new(i32::from(level.get())).map_err(Error::write)?,
@@ -164,15 +151,8 @@ fn properties(schema: &ExportSchema, options: &WriterOptions) -> Result<WriterPr
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(options.row_group_rows.get()))
         .set_max_row_group_bytes(Some(options.row_group_bytes.get()));
-    // Geometries, and their bounds, hardly ever repeat: no dictionary.
-    if let Some(geometry) = schema.geometry_name() {
-        properties = properties
-            .set_column_dictionary_enabled(ColumnPath::new(vec![geometry.to_owned()]), false);
-    }
-    if let Some(column) = schema.covering_name() {
-        for path in covering::paths(column) {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), false);
-        }
+    for path in unrepeated {
+        properties = properties.set_column_dictionary_enabled(path, false);
     }
     Ok(properties.build())
 }

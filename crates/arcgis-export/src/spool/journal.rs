@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::tally::PageSums;
 
 /// The version of journal and segments.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 /// A line of a layer whose rows are known by their fingerprints has twenty bytes for each row of a page.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 

@@ -39,6 +39,10 @@ pub struct SpooledPage {
     pub geometry: GeometrySummary,
     /// Values that did not fit and became null.
     pub misfits: Misfits,
+    /// Codes that no domain lists, where labels are wanted.
+    pub unlisted: Misfits,
+    /// The rows whose polygons were mended.
+    pub mended: Vec<usize>,
     /// The size of the answers that the rows came in, after decompression.
     pub bytes: u64,
     /// What the proof at the end has to know of the page, if the fetch is to go on in another process.
@@ -55,6 +59,8 @@ impl SpooledPage {
             facts,
             geometry: page.geometry,
             misfits: page.misfits,
+            unlisted: page.unlisted,
+            mended: page.mended,
             bytes: 0,
             record: PageRecord::default(),
         }

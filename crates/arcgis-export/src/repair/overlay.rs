@@ -1,0 +1,82 @@
+//! What is inside of rings, as polygons.
+
+use i_overlay::core::fill_rule::FillRule;
+use i_overlay::core::overlay_rule::OverlayRule;
+use i_overlay::float::overlay::{FloatOverlay, OverlayOptions};
+
+use super::Ring;
+
+/// A shell, counter-clockwise, and its holes, clockwise, none closed.
+pub(super) type Shape = Vec<Vec<[f64; 2]>>;
+
+/// The polygons that rings make; `selves` are the places of those that cross themselves.
+pub(super) fn whole(rings: &[Ring], selves: &[usize]) -> Vec<Shape> {
+    let (mut shells, mut holes) = (Shape::new(), Shape::new());
+    for (place, ring) in rings.iter().enumerate() {
+        let into = if ring.is_hole {
+            &mut holes
+        } else {
+            &mut shells
+        };
+        if selves.contains(&place) {
+            let lobes = overlay(&vec![ring.positions.clone()], FillRule::EvenOdd);
+            into.extend(lobes.into_iter().flatten());
+        } else {
+            // All the same way round, so that rings on top of each other add up.
+            let mut positions = ring.positions.clone();
+            if area(&positions) < 0.0 {
+                positions.reverse();
+            }
+            into.push(positions);
+        }
+    }
+    if holes.is_empty() {
+        return overlay(&shells, FillRule::NonZero);
+    }
+    oriented(
+        FloatOverlay::with_subj_and_clip_custom(&shells, &holes, options(), Default::default())
+            .overlay(OverlayRule::Difference, FillRule::NonZero),
+    )
+}
+
+fn overlay(rings: &Shape, rule: FillRule) -> Vec<Shape> {
+    oriented(
+        FloatOverlay::with_subj_custom(rings, options(), Default::default())
+            .overlay(OverlayRule::Subject, rule),
+    )
+}
+
+/// Shells counter-clockwise and holes clockwise: the overlay leaves holes that touch their shell the other way
+/// round.
+fn oriented(mut shapes: Vec<Shape>) -> Vec<Shape> {
+    for shape in &mut shapes {
+        for (place, ring) in shape.iter_mut().enumerate() {
+            if (area(ring) < 0.0) == (place == 0) {
+                ring.reverse();
+            }
+        }
+    }
+    shapes
+}
+
+/// Valid by the OGC's rules, with vertices on straight lines kept.
+fn options() -> OverlayOptions<f64> {
+    OverlayOptions {
+        preserve_input_collinear: true,
+        preserve_output_collinear: true,
+        ..OverlayOptions::ogc()
+    }
+}
+
+/// The area, negative if the ring is clockwise.
+pub(super) fn area(ring: &[[f64; 2]]) -> f64 {
+    // From the first position on, so that small rings far from the origin keep their digits.
+    let [x0, y0] = ring.first().copied().unwrap_or_default();
+    let ends = ring.iter().cycle().skip(1);
+    let doubled: f64 = ring
+        .iter()
+        .zip(ends)
+        .map(|([x, y], [to_x, to_y])| (x - x0) * (to_y - y0) - (to_x - x0) * (y - y0))
+        .sum();
+    doubled / 2.0
+}
