@@ -166,6 +166,34 @@ impl Bbox {
         ymax: f64::NEG_INFINITY,
     };
 
+    /// The rectangle around positions, their numbers one after another; NaN widens nothing.
+    #[must_use]
+    pub fn around(coords: &[f64], dims: Dimensions) -> Self {
+        let mut bbox = Self::EMPTY;
+        // Of each size a loop of its own, in which the compiler knows where the numbers are.
+        match dims.size() {
+            2 => bbox.add_all::<2>(coords),
+            3 => bbox.add_all::<3>(coords),
+            _ => bbox.add_all::<4>(coords),
+        }
+        bbox
+    }
+
+    #[inline]
+    fn add_all<const SIZE: usize>(&mut self, coords: &[f64]) {
+        let (mut least, mut greatest) = ([self.xmin, self.ymin], [self.xmax, self.ymax]);
+        for position in coords.chunks_exact(SIZE) {
+            let &[x, y, ..] = position else { continue };
+            // Comparisons are false of NaN, and one instruction.
+            least[0] = if x < least[0] { x } else { least[0] };
+            least[1] = if y < least[1] { y } else { least[1] };
+            greatest[0] = if x > greatest[0] { x } else { greatest[0] };
+            greatest[1] = if y > greatest[1] { y } else { greatest[1] };
+        }
+        [self.xmin, self.ymin] = least;
+        [self.xmax, self.ymax] = greatest;
+    }
+
     /// Whether it is around nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

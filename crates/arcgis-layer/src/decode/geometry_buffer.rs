@@ -1,7 +1,7 @@
 //! One geometry in flat buffers, from its positions to the sink.
 
 use super::{DecodeContext, DecodeError};
-use crate::geometry::{Dimensions, GeometryRef, GeometryType};
+use crate::geometry::{Bbox, Dimensions, GeometryRef, GeometryType};
 use crate::rings::{RingAssembler, Stopped};
 use crate::sink::{FeatureSink, PageFacts};
 
@@ -62,6 +62,26 @@ impl GeometryBuffer {
             Dimensions::Xyz => self.coords.extend_from_slice(&[x, y, z]),
             Dimensions::Xym => self.coords.extend_from_slice(&[x, y, m]),
             Dimensions::Xyzm => self.coords.extend_from_slice(&[x, y, z, m]),
+        }
+        true
+    }
+
+    /// Appends so many positions of x and y, all finite. None are appended, and it is false, where there are fewer.
+    #[inline]
+    pub(super) fn plane(
+        &mut self,
+        positions: usize,
+        mut next: impl FnMut() -> Option<[f64; 2]>,
+    ) -> bool {
+        let start = self.coords.len();
+        self.coords.resize(start + 2 * positions, 0.0);
+        let new = self.coords.get_mut(start..).unwrap_or_default();
+        for position in new.chunks_exact_mut(2) {
+            let Some(next) = next() else {
+                self.coords.truncate(start);
+                return false;
+            };
+            position.copy_from_slice(&next);
         }
         true
     }
@@ -157,11 +177,9 @@ impl GeometryBuffer {
             ring_ends: &self.ring_ends,
             part_ends: &self.part_ends,
         };
-        for position in geometry.coords.chunks_exact(geometry.dims.size()) {
-            if let &[x, y, ..] = position {
-                facts.bbox.add(x, y);
-            }
-        }
+        facts
+            .bbox
+            .merge(&Bbox::around(geometry.coords, geometry.dims));
         let located = !geometry.is_empty();
         sink.geometry(geometry)
             .map_err(|source| DecodeError::refused(row, source))?;

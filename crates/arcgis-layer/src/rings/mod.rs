@@ -22,7 +22,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edge_index::EdgeIndex;
-use ring::{Ring, is_closed, is_inside, is_larger, measure, point_inside, reverse, within};
+use ring::{Ring, bounds, is_closed, is_inside, is_larger, measure, point_inside, reverse, within};
 
 /// A polygon has so many rings at most where each is compared with each.
 const FEW: usize = 12;
@@ -147,7 +147,7 @@ impl RingAssembler {
                 start,
                 end: self.coords.len() / size,
                 area: measured.area,
-                bounds: measured.bounds,
+                bounds: bounds(ring, size),
                 inside: [f64::NAN; 2],
                 parent: None,
                 root: 0,

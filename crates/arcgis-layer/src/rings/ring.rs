@@ -1,5 +1,7 @@
 //! One ring: its area, what is inside it, and its direction.
 
+use crate::geometry::{Bbox, Dimensions};
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ring {
     /// From and to, in positions.
@@ -21,42 +23,49 @@ pub(super) struct Ring {
 }
 
 pub(super) struct Measured {
+    /// Twice the area; positive if counter-clockwise.
     pub(super) area: f64,
+    /// All positions lie on one line, or there are none.
     pub(super) collinear: bool,
-    pub(super) bounds: [f64; 4],
 }
 
-/// Twice the signed area, and whether all positions lie on one line (or there are none).
 pub(super) fn measure(coords: &[f64], size: usize) -> Measured {
-    let mut measured = Measured {
-        area: 0.0,
-        collinear: true,
-        bounds: [
-            f64::INFINITY,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            f64::NEG_INFINITY,
-        ],
-    };
-    // Relative to the first position, because products of whole coordinates would eat the digits.
-    let &[x0, y0, ..] = coords else {
-        return measured;
-    };
-    let (mut last_x, mut last_y) = (0.0, 0.0);
-    for position in coords.chunks_exact(size) {
-        let &[x, y, ..] = position else { continue };
-        let [xmin, ymin, xmax, ymax] = &mut measured.bounds;
-        *xmin = xmin.min(x);
-        *ymin = ymin.min(y);
-        *xmax = xmax.max(x);
-        *ymax = ymax.max(y);
-        let (x, y) = (x - x0, y - y0);
-        let cross = last_x * y - x * last_y;
-        measured.area += cross;
-        measured.collinear &= cross == 0.0;
-        (last_x, last_y) = (x, y);
+    // Of each size a loop of its own, in which the compiler knows where the numbers are.
+    match size {
+        2 => measure_sized::<2>(coords),
+        3 => measure_sized::<3>(coords),
+        _ => measure_sized::<4>(coords),
     }
-    measured
+}
+
+#[inline]
+fn measure_sized<const SIZE: usize>(coords: &[f64]) -> Measured {
+    let mut area = 0.0;
+    let mut collinear = true;
+    // Relative to the first position, because products of whole coordinates would eat the digits.
+    if let &[x0, y0, ..] = coords {
+        let (mut last_x, mut last_y) = (0.0, 0.0);
+        for position in coords.chunks_exact(SIZE) {
+            let &[x, y, ..] = position else { continue };
+            let (x, y) = (x - x0, y - y0);
+            let cross = last_x * y - x * last_y;
+            area += cross;
+            collinear &= cross == 0.0;
+            (last_x, last_y) = (x, y);
+        }
+    }
+    Measured { area, collinear }
+}
+
+/// xmin, ymin, xmax, ymax
+pub(super) fn bounds(coords: &[f64], size: usize) -> [f64; 4] {
+    let dims = match size {
+        2 => Dimensions::Xy,
+        3 => Dimensions::Xyz,
+        _ => Dimensions::Xyzm,
+    };
+    let bbox = Bbox::around(coords, dims);
+    [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax]
 }
 
 pub(super) fn is_closed(coords: &[f64], size: usize) -> bool {
@@ -65,10 +74,22 @@ pub(super) fn is_closed(coords: &[f64], size: usize) -> bool {
 }
 
 pub(super) fn reverse(coords: &mut [f64], size: usize) {
-    // Numbers first, then the numbers of each position back.
-    coords.reverse();
-    for position in coords.chunks_exact_mut(size) {
-        position.reverse();
+    match size {
+        2 => reverse_sized::<2>(coords),
+        3 => reverse_sized::<3>(coords),
+        _ => reverse_sized::<4>(coords),
+    }
+}
+
+#[inline]
+fn reverse_sized<const SIZE: usize>(coords: &mut [f64]) {
+    let half = coords.len() / SIZE / 2 * SIZE;
+    let (front, back) = coords.split_at_mut(half);
+    for (front, back) in front
+        .chunks_exact_mut(SIZE)
+        .zip(back.rchunks_exact_mut(SIZE))
+    {
+        front.swap_with_slice(back);
     }
 }
 

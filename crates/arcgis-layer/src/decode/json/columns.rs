@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::scanner::Scanner;
+use super::scanner::{Scanner, Written};
 use crate::decode::DecodeError;
 use crate::decode::column_names::{ColumnNames, Target};
 use crate::layout::Layout;
@@ -10,19 +10,33 @@ use crate::layout::Layout;
 /// Finds the column of each key.
 ///
 /// Rows mostly have the same keys in the same order: each key is first compared with the one that
-/// followed last time. Only new keys are decoded and looked up.
+/// followed last time. Only new keys are decoded and looked up. A row whose keys all came as expected is *even*:
+/// nothing needs to be noted of it.
 #[derive(Debug)]
 pub(super) struct Columns<'a, 'l> {
     names: ColumnNames<'l>,
-    /// The keys seen so far, as written, in the order of their first appearance.
-    known: Vec<(&'a str, Target)>,
+    /// The keys seen so far, in the order of their first appearance.
+    known: Vec<Known<'a>>,
+    /// By the key, as it stands between its quotes.
     places: HashMap<&'a str, usize>,
-    /// The last row, counted from 1, that had a value for the column.
+    /// Whether a known key is for the column, and for how many columns there is one.
+    has_key: Vec<bool>,
+    known_columns: usize,
+    /// The last row, counted from 1, that had a value for the column; but for even rows.
     seen: Vec<usize>,
     row: usize,
     filled: usize,
     next: usize,
+    even: bool,
     scratch: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    written: Written<'a>,
+    target: Target,
+    /// The target in even rows, where no key before it has the same one.
+    even: Target,
 }
 
 impl<'a, 'l> Columns<'a, 'l> {
@@ -30,12 +44,15 @@ impl<'a, 'l> Columns<'a, 'l> {
         let names = ColumnNames::new(layout);
         Self {
             seen: vec![0; names.slots()],
+            has_key: vec![false; names.slots()],
             names,
             known: Vec::new(),
             places: HashMap::new(),
+            known_columns: 0,
             row: 0,
             filled: 0,
             next: 0,
+            even: false,
             scratch: String::new(),
         }
     }
@@ -44,11 +61,18 @@ impl<'a, 'l> Columns<'a, 'l> {
     pub(super) fn begin_row(&mut self) {
         self.row += 1;
         self.filled = 0;
+        self.next = 0;
+        // Of an even row there is nothing yet to be noted.
+        self.even = true;
     }
 
     /// A row's attributes begin; `scanner` stands before their bracket.
     pub(super) fn begin_attributes(&mut self, mut scanner: Scanner<'a>) -> Result<(), DecodeError> {
-        self.next = 0;
+        if self.next > 0 {
+            // Not the first of the row.
+            self.note();
+            self.next = 0;
+        }
         if !self.known.is_empty() {
             return Ok(());
         }
@@ -62,49 +86,105 @@ impl<'a, 'l> Columns<'a, 'l> {
         Ok(())
     }
 
-    /// Passes the next key and tells where its value goes.
+    /// Passes the next key, if it is the one that is expected, and tells where its value goes.
     #[inline]
+    pub(super) fn expected(&mut self, scanner: &mut Scanner<'a>) -> Option<Target> {
+        let known = self.known.get(self.next)?;
+        if !self.even || !scanner.key_as(&known.written) {
+            return None;
+        }
+        self.next += 1;
+        Some(known.even)
+    }
+
+    /// Passes the next key and tells where its value goes.
     pub(super) fn key(&mut self, scanner: &mut Scanner<'a>) -> Result<Target, DecodeError> {
+        self.note();
+        scanner.peek()?;
         let target = match self.known.get(self.next) {
-            Some(&(raw, target)) if scanner.key_is(raw)? => {
+            Some(known) if scanner.key_as(&known.written) => {
                 self.next += 1;
-                target
+                known.target
             }
             _ => self.look_up(scanner)?,
         };
-        let slot = self.names.slot(target);
-        if let Some(seen) = slot.and_then(|slot| self.seen.get_mut(slot)) {
-            if *seen == self.row {
-                return Ok(Target::Skip);
-            }
-            *seen = self.row;
-            self.filled += usize::from(target != Target::HiddenId);
+        Ok(if self.fill(target) {
+            target
+        } else {
+            Target::Skip
+        })
+    }
+
+    /// The row is not even: notes what it has had so far.
+    fn note(&mut self) {
+        if !std::mem::replace(&mut self.even, false) {
+            return;
         }
-        Ok(target)
+        for place in 0..self.next {
+            if let Some(known) = self.known.get(place).copied() {
+                self.fill(known.target);
+            }
+        }
+    }
+
+    /// Notes that the row has a value for a target; false if it has had one before.
+    fn fill(&mut self, target: Target) -> bool {
+        let slot = self.names.slot(target);
+        let Some(seen) = slot.and_then(|slot| self.seen.get_mut(slot)) else {
+            return true;
+        };
+        if *seen == self.row {
+            return false;
+        }
+        *seen = self.row;
+        self.filled += usize::from(target != Target::HiddenId);
+        true
     }
 
     fn look_up(&mut self, scanner: &mut Scanner<'a>) -> Result<Target, DecodeError> {
+        let start = scanner.at();
         let key = scanner.key()?;
         if let Some(&place) = self.places.get(key.raw) {
             self.next = place + 1;
             return Ok(self
                 .known
                 .get(place)
-                .map_or(Target::Skip, |&(_, target)| target));
+                .map_or(Target::Skip, |known| known.target));
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let target = self.names.resolve(key.decode(&mut scratch));
         self.scratch = scratch;
+        let has_key = self
+            .names
+            .slot(target)
+            .and_then(|slot| self.has_key.get_mut(slot));
+        let taken = has_key.is_some_and(|has_key| std::mem::replace(has_key, true));
+        if let (Target::Column(_), false) = (target, taken) {
+            self.known_columns += 1;
+        }
         self.places.insert(key.raw, self.known.len());
-        self.known.push((key.raw, target));
+        self.known.push(Known {
+            written: scanner.written(start),
+            target,
+            even: if taken { Target::Skip } else { target },
+        });
         self.next = self.known.len();
         Ok(target)
     }
 
     /// The columns that the row has no value for.
-    pub(super) fn missing(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn missing(&mut self) -> impl Iterator<Item = usize> + '_ {
         let columns = self.names.columns();
-        let all = self.filled == columns;
+        let even = self.even && self.next == self.known.len();
+        let all = if even {
+            self.known_columns == columns
+        } else {
+            self.note();
+            self.filled == columns
+        };
+        if even && !all {
+            self.note();
+        }
         (0..if all { 0 } else { columns })
             .filter(|&column| self.seen.get(column) != Some(&self.row))
     }

@@ -1,5 +1,6 @@
 //! Geometry in Esri JSON, read into flat buffers.
 
+use super::number::Number;
 use super::scanner::{Scalar, Scanner};
 use crate::curves::{Curve, Ellipse, TOLERANCE};
 use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
@@ -63,6 +64,56 @@ struct CurveList {
     number_count: usize,
 }
 
+/// Passes a point written without white space, its members in their usual order, as nearly all are.
+#[inline]
+fn plain_point(scanner: &mut Scanner<'_>) -> Option<[f64; 4]> {
+    let mut ahead = *scanner;
+    let mut ordinate = |key: &[u8; 5]| match ahead.exactly(key) {
+        true => ahead.digits().map(Number::to_f64),
+        false => None,
+    };
+    let x = ordinate(b"{\"x\":")?;
+    let y = ordinate(b",\"y\":")?;
+    let z = ordinate(b",\"z\":").unwrap_or(f64::NAN);
+    let m = ordinate(b",\"m\":").unwrap_or(f64::NAN);
+    if !ahead.exactly(b"}") {
+        return None;
+    }
+    *scanner = ahead;
+    Some([x, y, z, m])
+}
+
+/// Passes a position written without white space, and the comma behind it; tells whether there was one.
+#[inline]
+fn plain_position(scanner: &mut Scanner<'_>, third_is_m: bool) -> Option<([f64; 4], bool)> {
+    let mut ahead = *scanner;
+    let mut ordinate = |before: &[u8; 1]| match ahead.exactly(before) {
+        true => ahead.digits().map(Number::to_f64),
+        false => None,
+    };
+    let x = ordinate(b"[")?;
+    let y = ordinate(b",")?;
+    let mut position = [x, y, f64::NAN, f64::NAN];
+    if !ahead.exactly(b"]") {
+        let mut ordinate = || match ahead.exactly(b",") {
+            true => ahead.digits().map(Number::to_f64),
+            false => None,
+        };
+        let third = ordinate()?;
+        position = match ordinate() {
+            Some(fourth) => [x, y, third, fourth],
+            None if third_is_m => [x, y, f64::NAN, third],
+            None => [x, y, third, f64::NAN],
+        };
+        if !ahead.exactly(b"]") {
+            return None;
+        }
+    }
+    let more = ahead.exactly(b",");
+    *scanner = ahead;
+    Some((position, more))
+}
+
 /// The members that hold coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
@@ -85,6 +136,13 @@ impl<'a> GeometryReader<'a> {
         self.spatial_reference = None;
         if scanner.null()? {
             return Ok(Shape::Null);
+        }
+        if let Some(position) = plain_point(scanner) {
+            if layout.kind == GeometryType::Multipatch {
+                return Err(refuse(row, MULTIPATCH));
+            }
+            self.buffer.position(position);
+            return Ok(Shape::Of(GeometryType::Point));
         }
         let mut own = Flags::default();
         let mut list: Option<(List, Scanner<'a>, bool)> = None;
@@ -209,6 +267,18 @@ impl<'a> GeometryReader<'a> {
         let mut outer = scanner.open(b'[')?;
         let mut last: Option<[f64; 4]> = None;
         while outer {
+            if let Some((position, more)) = plain_position(scanner, third_is_m) {
+                if self.buffer.position(position) {
+                    last = Some(position);
+                } else {
+                    self.buffer.leave_out();
+                }
+                if more {
+                    continue;
+                }
+                outer = scanner.more(b'[')?;
+                continue;
+            }
             match scanner.peek()? {
                 b'[' => {
                     let position = self.numbers(scanner, third_is_m, row)?;
@@ -243,12 +313,15 @@ impl<'a> GeometryReader<'a> {
         let mut count = 0;
         let mut more = scanner.open(b'[')?;
         while more {
-            let number = self.ordinate(scanner)?;
+            let number = match scanner.byte() {
+                b'0'..=b'9' | b'-' => scanner.number()?.to_f64(),
+                _ => self.ordinate(scanner)?,
+            };
             if let Some(place) = numbers.get_mut(count) {
                 *place = number;
             }
             count += 1;
-            more = scanner.more(b'[')?;
+            more = scanner.exactly(b",") || scanner.more(b'[')?;
         }
         if count < 2 {
             return Err(refuse(row, "a position has fewer than two numbers"));

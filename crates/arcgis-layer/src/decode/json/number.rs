@@ -105,35 +105,135 @@ fn integer(token: &str, mantissa: u64, count: usize, negative: bool) -> Option<N
 }
 
 /// Clinger's fast path: a mantissa below 2^53 and a power of ten up to 10^22 are both exact, so that
-/// one multiplication or division rounds once, and right.
+/// one multiplication or division rounds once, and right. Longer fractions are multiplied by the inverse of a power of
+/// five; what that cannot decide is left to the standard library.
 #[inline]
 fn float(token: &str, mantissa: u64, count: usize, exponent: i64, negative: bool) -> Option<f64> {
-    if count <= 19 && mantissa <= 1 << 53 {
-        if let Some(ten) = usize::try_from(exponent.unsigned_abs())
-            .ok()
-            .and_then(|power| TENS.get(power))
-        {
-            let mantissa = mantissa as f64;
-            let number = if exponent < 0 {
-                mantissa / ten
-            } else {
-                mantissa * ten
-            };
+    if count <= 19 || significant(token) <= 19 {
+        if mantissa <= 1 << 53 {
+            if let Some(ten) = usize::try_from(exponent.unsigned_abs())
+                .ok()
+                .and_then(|power| TENS.get(power))
+            {
+                let mantissa = mantissa as f64;
+                let number = if exponent < 0 {
+                    mantissa / ten
+                } else {
+                    mantissa * ten
+                };
+                return Some(if negative { -number } else { number });
+            }
+        }
+        if let Some(number) = fraction(mantissa, exponent) {
             return Some(if negative { -number } else { number });
         }
     }
     token.parse().ok()
 }
 
-/// Appends the digits from `at` on to a mantissa (beyond 19 digits it means nothing), and gives the place behind them.
+/// The number of digits behind zeros in front.
+#[cold]
+fn significant(token: &str) -> usize {
+    let from = token
+        .bytes()
+        .skip_while(|byte| !matches!(byte, b'1'..=b'9'));
+    from.take_while(|byte| !matches!(byte, b'e' | b'E'))
+        .filter(u8::is_ascii_digit)
+        .count()
+}
+
+/// The float next to `mantissa` / 10^`-exponent`, or `None` where that is not certain.
+///
+/// 2^s / 5^n, rounded down to 64 bits, is too small by less than 1, so that the upper half of its product with a
+/// mantissa of 64 bits is too small by more than 0 and less than 2. That leaves only one in a thousand undecided: those
+/// just below the middle between two floats, among them those that lie on it.
 #[inline]
+fn fraction(mantissa: u64, exponent: i64) -> Option<f64> {
+    let power = usize::try_from(exponent.checked_neg()?).ok()?;
+    let &Inverse { digits, scale } = INVERSES.get(power.checked_sub(1)?)?;
+    let zeros = mantissa.leading_zeros();
+    let mantissa = mantissa.checked_shl(zeros)?;
+    let product = u128::from(mantissa) * u128::from(digits);
+    let upper = (product >> 64) as u64;
+    // 53 bits are kept: of 64, or of 63.
+    let dropped = 10 + (upper >> 63) as u32;
+    let rest = upper & ((1 << dropped) - 1);
+    let half = 1 << (dropped - 1);
+    if rest + 1 == half {
+        return None;
+    }
+    let kept = (upper >> dropped) + u64::from(rest >= half);
+    let two = f64::from_bits(u64::from(scale + dropped - zeros) << 52);
+    Some(kept as f64 * two)
+}
+
+/// 1 / 5^n: 64 bits, the first of them 1, and by which power of two they are to be multiplied.
+#[derive(Clone, Copy)]
+struct Inverse {
+    digits: u64,
+    /// Of the product's upper half by 10^-n, as a float has its exponent.
+    scale: u32,
+}
+
+/// Of 5^1 and so on, as far as their powers have 64 bits; no sum of digits that fits 64 bits is longer but by zeros in front.
+const INVERSES: [Inverse; 27] = inverses();
+
+const fn inverses() -> [Inverse; 27] {
+    let mut inverses = [Inverse {
+        digits: 0,
+        scale: 0,
+    }; 27];
+    let mut five: u128 = 1;
+    let mut n = 0;
+    while n < inverses.len() {
+        five *= 5;
+        // 2^(bits + 63) / 5^n, in two steps of long division.
+        let bits = 128 - five.leading_zeros();
+        let high = (1_u128 << bits) / five;
+        let mut rest = (1_u128 << bits) % five;
+        let mut digits = high as u64;
+        let mut bit = 0;
+        while bit < 63 {
+            rest <<= 1;
+            digits <<= 1;
+            if rest >= five {
+                rest -= five;
+                digits |= 1;
+            }
+            bit += 1;
+        }
+        // The product's upper half is 2^(bits + 63 - 64) times too large, and 5^n is not yet 10^n.
+        inverses[n] = Inverse {
+            digits,
+            scale: 1023 + 1 - bits - (n as u32 + 1),
+        };
+        n += 1;
+    }
+    inverses
+}
+
+/// Appends the digits from `at` on to a mantissa (beyond 19 digits it means nothing), and gives the place behind them.
+#[inline(always)]
 fn run(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let Some(eight) = eight_digits(u64::from_le_bytes(*word)) else {
-            break;
-        };
-        mantissa = mantissa.wrapping_mul(100_000_000).wrapping_add(eight);
-        at += 8;
+        let values = u64::from_le_bytes(*word) ^ (ONES * b'0' as u64);
+        // Above 9 the high bit is there or comes by adding; what is carried only reaches bytes behind such a one.
+        let others = (values.wrapping_add(ONES * 0x76) | values) & (ONES * 0x80);
+        let count = others.trailing_zeros() / 8;
+        if count == 8 {
+            mantissa = mantissa
+                .wrapping_mul(100_000_000)
+                .wrapping_add(eight_digits(values));
+            at += 8;
+            continue;
+        }
+        // Zeros in front in place of what is no digit behind.
+        let digits = (values << (56 - 8 * count)) << 8;
+        let ten = WHOLE_TENS.get(count as usize).copied().unwrap_or(1);
+        let mantissa = mantissa
+            .wrapping_mul(ten)
+            .wrapping_add(eight_digits(digits));
+        return (mantissa, at + count as usize);
     }
     while let Some(&byte) = bytes.get(at) {
         let digit = byte.wrapping_sub(b'0');
@@ -146,18 +246,17 @@ fn run(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
     (mantissa, at)
 }
 
-/// The value of eight ASCII digits, the first in the lowest byte; `None` if one is something else.
-#[inline]
-fn eight_digits(word: u64) -> Option<u64> {
-    let values = word.wrapping_sub(0x3030_3030_3030_3030);
-    // A byte above '9' overflows into its high bit when 0x46 is added, one below '0' when 0x30 is taken away.
-    if (word.wrapping_add(0x4646_4646_4646_4646) | values) & 0x8080_8080_8080_8080 != 0 {
-        return None;
-    }
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+const WHOLE_TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// The number that eight digits are, one in each byte, the first in the lowest.
+#[inline(always)]
+fn eight_digits(values: u64) -> u64 {
     // Neighbours are joined: digits to pairs, pairs to fours, fours to eight.
     let pairs = values.wrapping_mul(10).wrapping_add(values >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
-    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff)
+    (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff
 }
 
 /// `NaN` and `Infinity`, which JSON does not know and servers send.
@@ -241,6 +340,15 @@ mod tests {
             "1e-400",
             "1e99999999999999999999",
             "0.000000000000000000000000000001",
+            "0.0000000000000000012345678901234567",
+            "-0.00000000000000000000",
+            "0.00000000000000000000e-5",
+            "9007199254740993.5",
+            "9007199254740992.5",
+            "18014398509481985.0",
+            "9223372036854775.807",
+            "1844674407370955161.5",
+            "9.999999999999999999",
             "5.",
             ".5",
         ] {
@@ -276,6 +384,26 @@ mod tests {
         fn any_decimal_is_read_as_the_standard_library_does(text in "-?[0-9]{1,22}\\.[0-9]{0,22}([eE][+-]?[0-9]{1,3})?") {
             let expected: f64 = text.parse().unwrap();
             prop_assert_eq!(number(&text).to_f64().to_bits(), expected.to_bits());
+        }
+
+        /// Where the way over inverses of powers of five is taken, and just beside the middle between two floats.
+        #[test]
+        fn any_long_fraction_is_read_as_the_standard_library_does(
+            float in 1e-6_f64..1e19,
+            places in 0_usize..20,
+            more in -2_i64..3,
+        ) {
+            let middle = (float + f64::from_bits(float.to_bits() + 1)) / 2.0;
+            for start in [float, middle] {
+                let written = format!("{start:.places$}");
+                let mut digits: Vec<u8> = written.bytes().collect();
+                if let Some(last) = digits.last_mut() {
+                    *last = (i64::from(*last) + more).clamp(48, 57) as u8;
+                }
+                let text = String::from_utf8(digits).unwrap() + if places == 0 { ".0" } else { "" };
+                let expected: f64 = text.parse().unwrap();
+                prop_assert_eq!(number(&text).to_f64().to_bits(), expected.to_bits(), "{}", text);
+            }
         }
 
         #[test]

@@ -210,8 +210,15 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         let mut located = false;
         let mut more = self.scanner.open(b'{')?;
         while more {
-            let key = self.scanner.key()?;
-            match Member::of(key.decode(&mut self.scratch)) {
+            let member = if self.scanner.exactly(b"\"attributes\":") {
+                Member::Attributes
+            } else if self.scanner.exactly(b"\"geometry\":") {
+                Member::Geometry
+            } else {
+                let key = self.scanner.key()?;
+                Member::of(key.decode(&mut self.scratch))
+            };
+            match member {
                 Member::Attributes => self.attributes(row)?,
                 Member::Geometry if self.context.layout.geometry.is_some() && !geometry => {
                     geometry = true;
@@ -255,7 +262,11 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             .and_then(|id| id.column);
         let mut more = self.scanner.open(b'{')?;
         while more {
-            match self.columns.key(&mut self.scanner)? {
+            let target = match self.columns.expected(&mut self.scanner) {
+                Some(target) => target,
+                None => self.columns.key(&mut self.scanner)?,
+            };
+            match target {
                 Target::Skip => self.scanner.skip()?,
                 Target::HiddenId => {
                     self.object_id(row)?;
@@ -270,13 +281,37 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                     self.attribute(column).map_err(|error| error.in_row(row))?;
                 }
             }
-            more = self.scanner.more(b'{')?;
+            more = self.scanner.exactly(b",") || self.scanner.more(b'{')?;
+            // Keys are expected without white space in front.
+            if more && self.scanner.byte() <= b' ' {
+                self.scanner.peek()?;
+            }
         }
         Ok(())
     }
 
     #[inline]
     fn attribute(&mut self, column: usize) -> Result<(), Fault> {
+        // As nearly all values stand there.
+        let value = match self.scanner.byte() {
+            b'0'..=b'9' | b'-' => self.scanner.digits().map(|number| match number {
+                Number::Int(value) => ValueRef::Int(value),
+                Number::Float(value) => ValueRef::Float(value),
+            }),
+            b'"' => {
+                let text = self.scanner.string()?;
+                Some(ValueRef::Str(text.decode(&mut self.scratch)))
+            }
+            b'n' if self.scanner.exactly(b"null") => Some(ValueRef::Null),
+            _ => None,
+        };
+        match value {
+            Some(value) => Ok(self.sink.attribute(column, value)?),
+            None => self.other_attribute(column),
+        }
+    }
+
+    fn other_attribute(&mut self, column: usize) -> Result<(), Fault> {
         let value = match self.scanner.peek()? {
             b'{' | b'[' => ValueRef::Str(self.scanner.raw()?),
             _ => match self.scanner.scalar()? {
@@ -291,6 +326,11 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
     }
 
     fn object_id(&mut self, row: usize) -> Result<i64, DecodeError> {
+        let start = self.scanner;
+        if let (b'0'..=b'9', Some(Number::Int(id))) = (start.byte(), self.scanner.digits()) {
+            return Ok(self.identified(id));
+        }
+        self.scanner = start;
         let problem = match self.scanner.peek()? {
             b'{' | b'[' => {
                 self.scanner.skip()?;

@@ -23,6 +23,15 @@ pub(super) struct Text<'a> {
     escaped: bool,
 }
 
+/// A key with its quotes and its colon, and whatever white space stands between them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written<'a> {
+    text: &'a [u8],
+    /// The first 16 bytes, and which of them there are.
+    first: u128,
+    mask: u128,
+}
+
 /// A value that is neither object nor array.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scalar<'a> {
@@ -75,6 +84,13 @@ impl<'a> Scanner<'a> {
     /// The next byte that is not white space; it stays.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<u8, DecodeError> {
+        match self.text.as_bytes().get(self.at) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => self.peek_further(),
+        }
+    }
+
+    fn peek_further(&mut self) -> Result<u8, DecodeError> {
         let bytes = self.text.as_bytes();
         loop {
             match bytes.get(self.at) {
@@ -83,6 +99,60 @@ impl<'a> Scanner<'a> {
                 None => return Err(self.unexpected("more")),
             }
         }
+    }
+
+    /// Passes a text if it is next to the letter, white space and all; answers are mostly written without any.
+    #[inline]
+    pub(super) fn exactly<const N: usize>(&mut self, text: &[u8; N]) -> bool {
+        let rest = self.text.as_bytes().get(self.at..);
+        let found = rest.and_then(|rest| rest.first_chunk::<N>()) == Some(text);
+        self.at += if found { N } else { 0 };
+        found
+    }
+
+    /// Passes a key and its colon if they are written as here.
+    #[inline]
+    pub(super) fn key_as(&mut self, written: &Written<'a>) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let found = match rest.first_chunk::<16>() {
+            Some(first) => {
+                (u128::from_le_bytes(*first) & written.mask) == written.first
+                    && (written.text.len() <= 16 || rest.starts_with(written.text))
+            }
+            None => rest.starts_with(written.text),
+        };
+        self.at += if found { written.text.len() } else { 0 };
+        found
+    }
+
+    /// The key behind which it stands, from its opening quote at `start` on, to be found again.
+    pub(super) fn written(&self, start: usize) -> Written<'a> {
+        let text = self.since(start).as_bytes();
+        let mut first = [0; 16];
+        let mut mask = [0; 16];
+        for ((byte, first), mask) in text.iter().zip(&mut first).zip(&mut mask) {
+            *first = *byte;
+            *mask = 0xff;
+        }
+        Written {
+            text,
+            first: u128::from_le_bytes(first),
+            mask: u128::from_le_bytes(mask),
+        }
+    }
+
+    /// Passes a number if it is next, without white space.
+    #[inline]
+    pub(super) fn digits(&mut self) -> Option<Number> {
+        let (number, end) = number::read(self.text, self.at)?;
+        self.at = end;
+        Some(number)
+    }
+
+    /// The next byte, be it white space or not; 0 at the end.
+    #[inline]
+    pub(super) fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }
 
     /// Whether nothing but white space is left.
@@ -133,22 +203,6 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// Passes a key and its colon if the key is written exactly so.
-    #[inline]
-    pub(super) fn key_is(&mut self, raw: &str) -> Result<bool, DecodeError> {
-        if self.peek()? != b'"' {
-            return Err(self.unexpected("a key"));
-        }
-        let rest = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
-        if !rest.starts_with(raw.as_bytes()) || rest.get(raw.len()) != Some(&b'"') {
-            return Ok(false);
-        }
-        self.at += raw.len() + 2;
-        self.colon()?;
-        Ok(true)
-    }
-
-    #[inline]
     fn colon(&mut self) -> Result<(), DecodeError> {
         if self.peek()? != b':' {
             return Err(self.unexpected("a colon"));
@@ -303,9 +357,14 @@ impl<'a> Text<'a> {
     where
         'a: 's,
     {
-        if !self.escaped {
-            return self.raw;
+        if self.escaped {
+            self.unescaped(scratch)
+        } else {
+            self.raw
         }
+    }
+
+    fn unescaped(self, scratch: &mut String) -> &str {
         scratch.clear();
         let mut rest = self.raw;
         while let Some((plain, behind)) = rest.split_once('\\') {

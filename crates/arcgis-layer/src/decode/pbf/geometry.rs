@@ -2,10 +2,10 @@
 
 use super::features::{Features, geometry_type};
 use super::transform::Transform;
-use super::wire::{Message, malformed, unzigzag, varint};
+use super::wire::{Message, malformed, short_pair, short_varint, unzigzag, varint};
 use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
 use crate::decode::{DecodeContext, DecodeError};
-use crate::geometry::GeometryType;
+use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::GeometryLayout;
 
 /// What the geometries of an answer have in common.
@@ -179,11 +179,16 @@ impl GeometryReader {
         if let Some(problem) = transform.problem(z, m) {
             return Err(refuse(row, problem));
         }
-        self.buffer.reserve(positions.unwrap_or(0));
         let mut coordinates = Coordinates { bytes, at };
         let lengths = std::mem::take(&mut self.lengths);
+        let plane = stride == 2 && dims == Dimensions::Xy && transform.is_bounded();
+        if !plane {
+            self.buffer.reserve(positions.unwrap_or(0));
+        }
         let result = lengths.iter().try_for_each(|&length| {
-            self.part(&mut coordinates, length, grid, &transform, row)?;
+            if !plane || !self.plane_part(&mut coordinates, length, &transform) {
+                self.part(&mut coordinates, length, grid, &transform, row)?;
+            }
             match kind {
                 GeometryType::Polyline => self.buffer.end_path(),
                 GeometryType::Polygon => self.buffer.end_ring(),
@@ -193,6 +198,27 @@ impl GeometryReader {
         });
         self.lengths = lengths;
         result.map(|()| kind)
+    }
+
+    /// One part of x and y alone. Where that is not possible nothing is read.
+    fn plane_part(
+        &mut self,
+        coordinates: &mut Coordinates<'_>,
+        length: usize,
+        transform: &Transform,
+    ) -> bool {
+        let mut ahead = *coordinates;
+        let (mut x, mut y) = (0_i64, 0_i64);
+        let read = self.buffer.plane(length, || {
+            let [dx, dy] = ahead.next_two()?;
+            x = x.checked_add(dx)?;
+            y = y.checked_add(dy)?;
+            Some([transform.x.at(x), transform.y.at(y)])
+        });
+        if read {
+            *coordinates = ahead;
+        }
+        read
     }
 
     /// One part: x and y are differences, the first to 0; z and m are not.
@@ -239,6 +265,7 @@ impl GeometryReader {
 }
 
 /// The numbers of a packed list of `sint64`.
+#[derive(Debug, Clone, Copy)]
 struct Coordinates<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -247,9 +274,26 @@ struct Coordinates<'a> {
 impl Coordinates<'_> {
     #[inline]
     fn next(&mut self) -> Result<i64, DecodeError> {
-        let (number, length) = varint(self.bytes).map_err(|problem| malformed(self.at, problem))?;
+        let (number, length) = match short_varint(self.bytes, 0) {
+            Some(found) => found,
+            None => varint(self.bytes).map_err(|problem| malformed(self.at, problem))?,
+        };
+        self.pass(length);
+        Ok(unzigzag(number))
+    }
+
+    #[inline]
+    fn next_two(&mut self) -> Option<[i64; 2]> {
+        if let Some((pair, length)) = short_pair(self.bytes, 0) {
+            self.pass(length);
+            return Some(pair);
+        }
+        Some([self.next().ok()?, self.next().ok()?])
+    }
+
+    #[inline]
+    fn pass(&mut self, length: usize) {
         self.bytes = self.bytes.get(length..).unwrap_or_default();
         self.at += length;
-        Ok(unzigzag(number))
     }
 }

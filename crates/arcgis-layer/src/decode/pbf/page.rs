@@ -77,6 +77,10 @@ pub fn decode_pbf<S: FeatureSink>(
         }
         targets.push(target);
     }
+    let id_place = context.layout.object_id.as_ref().and_then(|id| {
+        let id = id.column.map_or(Target::HiddenId, Target::Column);
+        targets.iter().position(|&target| target == id)
+    });
     let missing = (0..names.columns())
         .filter(|&column| had.get(column) == Some(&false))
         .collect();
@@ -87,6 +91,7 @@ pub fn decode_pbf<S: FeatureSink>(
         grid: Grid::of(&features),
         features,
         targets,
+        id_place,
         missing,
         geometry: GeometryReader::default(),
     };
@@ -101,6 +106,8 @@ struct Page<'a, 'c, S> {
     features: Features<'a>,
     /// Where the value of each field goes.
     targets: Vec<Target>,
+    /// Which of them is the object id.
+    id_place: Option<usize>,
     /// The columns that no field is for.
     missing: Vec<usize>,
     geometry: GeometryReader,
@@ -141,7 +148,14 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         let mut values = 0;
         let mut shape = None;
         let mut unknown = None;
-        while let Some(member) = message.next()? {
+        loop {
+            while let Some(value) = value::plain(&mut message) {
+                self.value(values, value, row)?;
+                values += 1;
+            }
+            let Some(member) = message.next()? else {
+                break;
+            };
             match member.number {
                 1 => {
                     self.attribute(values, member, row)?;
@@ -206,36 +220,39 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             .map_err(|source| DecodeError::refused(row, source))
     }
 
-    #[inline]
     fn attribute(
         &mut self,
         place: usize,
         member: Member<'a>,
         row: usize,
     ) -> Result<(), DecodeError> {
-        let column = match self.targets.get(place) {
-            Some(Target::Column(column)) => Some(*column),
-            Some(Target::HiddenId) => None,
-            // One value too many is counted, and reported at the row's end.
-            Some(Target::Skip) | None => return Ok(()),
-        };
+        if let Some(Target::Skip) | None = self.targets.get(place) {
+            return Ok(());
+        }
         let value = match value::read(member.message()?)? {
             Cell::Value(value) => value,
             Cell::Index(index) => self.indexed(index, member.at)?,
         };
-        let id = &self.context.layout.object_id;
-        let is_id = id.as_ref().is_some_and(|id| id.column == column);
-        let value = if is_id {
-            ValueRef::Int(self.object_id(value, row)?)
-        } else {
-            value
-        };
-        match column {
-            Some(column) => self
+        self.value(place, value, row)
+    }
+
+    #[inline]
+    fn value(
+        &mut self,
+        place: usize,
+        mut value: ValueRef<'a>,
+        row: usize,
+    ) -> Result<(), DecodeError> {
+        if Some(place) == self.id_place {
+            value = ValueRef::Int(self.object_id(value, row)?);
+        }
+        match self.targets.get(place) {
+            Some(&Target::Column(column)) => self
                 .sink
                 .attribute(column, value)
                 .map_err(|source| DecodeError::refused(row, source)),
-            None => Ok(()),
+            // One value too many is counted, and reported at the row's end.
+            Some(Target::HiddenId | Target::Skip) | None => Ok(()),
         }
     }
 

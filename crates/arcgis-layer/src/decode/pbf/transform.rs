@@ -77,6 +77,13 @@ impl Transform {
         !self.x.begins_elsewhere() && !self.y.begins_elsewhere()
     }
 
+    /// Whether x and y are finite for any number of steps.
+    pub(super) fn is_bounded(&self) -> bool {
+        [self.x, self.y]
+            .iter()
+            .all(|axis| axis.at(i64::MIN).is_finite() && axis.at(i64::MAX).is_finite())
+    }
+
     /// What is wrong with the axes that are needed.
     pub(super) fn problem(&self, z: bool, m: bool) -> Option<&'static str> {
         if !(self.x.is_usable() && self.y.is_usable()) {

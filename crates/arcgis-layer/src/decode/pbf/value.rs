@@ -1,6 +1,6 @@
 //! Attribute values.
 
-use super::wire::{Message, malformed};
+use super::wire::{Message, malformed, short_varint, unzigzag, varint};
 use crate::decode::DecodeError;
 use crate::sink::ValueRef;
 
@@ -10,6 +10,45 @@ pub(super) enum Cell<'a> {
     Value(ValueRef<'a>),
     /// The place of the value among those of the answer.
     Index(u64),
+}
+
+/// Passes the next member of a row if it is a value in the form that nearly all have: one member, shorter than 128
+/// bytes. What is `None` stays, to be read as it may be.
+#[inline]
+pub(super) fn plain<'a>(row: &mut Message<'a>) -> Option<ValueRef<'a>> {
+    let bytes = row.bytes();
+    let &[0x0a, length @ ..=0x7f, ..] = bytes else {
+        return None;
+    };
+    let end = 2 + usize::from(length);
+    let value = match bytes.get(2..end)? {
+        [] => ValueRef::Null,
+        [0x0a, length, text @ ..] if usize::from(*length) == text.len() => {
+            ValueRef::Str(std::str::from_utf8(text).ok()?)
+        }
+        [0x19, double @ ..] => ValueRef::Float(f64::from_le_bytes(double.try_into().ok()?)),
+        [0x15, float @ ..] => {
+            ValueRef::Float(f64::from(f32::from_le_bytes(float.try_into().ok()?)))
+        }
+        [tag, number @ ..] => {
+            let (number, length) = match number {
+                [byte @ ..=0x7f] => (u64::from(*byte), 1),
+                number => short_varint(bytes, 3).or_else(|| varint(number).ok())?,
+            };
+            if 3 + length != end {
+                return None;
+            }
+            match tag {
+                0x20 | 0x40 => ValueRef::Int(unzigzag(number)),
+                0x28 | 0x38 => unsigned(number),
+                0x30 => ValueRef::Int(number as i64),
+                0x48 => ValueRef::Bool(number != 0),
+                _ => return None,
+            }
+        }
+    };
+    row.pass(end);
+    Some(value)
 }
 
 /// Reads a value. One without a member is null; of several members the last counts, as the format says.

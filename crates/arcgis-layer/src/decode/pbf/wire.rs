@@ -57,6 +57,13 @@ impl<'a> Message<'a> {
         self.bytes.is_empty()
     }
 
+    /// Passes so many bytes, if there are.
+    #[inline]
+    pub(super) fn pass(&mut self, length: usize) {
+        self.bytes = self.bytes.get(length..).unwrap_or_default();
+        self.at += length;
+    }
+
     fn take(&mut self, length: u64) -> Result<&'a [u8], DecodeError> {
         let taken = usize::try_from(length)
             .ok()
@@ -244,6 +251,51 @@ impl Numbers<'_> {
     }
 }
 
+/// Reads a number of variable length, and tells how long it is: one of at most 8 bytes, where 8 bytes are left.
+#[inline(always)]
+pub(super) fn short_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
+    // The first byte without its high bit ends the number.
+    let ends = !word & HIGH;
+    let before_end = ends.checked_sub(1)? & !ends;
+    let length = ends.trailing_zeros() / 8 + 1;
+    // Neighbours are joined: 7 bits to 14, 14 to 28, 28 to 56.
+    let sevens = word & before_end & !HIGH;
+    let pairs = (sevens & 0x007f_007f_007f_007f) | ((sevens & 0x7f00_7f00_7f00_7f00) >> 1);
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+    let number = (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4);
+    Some((number, length as usize))
+}
+
+/// Reads two neighbouring numbers whose sign is the lowest bit, and tells how long they are together: each of at most 4
+/// bytes, where 8 bytes are left.
+#[inline(always)]
+pub(super) fn short_pair(bytes: &[u8], at: usize) -> Option<([i64; 2], usize)> {
+    let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
+    let ends = !word & HIGH;
+    let first = ends & ends.wrapping_neg();
+    let rest = ends ^ first;
+    let second = rest & rest.wrapping_neg();
+    if second == 0 {
+        return None;
+    }
+    let x = word & (first - 1);
+    let y = (word & (second - 1)) >> (first.trailing_zeros() + 1);
+    if (x | y) >> 32 != 0 {
+        return None;
+    }
+    // Side by side, each in its half of a word, both are joined at once.
+    let sevens = (x | (y << 32)) & !HIGH;
+    let pairs = (sevens & 0x007f_007f_007f_007f) | ((sevens & 0x7f00_7f00_7f00_7f00) >> 1);
+    let numbers = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+    let signs = (numbers & 0x0000_0001_0000_0001) * 0xffff_ffff;
+    let signed = ((numbers >> 1) & 0x7fff_ffff_7fff_ffff) ^ signs;
+    let pair = [i64::from(signed as i32), i64::from((signed >> 32) as i32)];
+    Some((pair, (second.trailing_zeros() as usize + 1) / 8))
+}
+
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
 /// Reads a number of variable length, and tells how long it is.
 #[inline]
 pub(super) fn varint(bytes: &[u8]) -> Result<(u64, usize), &'static str> {
@@ -298,6 +350,47 @@ mod tests {
         assert!(varint(&[0x80; 11]).is_err());
         assert!(varint(&[0x80; 3]).is_err());
         assert!(varint(&[]).is_err());
+    }
+
+    /// Numbers of every length, beside each other and behind each other, as the plain reader has them.
+    #[test]
+    fn numbers_read_many_bytes_at_a_time_are_the_same() {
+        let encoded = |mut number: u64| {
+            let mut bytes = Vec::new();
+            while number >= 0x80 {
+                bytes.push(number as u8 | 0x80);
+                number >>= 7;
+            }
+            bytes.push(number as u8);
+            bytes
+        };
+        let mut numbers = vec![0, 1, 2, u64::MAX];
+        for bits in 0..64 {
+            let pattern = 0x9e37_79b9_7f4a_7c15_u64.rotate_left(bits) >> (63 - bits);
+            numbers.extend([1 << bits, (1 << bits) - 1, pattern, pattern | 1]);
+        }
+        for &first in &numbers {
+            for &second in &numbers {
+                let mut bytes = vec![0xff];
+                bytes.extend(encoded(first));
+                bytes.extend(encoded(second));
+                let (first_length, both) = (encoded(first).len(), bytes.len() - 1);
+                bytes.extend([0xff; 8]);
+                let expected = (first < 1 << 56).then_some((first, first_length));
+                assert_eq!(short_varint(&bytes, 1), expected, "{first}");
+                let small = first < 1 << 28 && second < 1 << 28;
+                let expected = small.then_some(([unzigzag(first), unzigzag(second)], both));
+                assert_eq!(short_pair(&bytes, 1), expected, "{first} {second}");
+            }
+        }
+        assert_eq!(short_varint(&[1; 7], 0), None);
+        assert_eq!(short_varint(&[1; 8], 1), None);
+        assert_eq!(short_varint(&[0xff; 8], 0), None);
+        assert_eq!(short_pair(&[1; 7], 0), None);
+        assert_eq!(
+            short_pair(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], 0),
+            None
+        );
     }
 
     #[test]
