@@ -186,27 +186,6 @@ fn lacks(program: &str, prefix: &str, oldest: u32) -> Option<String> {
     ))
 }
 
-/// Installs once what `requirement` says: a marker in `folder` tells for which text that was done.
-fn once(folder: &Path, requirement: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
-    let marker = folder.join("installed");
-    if fs::read_to_string(&marker).is_ok_and(|done| done == requirement) {
-        return Ok(());
-    }
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir_all(folder)?;
-    let begin = Instant::now();
-    install()?;
-    fs::write(marker, requirement)?;
-    println!(
-        "installed into {} in {:.1} s",
-        folder.display(),
-        begin.elapsed().as_secs_f64()
-    );
-    Ok(())
-}
-
 fn install_python(work: &Path, scripts: &Path) -> Result<PathBuf> {
     let folder = work.join("venv");
     let files = ["requirements.txt", "requirements-duckdb.txt"].map(|name| scripts.join(name));
@@ -215,7 +194,7 @@ fn install_python(work: &Path, scripts: &Path) -> Result<PathBuf> {
         requirement += &fs::read_to_string(file)?;
     }
     let python = folder.join("bin/python");
-    once(&folder, &requirement, || {
+    python::once(&folder, &requirement, || {
         let [most, duckdb] = files.map(|file| file.display().to_string());
         python::environment(&folder, &["--requirement", &most])?;
         let alone = ["--no-deps", "--no-warn-conflicts", "--requirement", &duckdb];
@@ -228,7 +207,7 @@ fn install_python(work: &Path, scripts: &Path) -> Result<PathBuf> {
 fn install_node(work: &Path, scripts: &Path) -> Result<()> {
     let folder = work.join("koop");
     let manifest = fs::read_to_string(scripts.join("package.json"))?;
-    once(&folder, &manifest, || {
+    python::once(&folder, &manifest, || {
         fs::write(folder.join("package.json"), &manifest)?;
         // Packages' own scripts have no business here.
         python::run(

@@ -1,5 +1,6 @@
 //! Tasks of this repository: `cargo xtask <task>`. `docs/development.md` tells when to use which.
 
+mod bench;
 mod crs_table;
 mod demo_data;
 mod dependencies;
@@ -46,8 +47,9 @@ what is generated:
   picture [<command>]   make docs/export.svg from a real export (or from another command, to try it)
 
 long runs:
-  soak [<part> …]       tokens, resume, ten-million, or all; each part prints what it saw
+  soak [<part> …]       tokens, resume, ten-million, or all; each part prints what it saw";
 
+const OTHERS: &str = "\
 other:
   package --verify      also build each crate out of its package, as `cargo publish` would";
 
@@ -76,6 +78,7 @@ fn run() -> Result<ExitCode> {
         ["demo-data"] => demo_data::run(root, false)?,
         ["demo-data", "--check"] => demo_data::run(root, true)?,
         ["picture", command @ ..] => picture::run(&repository, command)?,
+        ["bench", options @ ..] => bench::run(&repository, options)?,
         ["soak", parts @ ..] => soak::run(&repository, parts)?,
         ["package", "--verify"] => package::run(&repository, true)?,
         ["--help" | "-h" | "help"] => print!("{}", help()),
@@ -86,5 +89,9 @@ fn run() -> Result<ExitCode> {
 }
 
 fn help() -> String {
-    format!("{TASKS}\n\n{}\n{MAKERS}\n", stage::list())
+    format!(
+        "{TASKS}\n\n{}\n{MAKERS}\n{}\n\n{OTHERS}\n",
+        stage::list(),
+        bench::USAGE
+    )
 }
