@@ -1,5 +1,7 @@
 //! A few rows of many.
 
+use std::collections::HashSet;
+
 use arcgis_auth_core::Request;
 use futures_util::TryStreamExt;
 
@@ -14,13 +16,6 @@ use crate::layer::{Layer, unsupported};
 use crate::query::{Query, ResolvedQuery};
 use crate::second_chance::{Chances, send};
 use crate::sink::{PageFacts, PageSink};
-
-/// Which of the rows in their order are asked for.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    offset: u64,
-    rows: u32,
-}
 
 /// A field that rows are ordered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +73,7 @@ impl Layer {
                 .with_param("orderByFields", format!("{name} ASC"))
                 .with_param("resultRecordCount", rows.to_string())
                 .with_rows(rows);
-            let window = Window { offset: 0, rows };
-            if let Some(features) = self.first_rows(&resolved, request, window, true).await? {
+            if let Some(features) = self.first_rows(&resolved, request, rows).await? {
                 return Ok(features);
             }
         }
@@ -93,15 +87,15 @@ impl Layer {
         self.features(query.with_limit(least)).try_collect().await
     }
 
-    /// The first rows of a query in an order of the caller's (`orderByFields`), ties in the order of the object id. At most as
-    /// many as the server gives at once.
+    /// The first rows of a query in an order of the caller's (`orderByFields`), ties in the order of the object id; in several
+    /// pages where they are more than the server gives at once.
     ///
     /// The order is the server's: how it orders texts and nulls is for its database to say.
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] for an unknown field, for more rows than the server gives at once, and for layers that do not order or page
-    /// rows; [`Error::Answer`] if the answer cannot hold the first rows; else as [`Layer::count`].
+    /// [`Error::Query`] for an unknown field, and for layers that do not order or page rows; [`Error::Answer`] if what comes cannot
+    /// be those rows; else as [`Layer::count`].
     ///
     /// ```no_run
     /// use arcgis_layer::{Layer, Order, Query};
@@ -120,7 +114,7 @@ impl Layer {
         self.rows_at(query, order, 0, rows).await
     }
 
-    /// As [`Layer::head_by`], without the first `offset` rows: a page to look at. In the order of the object id where no other
+    /// As [`Layer::head_by`], without the first `offset` rows: something to leaf through. In the order of the object id where no other
     /// is given. Fewer come at the end of the rows, and none behind it.
     ///
     /// # Errors
@@ -164,78 +158,106 @@ impl Layer {
                 "give the number of rows here, and no limit",
             ));
         }
-        if let Some(most) = info.max_record_count.filter(|&most| rows > most) {
-            return Err(unsupported(
-                "order",
-                format!("the server gives at most {most} rows at once"),
-            ));
-        }
         if rows == 0 {
             return Ok(Vec::new());
         }
         self.request_of_all(&resolved, "order")?;
-        let request = |rows: u32| {
-            resolved
+        let request = |offset: u64, rows: u32| {
+            let request = resolved
                 .page_request(self.address())
                 .with_param("orderByFields", fields.join(","))
                 .with_param("resultRecordCount", rows.to_string())
-                .with_rows(rows)
+                .with_rows(rows);
+            match offset {
+                0 => request,
+                offset => request.with_param("resultOffset", offset.to_string()),
+            }
         };
-        let mut page = request(rows);
-        if offset > 0 {
-            page = page.with_param("resultOffset", offset.to_string());
+        let misplaced = |problem: &str| {
+            Err(self.unusable(format!(
+                "it does not hold {rows} rows from place {offset} on, in their order: {problem}"
+            )))
+        };
+        let most = info.max_record_count.unwrap_or(rows).max(1);
+        let mut all: Vec<Feature> = Vec::new();
+        let mut seen = HashSet::new();
+        loop {
+            let got = u32::try_from(all.len()).unwrap_or(u32::MAX);
+            let wanted = most.min(rows.saturating_sub(got));
+            if wanted == 0 {
+                break;
+            }
+            let page = request(offset.saturating_add(got.into()), wanted);
+            let (mut features, facts) = self
+                .answered_rows(&resolved, &page, wanted as usize)
+                .await?;
+            if !self.is_in_reference(&resolved, &facts) {
+                return misplaced("its coordinates are in another reference");
+            }
+            features.truncate(wanted as usize);
+            if features.is_empty() {
+                break;
+            }
+            if features
+                .iter()
+                .filter_map(|row| row.object_id)
+                .any(|id| !seen.insert(id))
+            {
+                return misplaced("a row comes twice");
+            }
+            let last = features.len() < wanted as usize && !facts.exceeded;
+            all.extend(features);
+            if last {
+                break;
+            }
         }
-        let window = Window { offset, rows };
-        let features = self
-            .first_rows(&resolved, page, window, order.is_empty())
-            .await?;
-        let mut misplaced = features.is_none();
-        let features = features.unwrap_or_default();
-        if offset > 0 && !features.is_empty() {
+        let ids: Vec<i64> = all.iter().filter_map(|row| row.object_id).collect();
+        if order.is_empty() && !ids.is_sorted() {
+            return misplaced("object ids do not ascend");
+        }
+        if all.len() < rows as usize {
+            let behind = self.count(&resolved).await?.saturating_sub(offset);
+            if behind != all.len() as u64 {
+                return misplaced(&format!("{} of {behind} came", all.len()));
+            }
+        }
+        if offset > 0 && !all.is_empty() {
             // Where the offset is ignored, the very first row comes again.
-            let (first, _) = self.answered_rows(&resolved, &request(1), 1).await?;
-            misplaced = first.first().is_some_and(|first| {
-                let id = first.object_id;
-                features
-                    .iter()
-                    .any(|row| id.is_some() && row.object_id == id)
-            });
+            let (first, _) = self.answered_rows(&resolved, &request(0, 1), 1).await?;
+            if first
+                .first()
+                .and_then(|first| first.object_id)
+                .is_some_and(|id| seen.contains(&id))
+            {
+                return misplaced("the offset is ignored");
+            }
         }
-        if misplaced {
-            return Err(self.unusable(format!(
-                "it does not hold {rows} rows from place {offset} on, in their order"
-            )));
-        }
-        Ok(features)
+        Ok(all)
     }
 
-    /// The rows of one answer; `None` if they cannot be those of the window.
+    /// The rows of one answer; `None` if they cannot be the first in the order of their ids.
     async fn first_rows(
         &self,
         query: &ResolvedQuery,
         request: Request,
-        window: Window,
-        by_id: bool,
+        rows: u32,
     ) -> Result<Option<Vec<Feature>>, Error> {
-        let rows = window.rows as usize;
+        let rows = rows as usize;
         let (features, facts) = match self.answered_rows(query, &request, rows).await {
             Ok(answered) => answered,
             // Perhaps too much at once: there are other ways.
-            Err(Error::Service(arcgis_auth_core::Error::Service(_))) if by_id => return Ok(None),
+            Err(Error::Service(arcgis_auth_core::Error::Service(_))) => return Ok(None),
             Err(error) => return Err(error),
         };
         let ordered = facts
             .ids
             .windows(2)
             .all(|pair| matches!(pair, [a, b] if a < b));
-        if (by_id && !ordered) || !self.is_in_reference(query, &facts) || features.len() > rows {
+        if !ordered || !self.is_in_reference(query, &facts) || features.len() > rows {
             return Ok(None);
         }
-        if features.len() < rows {
-            let behind = self.count(query).await?.saturating_sub(window.offset);
-            if behind != features.len() as u64 {
-                return Ok(None);
-            }
+        if features.len() < rows && self.count(query).await? != features.len() as u64 {
+            return Ok(None);
         }
         Ok(Some(features))
     }

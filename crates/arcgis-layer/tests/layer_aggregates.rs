@@ -582,7 +582,6 @@ async fn the_first_rows_in_another_order_are_the_servers() {
     );
     for (query, order, rows, what) in [
         (Query::new(), Order::ascending("Ghost"), 3, "Ghost"),
-        (Query::new(), Order::ascending("KIND"), 1001, "at most 1000"),
         (
             Query::new().with_limit(2),
             Order::ascending("KIND"),

@@ -10,7 +10,8 @@ use arcgis_layer::{
     Statistic, StatisticType,
 };
 use arcgis_testkit::{
-    Ability, Field, FieldType, Geometry, GeometryType, Layer as Served, Quirk, Row, Testkit,
+    Ability, BadRow, Failure, Field, FieldType, Geometry, GeometryType, Layer as Served, Quirk,
+    RequestKind, Row, Testkit,
 };
 use futures_util::TryStreamExt;
 use geo_types::Coord;
@@ -329,12 +330,31 @@ async fn t41_pages_begin_where_they_are_asked_to() {
         .collect();
     assert_eq!(ranks, [Some(23), Some(22)]);
 
+    // More than the server gives at once.
+    let rows = layer
+        .rows_at(Query::new(), &[Order::ascending("RANK")], 2, 22)
+        .await
+        .unwrap();
+    let ranks: Vec<_> = rows
+        .iter()
+        .map(|row| row.get("RANK").unwrap().as_i64().unwrap())
+        .collect();
+    assert_eq!(ranks, (2..24).collect::<Vec<_>>());
+    let (_server, short) = serve(squares().with_quirk(Quirk::ActualCap(4))).await;
+    let rows = short
+        .head_by(centroids(), &[Order::descending("OBJECTID")], 99)
+        .await
+        .unwrap();
+    assert_eq!(ids(&rows), (1..=25).rev().collect::<Vec<_>>());
+    check_centroids(&rows);
+
     // A server that ignores the offset gives the first rows again.
     let (_server, layer) = serve(squares().with_quirk(Quirk::IgnoresOffset)).await;
     for order in [vec![], vec![Order::ascending("RANK")]] {
         let error = layer.rows_at(Query::new(), &order, 15, 10).await;
         let error = error.unwrap_err().to_string();
         assert!(error.contains("place 15"), "{error}");
+        assert!(error.contains("offset is ignored"), "{error}");
     }
 }
 
@@ -363,4 +383,28 @@ async fn a_condition_for_groups_that_the_server_ignores_is_found_out() {
     let all = Aggregation::by(["RANK"]).with_having("COUNT(OBJECTID) = 1");
     // 25 groups, 10 at once.
     assert_eq!(layer.aggregate(&query, &all).await.unwrap().len(), 25);
+}
+
+/// Pages that are too large are halved until they can be served; a row that cannot be served by itself is an error that names
+/// it, and not a row fewer.
+#[tokio::test]
+async fn t38_what_is_too_much_at_once_is_split_down_to_one_row() {
+    let many = || {
+        Served::new("squares", GeometryType::Point)
+            .with_max_record_count(3000)
+            .with_rows((0..3000).map(|i| Row::new().at(Geometry::point((f64::from(i), 0.0)))))
+            .with_quirk(Quirk::TooManyRows(750, Failure::Body))
+    };
+    let (server, layer) = serve(many()).await;
+    let rows: Vec<Feature> = layer.features(Query::new()).try_collect().await.unwrap();
+    assert_eq!(ids(&rows), (1..=3000).collect::<Vec<_>>());
+    assert!(server.layer("squares").unwrap().quirks_fired()[0] > 0);
+    // The four quarters that fit, and little else: what was split is not asked for again as a whole.
+    let pages = server.requests_of(RequestKind::Features).len();
+    assert!((4..=16).contains(&pages), "{pages}");
+
+    let (_server, layer) = serve(many().with_quirk(Quirk::BadRow(17, BadRow::Never))).await;
+    let rows: Result<Vec<Feature>, _> = layer.features(Query::new()).try_collect().await;
+    let error = rows.unwrap_err().to_string();
+    assert!(error.contains("17"), "{error}");
 }

@@ -42,11 +42,11 @@ const OURS: [(&str, &str); 33] = [
     ("havingClause", "this fetches rows"),
     (
         "returnCentroid",
-        "there is no column for it; use the option geometry_form for a look at a few rows",
+        "there is no column for it; use the option geometry_form for a look at a few rows (head, sample)",
     ),
     (
         "returnEnvelope",
-        "there is no column for it; use the option geometry_form for a look at a few rows",
+        "there is no column for it; use the option geometry_form for a look at a few rows (head, sample)",
     ),
     (
         "text",
@@ -62,7 +62,7 @@ const OURS: [(&str, &str); 33] = [
     ),
     (
         "quantizationParameters",
-        "it would change coordinates; use the option max_allowable_offset, or geometry_form for a look at a few rows",
+        "it would change coordinates; use the option max_allowable_offset, or the option geometry_form for a look at a few rows (head, sample)",
     ),
     (
         "resultType",

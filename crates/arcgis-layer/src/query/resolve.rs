@@ -345,7 +345,7 @@ impl Query {
             if !self.multipatch_footprint {
                 return unsupported(
                     "geometry",
-                    "multipatches are not decoded; leave geometry out, or ask for their footprints",
+                    "multipatches are not decoded; leave geometry out, or use the option multipatch_footprint",
                 );
             }
             (kind, dims) = (GeometryType::Polygon, Dimensions::Xy);
