@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use arcgis_rest::export::{self, Committed, Destination, LocalFile, Output, Report, WriterOptions};
+use arcgis_rest::export::{
+    self, Committed, Destination, LocalFile, Output, Report, RowOrder, WriterOptions,
+};
 use arcgis_rest::http::Stats;
 use serde::Serialize;
 use serde_json::json;
@@ -46,7 +48,22 @@ impl FileArgs {
     /// How the file is written.
     pub(crate) fn writer(&self, settings: &Settings) -> Result<WriterOptions> {
         let rows = settings.get(&key::ROW_GROUP_ROWS, self.row_group_rows)?;
-        let mut options = WriterOptions::default().with_row_group_rows(rows.value);
+        let bytes = settings.get(&key::ROW_GROUP_SIZE, self.row_group_size)?;
+        let memory = settings.get(&key::MEMORY, self.order.memory)?;
+        let mut options = WriterOptions::default()
+            .with_row_group_rows(rows.value)
+            .with_row_group_bytes(bytes.value)
+            .with_sort_memory(memory.value);
+        if let Some(order) = settings.find(&key::ORDER, self.order.order)? {
+            if self.order.memory.is_some() && order.value != RowOrder::Hilbert {
+                return Err(Failure::usage(format!(
+                    "--memory: it is for sorting, and the order is {}",
+                    order.value
+                ))
+                .into());
+            }
+            options = options.with_order(order.value);
+        }
         if let Some(compression) = settings.find(&key::COMPRESSION, self.compression)? {
             options = options.with_compression(compression.value);
         }

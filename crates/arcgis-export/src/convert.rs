@@ -109,6 +109,7 @@ impl<'a> Conversion<'a> {
     pub fn to(self, destination: &dyn Destination) -> Result<Report, Error> {
         let start = Start::now();
         let format = FileFormat::of_destination(self.format, &destination.name());
+        self.writer.check_sort_folder(format)?;
         let output = destination.open()?;
         let columns = self.columns.for_file(format, &self.writer);
         let rows = self.rows(start, &columns)?;

@@ -210,13 +210,15 @@ impl LayerExport {
         let start = Start::now();
         let resolved = self.resolve()?;
         let name = destination.name();
+        let format = FileFormat::of_destination(self.format, &name);
+        self.writer.check_sort_folder(format)?;
         let beside = destination.spool_folder();
         let output = blocking(move || destination.open()).await??;
         let place = Place {
             spool: self.spool_folder(beside, &name)?,
             part: output.temporary().map(absolute),
             name: Some(name.clone()),
-            format: FileFormat::of_destination(self.format, &name),
+            format,
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut writer = run.writer(output, name)?;

@@ -128,9 +128,9 @@ pub enum ResumeError {
     },
 
     /// Make the folder readable and writable, or choose another one.
-    #[error("pages cannot be kept in {}", folder.display())]
+    #[error("rows cannot be kept in {}", folder.display())]
     Unusable {
-        /// The folder of the spool.
+        /// The folder, of the spool or for sorting.
         folder: PathBuf,
         /// Why not.
         source: io::Error,

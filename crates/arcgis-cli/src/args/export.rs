@@ -8,8 +8,8 @@ use arcgis_rest::export::Compression;
 use arcgis_rest::layer::{FormatChoice, Strategy};
 use clap::Args;
 
-use super::values::{parse_budget, parse_format, parse_positive, parse_strategy};
-use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs};
+use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
+use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, OrderArgs, RequestArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -87,8 +87,9 @@ pub(crate) struct FetchArgs {
     #[arg(long)]
     pub(crate) resume: bool,
 
-    /// The folder where --resume keeps pages [default: beside the file]
-    #[arg(long, value_name = "FOLDER", requires = "resume")]
+    /// The folder where --resume keeps pages, and where rows are sorted that do not fit into memory [default:
+    /// beside the file]
+    #[arg(long, value_name = "FOLDER")]
     pub(crate) spill: Option<PathBuf>,
 
     /// The most time for the rows, such as 90s, 30m or 8h; then fail with exit code 4 [default: no limit]
@@ -121,6 +122,13 @@ pub(crate) struct FileArgs {
         value_parser = parse_positive::<NonZeroUsize>
     )]
     pub(crate) row_group_rows: Option<NonZeroUsize>,
+
+    /// Bytes per row group, compressed, about, such as 64M; whichever limit comes first [default: 128M]
+    #[arg(long, allow_negative_numbers = true, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) row_group_size: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
 
     /// Replace the file if it exists
     #[arg(long)]

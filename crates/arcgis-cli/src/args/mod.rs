@@ -6,6 +6,7 @@ mod connection;
 mod credentials;
 mod export;
 mod inspect;
+mod order;
 mod query;
 pub(crate) mod values;
 
@@ -22,6 +23,7 @@ pub(crate) use inspect::{
     CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs, SampleArgs,
     SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
 };
+pub(crate) use order::OrderArgs;
 pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use values::OutSr;
 

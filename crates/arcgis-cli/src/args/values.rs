@@ -1,12 +1,13 @@
 //! Values of options, as text: the same on the command line, in the environment and in files.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use arcgis_rest::export::{
-    Compression, ParseCompressionError, SpatialReferenceCodes, Timestamp, resolve_crs,
+    Compression, ParseCompressionError, RowOrder, SpatialReferenceCodes, Timestamp, resolve_crs,
 };
 use arcgis_rest::http::StoreKind;
 use arcgis_rest::layer::{DistanceUnit, FormatChoice, SpatialRelation, Strategy, TimeFilter};
@@ -176,6 +177,38 @@ pub(crate) fn parse_positive<T: FromStr>(text: &str) -> Result<T, String> {
             (true, false) => "it is too large".to_owned(),
         }
     })
+}
+
+/// A number of bytes, at least a million of them.
+pub(crate) fn parse_bytes(text: &str) -> Result<NonZeroUsize, String> {
+    let text = text.trim();
+    let end = text.find(|c: char| c.is_ascii_alphabetic());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err("a number of bytes is needed, such as 512M, 2G or 64MB".to_owned()),
+    };
+    let number: usize = parse_positive(number)?;
+    let bytes = number
+        .checked_mul(unit)
+        .and_then(NonZeroUsize::new)
+        .ok_or("it is too large")?;
+    if bytes.get() < 1_000_000 {
+        return Err("it must be at least 1M".to_owned());
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn parse_order(text: &str) -> Result<RowOrder, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "it is none of hilbert, id and none".to_owned())
 }
 
 /// A number from 0 on.
@@ -384,6 +417,28 @@ mod tests {
             SpatialRelation::Pattern("T*F**F***".to_owned())
         );
         assert!(parse_relation("near").is_err() && parse_relation("t*f").is_err());
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        for (text, bytes) in [
+            ("1000000", Some(1_000_000)),
+            ("64M", Some(64 << 20)),
+            ("64 mib", Some(64 << 20)),
+            ("2G", Some(2 << 30)),
+            ("64MB", Some(64_000_000)),
+            ("2048k", Some(2 << 20)),
+            ("1kb", None),
+            ("0", None),
+            ("-1G", None),
+            ("1.5G", None),
+            ("64 parsecs", None),
+            ("99999999999999G", None),
+            ("", None),
+        ] {
+            let parsed = parse_bytes(text).ok().map(NonZeroUsize::get);
+            assert_eq!(parsed, bytes, "{text}");
+        }
     }
 
     #[test]

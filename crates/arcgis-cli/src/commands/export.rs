@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, WriterOptions};
+use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, RowOrder, WriterOptions};
 use arcgis_rest::layer::{FetchOptions, Query};
 
 use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutputArgs};
-use crate::exit::note;
+use crate::exit::{Failure, note};
 use crate::facts::counted;
 use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
@@ -44,7 +44,7 @@ pub(crate) async fn run(
     target.check_layer()?;
     let how = How {
         fetch: args.fetch.options(settings)?,
-        writer: args.file.writer(settings)?,
+        writer: args.fetch.spilling(args.file.writer(settings)?, settings)?,
         resume: args.fetch.resume(settings)?,
     };
     match &args.out {
@@ -121,6 +121,21 @@ impl FetchArgs {
             options = options.with_time_budget(budget);
         }
         Ok(options)
+    }
+
+    /// The same with the folder for rows that are sorted on disk.
+    fn spilling(&self, writer: WriterOptions, settings: &Settings) -> Result<WriterOptions> {
+        let sorts = writer.order.is_none_or(|order| order == RowOrder::Hilbert);
+        if self.spill.is_some() && !sorts && !self.resume {
+            return Err(Failure::usage(
+                "--spill: nothing is kept there without --resume where rows are not sorted",
+            )
+            .into());
+        }
+        Ok(match settings.find(&key::SPILL, self.spill.clone())? {
+            Some(folder) => writer.with_sort_folder(folder.value),
+            None => writer,
+        })
     }
 
     fn resume(&self, settings: &Settings) -> Result<Option<Resume>> {

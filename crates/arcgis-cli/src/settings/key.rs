@@ -5,13 +5,14 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use arcgis_rest::export::Compression;
+use arcgis_rest::export::{Compression, RowOrder};
 use arcgis_rest::http::StoreKind;
 use arcgis_rest::layer::FormatChoice;
 
 use crate::args::values::{
-    parse_address, parse_compression, parse_format, parse_name, parse_path, parse_port,
-    parse_positive, parse_rate, parse_store, parse_text, parse_time, parse_times,
+    parse_address, parse_bytes, parse_compression, parse_format, parse_name, parse_order,
+    parse_path, parse_port, parse_positive, parse_rate, parse_store, parse_text, parse_time,
+    parse_times,
 };
 
 /// Something that can be set, and how its text is read.
@@ -113,9 +114,14 @@ pub(crate) const ROW_GROUP_ROWS: Key<NonZeroUsize> = key!(
     Everywhere,
     parse_positive::<NonZeroUsize>
 );
+pub(crate) const ROW_GROUP_SIZE: Key<NonZeroUsize> =
+    key!("row-group-size", Some("128M"), Everywhere, parse_bytes);
+
+pub(crate) const ORDER: Key<RowOrder> = key!("order", None, Everywhere, parse_order);
+pub(crate) const MEMORY: Key<NonZeroUsize> = key!("memory", Some("256M"), Everywhere, parse_bytes);
 
 /// All of them, in the order in which they are shown.
-pub(crate) const ALL: [Facts; 20] = [
+pub(crate) const ALL: [Facts; 23] = [
     PROFILE.facts,
     PORTAL.facts,
     CLIENT_ID.facts,
@@ -136,6 +142,9 @@ pub(crate) const ALL: [Facts; 20] = [
     SPILL.facts,
     COMPRESSION.facts,
     ROW_GROUP_ROWS.facts,
+    ROW_GROUP_SIZE.facts,
+    ORDER.facts,
+    MEMORY.facts,
 ];
 
 /// The key of that name.

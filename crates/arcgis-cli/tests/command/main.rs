@@ -20,6 +20,7 @@ mod interruption;
 mod login;
 mod looking;
 mod options;
+mod order;
 mod pasted;
 mod plan;
 mod profiles;

@@ -129,6 +129,9 @@ fn pages_are_kept_in_another_folder_where_one_is_named() {
     let desk = Desk::new();
     let url = service.layer_url("towns");
     desk.run(&["export", &url, "out.parquet", "--spill", "spill"])
+        .fails(6, &["spill"]);
+    let not_sorted = ["--order", "id", "--spill", "spill"];
+    desk.run(&[&["export", &url, "out.parquet"], &not_sorted[..]].concat())
         .fails(2, &["--resume"]);
     desk.run(&[
         "export",

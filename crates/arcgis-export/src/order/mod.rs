@@ -12,8 +12,10 @@ use std::path::Path;
 
 use arcgis_layer::Strategy;
 
+use crate::error::Error;
 use crate::format::FileFormat;
 use crate::options::WriterOptions;
+use crate::resume::ResumeError;
 use crate::schema::ExportSchema;
 use crate::spool::{DirectSpool, DiskSpool, Spool};
 use crate::writer_thread::GivenUp;
@@ -81,6 +83,29 @@ impl Ordering<'_> {
             RowOrder::Hilbert => SortBy::place(self.schema),
             RowOrder::Id => by_id(),
             RowOrder::None => None,
+        }
+    }
+}
+
+impl WriterOptions {
+    /// Makes sure that rows can be put into the folder for sorting, if they may have to.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError::Unusable`].
+    pub(crate) fn check_sort_folder(&self, format: FileFormat) -> Result<(), Error> {
+        let Some(folder) = &self.sort_folder else {
+            return Ok(());
+        };
+        if RowOrder::of_file(self, format) == RowOrder::None {
+            return Ok(());
+        }
+        match tempfile::tempfile_in(folder) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Resume(ResumeError::Unusable {
+                folder: folder.clone(),
+                source,
+            })),
         }
     }
 }
