@@ -75,7 +75,17 @@ impl Layer {
         }
         let rows = u32::try_from(total).unwrap_or(u32::MAX);
         let failed = match self.ids_at_once(query, field, total, rows).await {
-            Ok(ids) => return Ok(ids),
+            Ok((ids, in_disorder)) if !in_disorder || ids.len() >= total => return Ok(ids),
+            // Some at a time, and in no order that would tell which are the next.
+            Ok((mut ids, _)) => {
+                match self.ids_in_ranges(query, field, total).await {
+                    Ok(more) => ids.extend(more.iter()),
+                    Err(error) => {
+                        tracing::debug!(layer = %self.address(), %error, "object ids are not listed in ranges");
+                    }
+                }
+                return Ok(ids);
+            }
             Err((request, error)) if total > 1 && is_about_size(&request, &error) => error,
             Err((_, error)) => return Err(error),
         };
@@ -118,21 +128,26 @@ impl Layer {
         Ok(ids)
     }
 
-    /// All ids, in one answer or in several from the last id on. An error comes with its request.
+    /// All ids, in one answer or in several from the last id on, and whether they came some at a time and in no
+    /// order. An error comes with its request.
     async fn ids_at_once(
         &self,
         query: &ResolvedQuery,
         field: &str,
         total: u64,
         rows: u32,
-    ) -> Result<IdSet, (Request, Error)> {
+    ) -> Result<(IdSet, bool), (Request, Error)> {
         let ask = async |request: Request| {
             let request = request.with_rows(rows);
             self.ids(&request).await.map_err(|error| (request, error))
         };
         let first = ask(query.filter_request(self.address())).await?;
+        let capped = first.exceeded;
+        let orders = self.info().advanced.order_by != Some(false);
         let (mut last, mut ids) = (first.last_if_ascending(), first.ids);
-        let mut more = first.exceeded || ids.len() < total;
+        let mut more = capped || ids.len() < total;
+        let mut from_the_start = last.is_none();
+        let mut in_disorder = false;
         while more {
             let request = match last {
                 Some(last) => {
@@ -140,18 +155,25 @@ impl Layer {
                 }
                 None => query.filter_request(self.address()),
             };
-            let request = if self.info().advanced.order_by == Some(false) {
-                request
-            } else {
+            let request = if orders {
                 request.with_param("orderByFields", format!("{field} ASC"))
+            } else {
+                request
             };
             let next = ask(request).await?;
-            let before = ids.len();
+            in_disorder |= !next.ids.is_empty() && next.last_if_ascending().is_none();
+            let heeded = next.ids.min() > last || next.ids.is_empty();
+            let before = (ids.len(), last);
             last = next.ids.max().max(last);
             ids.extend(next.ids.iter());
-            more = ids.len() > before && (next.exceeded || ids.len() < total);
+            let is_new = ids.len() > before.0 || (from_the_start && last > before.1);
+            more = is_new && (next.exceeded || ids.len() < total);
+            if !more && capped && heeded && !from_the_start && ids.len() < total {
+                // The first ones came without an order, so that others may lie between them.
+                (from_the_start, last, more) = (true, None, true);
+            }
         }
-        Ok(ids)
+        Ok((ids, capped && in_disorder))
     }
 
     /// The ids in ranges: narrower ones where the server breaks down, wider ones where there are few.
@@ -179,7 +201,14 @@ impl Layer {
             let too_many = match self.ids(&request).await {
                 Ok(listed) => {
                     let count = listed.ids.len();
+                    let bounds = (listed.ids.min(), listed.ids.max());
                     ids.extend(listed.ids.iter());
+                    if let (Some(least), Some(most)) = bounds {
+                        if i128::from(least) < from || i128::from(most) > to {
+                            // What was asked for does not matter: there is nothing else to be had.
+                            return Ok(ids);
+                        }
+                    }
                     let all = !listed.exceeded || count == 0 || to == from;
                     let done = if all {
                         Some(to)

@@ -1,10 +1,15 @@
 //! Servers whose object ids stand for several rows, as Koop's can: the ids are no proof, and no obstacle.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod scripted;
 #[allow(dead_code)]
 mod wells;
 
-use arcgis_layer::{Error, Feature, FeatureCollector, FetchOptions, Layer, Proof, Query};
+use arcgis_layer::arcgis_auth_core::Transport;
+use arcgis_layer::{
+    Error, Feature, FeatureCollector, FetchOptions, Layer, LayerInfo, Proof, Query,
+};
+use scripted::{Params, Scripted};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use wells::{QUERY, answer, at, metadata, open, server};
@@ -85,4 +90,83 @@ async fn a_page_that_comes_twice_is_still_seen() {
     let (_server, layer) = serving(&[(1, 5.0), (1, 6.0), (1, 5.0), (1, 6.0)]).await;
     let error = fetch(&layer).await.unwrap_err();
     assert!(matches!(error, Error::Incomplete(_)), "{error:?}");
+}
+
+/// A view that lists and counts each id once, though several rows may share it: (object id, depth).
+fn view(rows: &'static [(i64, f64)], pagination: bool) -> Layer {
+    let mut metadata = metadata();
+    metadata["maxRecordCount"] = json!(2);
+    metadata["advancedQueryCapabilities"] =
+        json!({"supportsPagination": pagination, "supportsOrderBy": true});
+    let fields = metadata["fields"].clone();
+    let transport = Scripted::new(move |_, params: &Params| {
+        let condition = params.get("where").map(String::as_str).unwrap_or("1=1");
+        let bound = |sign: &str| {
+            let rest = condition.split_once(sign)?.1.trim_start();
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            rest[..end.unwrap_or(rest.len())].parse::<i64>().ok()
+        };
+        let listed: Option<Vec<i64>> = condition.split_once("IN (").map(|(_, list)| {
+            let list = list.trim_end_matches(')').split(',');
+            list.map(|id| id.trim().parse().unwrap()).collect()
+        });
+        let matches = |id: i64| {
+            bound(">=").is_none_or(|least| id >= least)
+                && bound("<=").is_none_or(|most| id <= most)
+                && listed.as_ref().is_none_or(|listed| listed.contains(&id))
+                && condition != "1=0"
+        };
+        let rows: Vec<_> = rows.iter().filter(|row| matches(row.0)).collect();
+        let mut ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+        ids.dedup();
+        if params.contains_key("returnCountOnly") {
+            return json!({"count": ids.len()});
+        }
+        if params.contains_key("returnIdsOnly") {
+            return json!({"objectIdFieldName": "OBJECTID", "objectIds": ids});
+        }
+        let number = |name: &str| params.get(name).and_then(|text| text.parse::<usize>().ok());
+        let first = number("resultOffset").unwrap_or(0);
+        let most = number("resultRecordCount").unwrap_or(2).min(2);
+        let more = rows.len() > first + most;
+        let features: Vec<Value> = rows
+            .iter()
+            .skip(first)
+            .take(most)
+            .map(|(id, depth)| {
+                json!({"attributes": {"OBJECTID": id, "DEPTH": depth}, "geometry": {"x": 1.0, "y": 2.0}})
+            })
+            .collect();
+        json!({
+            "spatialReference": {"wkid": 2056}, "fields": fields, "features": features,
+            "exceededTransferLimit": more
+        })
+    });
+    let info = LayerInfo::from_json(metadata.to_string().as_bytes()).unwrap();
+    let address = format!("http://host{}", wells::PATH).parse().unwrap();
+    let transport: Arc<dyn Transport> = transport;
+    Layer::from_info(transport, address, info).unwrap()
+}
+
+#[tokio::test]
+async fn rows_that_share_an_id_are_seen_though_counted_as_one() {
+    for pagination in [true, false] {
+        // Within a page, and on two of them.
+        let all: [&'static [(i64, f64)]; 3] = [
+            &[(1, 5.0), (1, 6.0), (2, 6.0), (3, 7.0), (4, 8.0)],
+            &[(1, 5.0), (2, 6.0), (2, 7.0), (3, 7.0), (4, 8.0)],
+            &[(1, 5.0), (2, 6.0), (3, 7.0), (4, 8.0), (4, 9.0)],
+        ];
+        for rows in all {
+            let error = fetch(&view(rows, pagination)).await.unwrap_err();
+            let Error::Incomplete(incomplete) = &error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(incomplete.doubled.len(), 1, "{error}");
+        }
+        // The same row twice is one row.
+        let rows: &[(i64, f64)] = &[(1, 5.0), (2, 6.0), (2, 6.0), (3, 7.0), (4, 8.0)];
+        let (features, proof) = fetch(&view(rows, pagination)).await.unwrap();
+        assert_eq!((features.len(), proof), (4, Proof::ObjectIds));
+    }
 }

@@ -106,8 +106,14 @@ impl<S: PageSink> Fetcher<S> {
                     continue;
                 }
             };
-            self.judge(&answer.facts, u64::MAX);
+            self.judge(&answer.facts, u64::MAX).await?;
             let received = answer.facts.rows;
+            if received == chunk.len() && self.says_more(&answer.facts).await {
+                // More rows than ids: in order, the last id is the one that others may have too.
+                if let Some(last) = answer.facts.ids.last() {
+                    self.identifies(*last).await?;
+                }
+            }
             let taken = gathered.take(answer, &mut wanted);
             if taken > 0 {
                 self.observed.delivered(saying.strategy(), taken);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::moment;
 use super::options::FetchOptions;
 use super::part::Part;
 use super::plan::{PageCap, Plan, Source};
@@ -335,7 +336,7 @@ impl Layer {
         ))?;
         let mut query = query.clone();
         if let Some(moment) = head.moment {
-            query = query.pinned("historicMoment", moment.to_string());
+            query = moment::as_of(&query, moment);
         }
         Ok(Plan {
             address: self.address().clone(),

@@ -179,17 +179,20 @@ impl Observed {
         Delivered(std::array::from_fn(|place| load(self.delivered.get(place))))
     }
 
-    /// Looks at an answer of which `asked` rows were wanted; `ordered` if by ascending object id.
-    pub(crate) fn judge(&self, facts: &PageFacts, asked: u64, ordered: bool) {
+    /// Looks at an answer of which `asked` rows were wanted; `ordered` if by ascending object id. Gives an id that it
+    /// has twice, if there is one.
+    pub(crate) fn judge(&self, facts: &PageFacts, asked: u64, ordered: bool) -> Option<i64> {
         if facts.rows as u64 > asked {
             self.doubt(Doubt::MoreThanAsked);
         }
         let mut sorted = true;
-        let mut twice = false;
+        let mut twice = None;
         for pair in facts.ids.windows(2) {
             if let [first, second] = pair {
                 sorted &= first <= second;
-                twice |= first == second;
+                if first == second {
+                    twice = Some(*first);
+                }
             }
         }
         if !sorted {
@@ -198,11 +201,14 @@ impl Observed {
             }
             let mut ids = facts.ids.clone();
             ids.sort_unstable();
-            twice = ids.windows(2).any(|pair| pair.first() == pair.last());
+            let mut pairs = ids.windows(2);
+            let pair = pairs.find(|pair| pair.first() == pair.last());
+            twice = pair.and_then(|pair| pair.first().copied());
         }
-        if twice {
+        if twice.is_some() {
             self.doubt(Doubt::RepeatedRow);
         }
+        twice
     }
 }
 

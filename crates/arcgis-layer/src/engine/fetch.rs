@@ -1,8 +1,8 @@
 //! What the slots of one plan share, and what they make of the answers that they gather.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arcgis_auth_core::Request;
@@ -13,15 +13,22 @@ use super::gather::{Answer, Gathered, merge, repeated};
 use super::ledger::{facts_of, row_at};
 use super::pace::Pace;
 use super::plan::{PageCap, Plan};
+use super::proof::Incomplete;
 use super::record::PageRecord;
 use super::skip::{SkippedRow, is_about_the_row};
-use crate::decode::DecodeError;
+use crate::decode::{DecodeContext, DecodeError, decode_json};
 use crate::error::Error;
+use crate::feature::FeatureCollector;
 use crate::format::Trust;
 use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::layout::Layout;
+use crate::literal::object_id_range;
+use crate::second_chance::send;
 use crate::sink::{PageFacts, PageSink};
+
+/// How many ids that came twice are looked at.
+const MOST_LOOKED_AT: u64 = 4;
 
 /// What the engine counts while it works.
 #[derive(Debug, Default)]
@@ -57,6 +64,13 @@ pub(crate) struct Fetcher<S> {
     pub(crate) distrust_offsets: AtomicBool,
     /// Set when the last of all rows came, and the server said that there are more.
     pub(crate) says_more: AtomicBool,
+    /// The id of a row that came, where ids are not listed: it tells a row that breaks the server from a server that
+    /// is broken.
+    witness: Mutex<Option<i64>>,
+    /// How many ids that came twice were looked at.
+    looked_at: AtomicU64,
+    /// The most rows that came in one answer.
+    pub(crate) largest: AtomicU64,
     /// Whether `exceededTransferLimit` means something, once that was asked for.
     flag_means_more: OnceCell<bool>,
     /// How many rows the server can give at once.
@@ -147,6 +161,9 @@ impl<S: PageSink> Fetcher<S> {
             silences: AtomicU64::new(0),
             distrust_offsets: AtomicBool::new(false),
             says_more: AtomicBool::new(false),
+            witness: Mutex::new(None),
+            looked_at: AtomicU64::new(0),
+            largest: AtomicU64::new(0),
             flag_means_more: OnceCell::new(),
             trust: Trust::default(),
             decoders: Semaphore::new(cores),
@@ -165,6 +182,7 @@ impl<S: PageSink> Fetcher<S> {
         match self.ask(request, rows, broken).await {
             Ok(Asked::Answer(answer)) => {
                 self.pace.went_well(rows, answer.bytes, start.elapsed());
+                self.served(&answer.facts);
                 Ok(Paced::Answer(answer))
             }
             Ok(Asked::TooBig(error)) if rows > 1 => {
@@ -179,6 +197,19 @@ impl<S: PageSink> Fetcher<S> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Remembers of an answer that the server gave it.
+    fn served(&self, facts: &PageFacts) {
+        self.largest.fetch_max(facts.rows as u64, Ordering::Relaxed);
+        if let Some(id) = facts.ids.last() {
+            *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Some(*id);
+        }
+    }
+
+    /// The id of a row that the server gave.
+    pub(crate) fn witness(&self) -> Option<i64> {
+        *self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn gathered(&self) -> Gathered<S::Page> {
@@ -250,10 +281,19 @@ impl<S: PageSink> Fetcher<S> {
             return false;
         }
         let means_more = self.flag_means_more.get_or_init(|| async {
-            let none = self.plan.query.refined("1=0");
-            let request = none.page_request(self.layer.address());
-            let facts = facts_of(&self.layer, &none, request).await;
-            facts.map_or(true, |facts| !facts.exceeded)
+            // Firewalls may take the one for an attack.
+            let of_a_field = self.layout.fields.first().map(|field| {
+                let name = &field.name;
+                format!("{name} IS NULL AND {name} IS NOT NULL")
+            });
+            for nothing in [Some("1=0".to_owned()), of_a_field].into_iter().flatten() {
+                let none = self.plan.query.refined(&nothing);
+                let request = none.page_request(self.layer.address());
+                if let Ok(facts) = facts_of(&self.layer, &none, request).await {
+                    return !facts.exceeded;
+                }
+            }
+            true
         });
         *means_more.await
     }
@@ -270,7 +310,11 @@ impl<S: PageSink> Fetcher<S> {
             return Ok(unlisted);
         };
         if layer.info().advanced.pagination == Some(true) {
-            unlisted.extend(row_at(layer, &plan.query, ids.len()).await?.ids);
+            let behind = row_at(layer, &plan.query, ids.len()).await?.ids;
+            if let Some(listed) = behind.iter().find(|id| ids.contains(**id)) {
+                self.identifies(*listed).await?;
+            }
+            unlisted.extend(behind);
         }
         if let Some(last) = ids.max() {
             let behind = plan.query.refined(&format!("{field} > {last}"));
@@ -281,9 +325,73 @@ impl<S: PageSink> Fetcher<S> {
     }
 
     /// Looks at an answer, of which `asked` rows were wanted.
-    pub(crate) fn judge(&self, facts: &PageFacts, asked: u64) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Incomplete`] where object ids were held to identify rows, and do not.
+    pub(crate) async fn judge(&self, facts: &PageFacts, asked: u64) -> Result<(), Error> {
         let ordered = self.order().is_some_and(|order| order.ends_with(" ASC"));
-        self.observed.judge(facts, asked, ordered && asked > 1);
+        match self.observed.judge(facts, asked, ordered && asked > 1) {
+            Some(twice) => self.identifies(twice).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an id that came twice is that of one row: a view may list and count ids that several rows share. Looked
+    /// at for the first few.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Incomplete`] if rows with other values have the same id.
+    pub(crate) async fn identifies(&self, object_id: i64) -> Result<(), Error> {
+        let Some(column) = self.layout.object_id.as_ref() else {
+            return Ok(());
+        };
+        if self.plan.by_fingerprint()
+            || self.looked_at.fetch_add(1, Ordering::Relaxed) >= MOST_LOOKED_AT
+        {
+            return Ok(());
+        }
+        let within = object_id_range(&column.name, object_id, object_id);
+        let request = self
+            .plan
+            .query
+            .page_request_within(self.layer.address(), &within);
+        let Ok(body) = send(&**self.layer.transport(), &request.with_rows(1)).await else {
+            return Ok(());
+        };
+        let mut layout = self.layout.clone();
+        layout.fingerprint = true;
+        let mut page = FeatureCollector::new(Arc::new(layout.clone())).page(1);
+        let facts = decode_json(&body, &DecodeContext::new(&layout), &mut page);
+        let others = facts.is_ok_and(|facts| {
+            let prints = &facts.fingerprints;
+            let mut rows = facts
+                .ids
+                .iter()
+                .zip(prints)
+                .filter(|(id, _)| **id == object_id);
+            let first = rows.next();
+            rows.any(|(_, print)| first.is_some_and(|(_, first)| first != print))
+        });
+        if !others {
+            return Ok(());
+        }
+        Err(Error::Incomplete(Box::new(Incomplete {
+            expected: self.plan.rows,
+            received: self
+                .observed
+                .all_delivered()
+                .iter()
+                .map(|(_, rows)| rows)
+                .sum(),
+            missing: IdSet::new(),
+            doubled: IdSet::from_iter([object_id]),
+            detail: Some(
+                "rows with other values have the same object id, though the server counts them as one"
+                    .to_owned(),
+            ),
+        })))
     }
 
     pub(crate) fn doubt(&self, doubt: Doubt) {

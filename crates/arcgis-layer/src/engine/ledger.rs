@@ -71,9 +71,10 @@ impl Ledger {
         self.rows
     }
 
-    /// The greatest id of all rows, where ids were not listed beforehand.
+    /// The greatest id of all rows, where ids were not listed beforehand: of those that came, or were skipped.
     pub(crate) fn last(&self) -> Option<i64> {
-        self.seen.max()
+        let skipped = self.skipped.iter().map(|row| row.object_id).max();
+        self.seen.max().max(skipped)
     }
 
     /// Whether a row came before, by its id or, where it has none, by its fingerprint.
@@ -92,23 +93,23 @@ impl Ledger {
     }
 
     /// Asks the server once more what is there, and judges. `second` is what a second pass came to, if there was one,
-    /// and `unlisted` are ids that came where the list had ended.
+    /// `edited` whether rows that are known by their places were edited meanwhile, and `unlisted` are ids that came where
+    /// the list had ended.
     pub(crate) async fn close(
         &self,
         layer: &Layer,
         plan: &Plan,
         second: Option<Multiset>,
+        edited: bool,
         unlisted: &IdSet,
     ) -> Result<Completion, Error> {
         let mut completion = match plan.ids() {
             Some(ids) => self.close_listed(layer, plan, ids, unlisted).await?,
-            None => self.close_counted(layer, plan, second).await?,
+            None => self.close_counted(layer, plan, second, edited).await?,
         };
         completion.skipped.clone_from(&self.skipped);
         completion.skipped.sort_by_key(|row| row.object_id);
-        if plan.moment.is_none() {
-            super::edits::look(layer, plan, &mut completion.drift).await;
-        }
+        super::edits::look(layer, plan, &mut completion.drift).await;
         Ok(completion)
     }
 
@@ -159,6 +160,7 @@ impl Ledger {
         layer: &Layer,
         plan: &Plan,
         second: Option<Multiset>,
+        edited: bool,
     ) -> Result<Completion, Error> {
         let now = layer.count(&plan.query).await?;
         if self.repeated > 0 && second != Some(self.all) {
@@ -187,6 +189,10 @@ impl Ledger {
             );
             return Err(self.incomplete(plan, Some(detail)));
         }
+        if edited && second != Some(self.all) {
+            let detail = "the layer was edited meanwhile, which may shift the rows of pages by offset, and no second pass brought the same ones";
+            return Err(self.incomplete(plan, Some(detail.to_owned())));
+        }
         let wanted = |count: u64| plan.query.limit().map_or(count, |limit| limit.min(count));
         // Of parts it is known that each was whole when it was fetched: rows came or went before some and behind others.
         let (few, many) = (plan.rows.min(wanted(now)), plan.rows.max(wanted(now)));
@@ -195,7 +201,7 @@ impl Ledger {
         let by_parts = matches!(&plan.source, Source::Parts(parts) if parts.iter().all(|part| part.is_ids()))
             && (few..=many).contains(&known);
         let counted = known == few || known == many || by_parts;
-        let behind = plan.reads_to_the_end() && known > many;
+        let behind = known > many && (plan.reads_to_the_end() || plan.looks_between());
         if !counted && !behind {
             let detail = "more rows came than the server counts, so that its counts prove nothing";
             let detail = (known > many).then(|| detail.to_owned());

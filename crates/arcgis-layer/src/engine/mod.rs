@@ -1,5 +1,6 @@
 //! From a query to its rows: a plan, its pages, and the proof that they are all.
 
+mod behind;
 mod by_ids;
 mod checkpoint;
 mod doubt;
@@ -8,6 +9,7 @@ mod exchange;
 mod fetch;
 mod gather;
 mod ledger;
+mod moment;
 mod options;
 mod pace;
 mod pages;

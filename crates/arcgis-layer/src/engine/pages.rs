@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 
 use super::doubt::{Delivered, Doubt, Doubts};
+use super::edits;
 use super::fetch::{Fetcher, Slot};
 use super::gather;
 use super::ledger::Ledger;
@@ -183,9 +184,13 @@ impl<S: PageSink> Pages<S> {
         let ledger = self.ledger.as_mut().ok_or(Error::Failed)?;
         ledger.enter(&std::mem::take(&mut self.without_page));
         let layer = &self.fetcher.layer;
-        let may_shift = self.plan.strategy == Strategy::Offset && self.plan.by_fingerprint();
-        let shifted = may_shift && self.plan.shifts(layer.count(&self.plan.query).await?);
-        let second = if ledger.is_ambiguous() || shifted {
+        // Rows by offset move where others come or go, also where as many come as go.
+        let edited =
+            self.plan.may_shift() && edits::is_edited(layer, &self.plan).await == Some(true);
+        let may_shift = self.plan.may_shift() && self.plan.by_fingerprint();
+        let shifted =
+            edited || (may_shift && self.plan.shifts(layer.count(&self.plan.query).await?));
+        let second = if ledger.is_ambiguous() || (shifted && may_shift) {
             // A pass that fails proves nothing; the rows that came again are what there is to say then.
             let pass = second_pass(layer, &self.plan, ledger.rows()).await;
             pass.unwrap_or_else(|error| {
@@ -196,7 +201,9 @@ impl<S: PageSink> Pages<S> {
             None
         };
         let unlisted = self.fetcher.unlisted().await?;
-        let completion = ledger.close(layer, &self.plan, second, &unlisted).await?;
+        let completion = ledger
+            .close(layer, &self.plan, second, edited, &unlisted)
+            .await?;
         if ledger.rows() > self.plan.rows || self.plan.count_excess > 0 {
             self.fetcher.doubt(Doubt::WrongCount);
         }
@@ -298,7 +305,9 @@ impl<S: PageSink> Pages<S> {
                 let slot = fetcher.slot(work).await;
                 let next = match &slot {
                     // Only now it is known how many rows there are.
-                    Ok(slot) if is_behind => position + slot.facts.rows as u64,
+                    Ok(slot) if is_behind => {
+                        position + (slot.facts.rows + slot.lack.skipped.len()) as u64
+                    }
                     _ => next,
                 };
                 (position, next, slot)

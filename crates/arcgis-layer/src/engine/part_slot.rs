@@ -2,22 +2,56 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::doubt::Doubt;
 use super::fetch::{Fetcher, Lack, Paced, Slot};
 use super::gather::{Answer, Gathered};
 use super::part::{Part, Within};
 use super::plan::Source;
+use super::proof::Incomplete;
 use super::strategy::Strategy;
 use crate::error::Error;
+use crate::ids::IdSet;
+use crate::query::ResolvedQuery;
 use crate::sink::PageSink;
 
-/// How often a rectangle is divided for one slot: rows that lie everywhere are not told apart by smaller ones.
-const DIVISIONS: u32 = 64;
+/// How often a rectangle is divided for one slot, and once more for each few rows.
+const DIVISIONS: u64 = 64;
+
+/// How much of what was divided may lie over the borders of its quarters, in all: 3 is all of it, once, in all four.
+/// Rows that lie everywhere are not told apart by smaller rectangles.
+const OVERLAP: f64 = 16.0;
 
 /// How many parts of one slot may bring nothing although rows were counted in them: a server that counts rows where
 /// there are none does so down to single ids, of which there are 2^64.
 const IN_VAIN: u32 = 8;
+
+/// How much more rectangles may be divided for one slot.
+struct Divisions {
+    left: u64,
+    overlap: f64,
+}
+
+impl Divisions {
+    fn new(rows: u64) -> Self {
+        Self {
+            left: DIVISIONS + rows / 4,
+            overlap: OVERLAP,
+        }
+    }
+
+    fn are_over(&self) -> bool {
+        self.left == 0 || self.overlap <= 0.0
+    }
+
+    /// A rectangle of so many rows was divided, and its quarters have so many in all.
+    fn spend(&mut self, rows: u64, in_quarters: u64) {
+        self.left = self.left.saturating_sub(1);
+        let twice = in_quarters.saturating_sub(rows);
+        self.overlap -= twice as f64 / rows.max(1) as f64;
+    }
+}
 
 /// What of a part is still to be asked for.
 struct Open {
@@ -38,6 +72,16 @@ impl<S: PageSink> Fetcher<S> {
         };
         let part = parts.get(number).ok_or(Error::Failed)?;
         let (mut gathered, lack) = self.within(part).await?;
+        if lack.short > 0 && !part.is_ids() {
+            // Nothing that comes later makes up for it: rectangles are asked for until no smaller one tells more.
+            return Err(Error::Incomplete(Box::new(Incomplete {
+                expected: self.plan.rows,
+                received: self.observed.all_delivered().rows(Strategy::Areas),
+                missing: IdSet::new(),
+                doubled: IdSet::new(),
+                detail: Some(format!("{} rows that were counted do not come", lack.short)),
+            })));
+        }
         if let Some(first) = part.first {
             gathered.keep_first(usize::try_from(first).unwrap_or(usize::MAX));
         }
@@ -52,7 +96,7 @@ impl<S: PageSink> Fetcher<S> {
         let mut gathered = self.gathered();
         let mut prints = HashSet::new();
         let mut skipped = Vec::new();
-        let mut divisions = DIVISIONS;
+        let mut divisions = Divisions::new(part.rows);
         let mut broken = false;
         let mut in_vain = 0;
         let mut open = vec![Open {
@@ -63,6 +107,10 @@ impl<S: PageSink> Fetcher<S> {
             miscounted: false,
         }];
         while let Some(mut next) = open.pop() {
+            let all = gathered.taken.len() as u64 >= part.rows && !next.miscounted;
+            if all && matches!(next.within, Within::Area(_)) && self.is_whole(part).await? {
+                break;
+            }
             let query = next.within.of(&self.layer, &self.plan.query);
             let request = self.ordered(query.page_request(self.layer.address()));
             let answer = match self.paced(request, next.rows.max(1), &mut broken).await? {
@@ -79,10 +127,17 @@ impl<S: PageSink> Fetcher<S> {
                     continue;
                 }
             };
-            self.judge(&answer.facts, u64::MAX);
+            self.judge(&answer.facts, u64::MAX).await?;
             let received = answer.facts.rows as u64;
             let last = ascending_last(&answer.facts.ids);
-            let says_more = received >= next.rows && self.says_more(&answer.facts).await;
+            if received > next.rows && !matches!(next.within, Within::Ids(..)) {
+                self.check_count(&query, received).await?;
+            }
+            // More than were counted, and as many as ever came at once: then there may be others, whatever the answer says.
+            let miscounted =
+                received > next.rows && received >= self.largest.load(Ordering::Relaxed);
+            let says_more =
+                received >= next.rows && (miscounted || self.says_more(&answer.facts).await);
             self.gather(&mut gathered, &mut prints, answer, &next.within);
             if says_more {
                 self.doubt(Doubt::WrongCount);
@@ -151,26 +206,51 @@ impl<S: PageSink> Fetcher<S> {
         Ok((gathered, lack))
     }
 
-    /// Puts the smaller parts of `whole` among the open ones, each counted; false if there are none.
+    /// Whether a part has as many rows as when it was counted: those that came are all then, in whichever of its
+    /// smaller rectangles they came.
+    async fn is_whole(&self, part: &Part) -> Result<bool, Error> {
+        let query = part.within.of(&self.layer, &self.plan.query);
+        Ok(self.layer.count(&query).await? == part.rows)
+    }
+
+    /// More rows came than were counted: some were added meanwhile, or the server counts too few. Then rectangles in which
+    /// it counts none, and which are not asked for, may have rows too.
+    async fn check_count(&self, query: &ResolvedQuery, received: u64) -> Result<(), Error> {
+        if self.layer.count(query).await? >= received {
+            return Ok(());
+        }
+        self.doubt(Doubt::WrongCount);
+        Err(Error::Incomplete(Box::new(Incomplete {
+            expected: self.plan.rows,
+            received: self.observed.all_delivered().rows(Strategy::Areas),
+            missing: IdSet::new(),
+            doubled: IdSet::new(),
+            detail: Some(
+                "more rows came of a place than the server counts there, so that its counts prove nothing"
+                    .to_owned(),
+            ),
+        })))
+    }
+
+    /// Puts the smaller parts of `whole` among the open ones, each counted; false if there are none, or if they are no
+    /// smaller: rows that lie over all quarters of a rectangle are not told apart by quarters of those.
     async fn divide(
         &self,
         open: &mut Vec<Open>,
         whole: &Open,
-        left: &mut u32,
+        divisions: &mut Divisions,
     ) -> Result<bool, Error> {
         let smaller = whole.within.split(whole.depth);
         let by_place = matches!(whole.within, Within::Area(_));
-        if smaller.is_empty() || (by_place && *left == 0) {
+        if smaller.is_empty() || (by_place && divisions.are_over()) {
             return Ok(false);
         }
-        if by_place {
-            *left -= 1;
-        }
+        let mut counted = Vec::with_capacity(smaller.len());
         for within in smaller.into_iter().rev() {
             let query = within.of(&self.layer, &self.plan.query);
             let rows = self.layer.count(&query).await?;
             if rows > 0 || whole.miscounted {
-                open.push(Open {
+                counted.push(Open {
                     within,
                     rows,
                     depth: whole.depth + 1,
@@ -179,6 +259,13 @@ impl<S: PageSink> Fetcher<S> {
                 });
             }
         }
+        if by_place {
+            divisions.spend(whole.rows, counted.iter().map(|part| part.rows).sum());
+        }
+        if by_place && counted.len() > 1 && counted.iter().all(|part| part.rows >= whole.rows) {
+            return Ok(false);
+        }
+        open.append(&mut counted);
         Ok(true)
     }
 
@@ -216,75 +303,6 @@ impl<S: PageSink> Fetcher<S> {
             gathered.take_new(answer, inside)
         };
         self.observed.delivered(strategy, taken);
-    }
-
-    /// The next rows behind an id, at most `most`; those at the very beginning for `None`. No rows: that was the last.
-    pub(crate) async fn behind(
-        self: &Arc<Self>,
-        last: Option<i64>,
-        most: u64,
-    ) -> Result<Slot<S::Page>, Error> {
-        let Some(column) = &self.layout.object_id else {
-            return Err(Error::Failed);
-        };
-        let field = &column.name;
-        let mut broken = false;
-        let mut second_look = true;
-        let at_most = usize::try_from(most).unwrap_or(usize::MAX);
-        loop {
-            let rows = self.pace.rows().min(most);
-            let query = &self.plan.query;
-            let request = match last {
-                Some(last) => {
-                    query.page_request_within(self.layer.address(), &format!("{field} > {last}"))
-                }
-                None => query.page_request(self.layer.address()),
-            };
-            let mut request = self.ordered(request);
-            if self.layer.info().advanced.pagination != Some(false) {
-                request = request.with_param("resultRecordCount", rows.to_string());
-            }
-            let answer = match self.paced(request, rows, &mut broken).await? {
-                Paced::Answer(answer) => answer,
-                Paced::Less(_) => continue,
-                Paced::Never(error) => return Err(error),
-            };
-            self.judge(&answer.facts, u64::MAX);
-            if answer.facts.rows == 0 && second_look {
-                second_look = false;
-                continue;
-            }
-            let is_behind = |id: i64| last.is_none_or(|last| id > last);
-            if answer.facts.ids.iter().any(|id| !is_behind(*id)) {
-                self.doubt(Doubt::IgnoredCondition);
-            }
-            let greatest = answer.facts.ids.iter().max().copied();
-            let mut gathered = self.gathered();
-            let taken = gathered.take_new(answer, is_behind);
-            // Where counts of ranges are no use, the count of all has to do, at the end.
-            let counts = self.plan.options.strategy == Some(Strategy::KeySet);
-            if let (true, Some(greatest), true) = (counts, greatest, taken > 0) {
-                // Others may lie between these, even where they are in order: it may be kept within a page alone.
-                let first = last.map_or(i64::MIN, |last| last.saturating_add(1));
-                let within = Within::Ids(first, greatest);
-                let rows = self.layer.count(&within.of(&self.layer, query)).await?;
-                if rows != taken as u64 {
-                    drop(gathered);
-                    let part = Part {
-                        within,
-                        rows,
-                        first: None,
-                    };
-                    let (mut gathered, lack) = self.within(&part).await?;
-                    gathered.keep_first(at_most);
-                    return self.finish(gathered, lack).await;
-                }
-            }
-            gathered.keep_first(at_most);
-            self.observed
-                .delivered(Strategy::KeySet, taken.min(at_most));
-            return self.finish(gathered, Lack::default()).await;
-        }
     }
 }
 

@@ -162,7 +162,20 @@ impl Plan {
     /// Whether rows may have moved from one page by offset to another: `now` are counted at the end, and no list of
     /// ids tells which rows there have to be.
     pub(crate) fn shifts(&self, now: u64) -> bool {
-        self.strategy == Strategy::Offset && self.ids().is_none() && now != self.matching
+        self.may_shift() && now != self.matching
+    }
+
+    /// Whether rows are known by their places alone, which others that come or go would change.
+    pub(crate) fn may_shift(&self) -> bool {
+        self.strategy == Strategy::Offset && self.ids().is_none()
+    }
+
+    /// Whether the rows behind the last one are asked for until none comes, and between two of them for what may lie
+    /// there.
+    pub(crate) fn looks_between(&self) -> bool {
+        self.strategy == Strategy::KeySet
+            && self.options.strategy == Some(Strategy::KeySet)
+            && self.query.limit().is_none()
     }
 
     /// The time that is left for the fetch.

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use arcgis_auth_core::http::HeaderMap;
-
-use super::ledger::row_at;
+use super::ledger::{facts_of, row_at};
+use super::moment;
 use super::options::FetchOptions;
 use super::part::{self, Part};
 use super::plan::{PageCap, Plan, Source};
+use super::proof::Incomplete;
 use super::strategy::Strategy;
 use crate::error::{Error, QueryError};
 use crate::format::{self, FormatChoice, PageFormat};
 use crate::geometry::GeometryType;
+use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::layout::Layout;
 use crate::query::ResolvedQuery;
@@ -69,15 +70,14 @@ impl Layer {
         let (matching, made_at) = self.count_and_time(&query).await?;
         let mut latency = clock.elapsed();
         // A moment of the caller's own is kept.
-        let asks_for_history = query.params().any(|(name, _)| {
-            name.eq_ignore_ascii_case("historicMoment") || name.eq_ignore_ascii_case("gdbVersion")
-        });
         let moment = made_at.filter(|_| {
-            options.snapshot && info.advanced.historic_moment == Some(true) && !asks_for_history
+            options.snapshot
+                && info.advanced.historic_moment == Some(true)
+                && !moment::has_own(&query)
         });
         let matching = match moment {
             Some(moment) => {
-                query = query.pinned("historicMoment", moment.to_string());
+                query = moment::as_of(&query, moment);
                 self.count(&query).await?
             }
             None => matching,
@@ -170,30 +170,6 @@ impl Layer {
             _ => (usual, PageCap::Usual),
         }
     }
-
-    /// How many rows there are, and what time it is there, in milliseconds since 1970.
-    async fn count_and_time(&self, query: &ResolvedQuery) -> Result<(u64, Option<i64>), Error> {
-        let count = self.count(query).await?;
-        if self.info().advanced.historic_moment != Some(true)
-            && self.info().edit_date_field.is_none()
-        {
-            return Ok((count, None));
-        }
-        let request = query
-            .filter_request(self.address())
-            .with_param("returnCountOnly", "true");
-        let response = self.transport().send(request).await?;
-        Ok((count, time_of(response.headers())))
-    }
-}
-
-/// The server's own clock, as its answer tells it.
-fn time_of(headers: &HeaderMap) -> Option<i64> {
-    let text = headers.get("date")?.to_str().ok()?;
-    let zoned = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()?;
-    Some(zoned.as_millisecond())
 }
 
 /// Whether the strategy that the caller chose can be had, as far as the metadata tell.
@@ -296,17 +272,17 @@ impl Draft<'_> {
             Some(Strategy::IdRanges) => {
                 return match self.ranges().await? {
                     Some(parts) => Ok((Strategy::IdRanges, Source::Parts(parts))),
-                    None => Err(self.not_queryable(
-                        "its rows cannot be counted by ranges of object ids".to_owned(),
-                    )),
+                    None => Err(self
+                        .out_of_ways("its rows cannot be counted by ranges of object ids")
+                        .await),
                 };
             }
             Some(Strategy::Areas) => {
                 return match self.areas().await? {
                     Some(parts) => Ok((Strategy::Areas, Source::Parts(parts))),
-                    None => Err(self.not_queryable(
-                        "some place has more rows than come in one answer".to_owned(),
-                    )),
+                    None => Err(self
+                        .out_of_ways("some place has more rows than come in one answer")
+                        .await),
                 };
             }
             None => {}
@@ -343,10 +319,44 @@ impl Draft<'_> {
                 return Ok((Strategy::Areas, Source::Parts(parts)));
             }
         }
-        Err(self.not_queryable(format!(
-            "it has neither pagination nor object ids that can be asked for, so {} rows cannot be had in answers of {}",
-            self.rows, self.page_size
-        )))
+        Err(self
+            .out_of_ways(&format!(
+                "it has neither pagination nor object ids that can be asked for, so {} rows cannot be had in answers of {}",
+                self.rows, self.page_size
+            ))
+            .await)
+    }
+
+    /// Why there is no way: the layer has none, or the server counts rows where there are none, so that nothing
+    /// that comes agrees with its counts.
+    async fn out_of_ways(&self, problem: &str) -> Error {
+        let nothing = self.query.refined("1=0");
+        match self.layer.count(&nothing).await {
+            Ok(rows @ 1..) => Error::Incomplete(Box::new(Incomplete {
+                expected: self.rows,
+                received: 0,
+                missing: IdSet::new(),
+                doubled: IdSet::new(),
+                detail: Some(format!(
+                    "the server counts {rows} rows where there can be none, so that its counts prove nothing"
+                )),
+            })),
+            _ => self.not_queryable(problem.to_owned()),
+        }
+    }
+
+    /// Whether the server counts `excess` rows behind the last listed one, and has none there.
+    async fn counts_nothing(&self, listed: &IdSet, excess: u64) -> bool {
+        let (Some(field), Some(last)) = (self.query.object_id(), listed.max()) else {
+            return false;
+        };
+        let behind = self.query.refined(&format!("{field} > {last}"));
+        if !matches!(self.layer.count(&behind).await, Ok(rows) if rows == excess) {
+            return false;
+        }
+        let request = behind.page_request(self.layer.address());
+        let facts = facts_of(self.layer, &behind, request).await;
+        facts.is_ok_and(|facts| facts.rows == 0)
     }
 
     fn limit(&mut self) {
@@ -355,7 +365,7 @@ impl Draft<'_> {
     }
 
     /// All ids, if they can be listed and identify rows.
-    async fn list(&mut self) -> Result<Option<crate::ids::IdSet>, Error> {
+    async fn list(&mut self) -> Result<Option<IdSet>, Error> {
         let mut listed = match self.layer.object_ids_of(&self.query, self.matching).await {
             Ok(listed) => listed,
             Err(error) if is_unsupported(&error) => {
@@ -388,7 +398,7 @@ impl Draft<'_> {
         } else {
             None
         };
-        if behind == Some(false) {
+        if behind == Some(false) || self.counts_nothing(&listed, excess).await {
             self.note(format!(
                 "the server counts {} rows, and has none behind the {} whose object ids it lists",
                 self.matching,

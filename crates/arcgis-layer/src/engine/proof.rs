@@ -69,6 +69,8 @@ pub struct Drift {
     /// The layer was edited meanwhile, by its `lastEditDate`, and it does not say which rows: some may have come as they
     /// were before, and some as they were after. Where rows are known to have come, gone or changed, those are named instead.
     pub edited: bool,
+    /// The layer tells of edits, but could not be asked for them: rows may have been edited meanwhile.
+    pub edits_unknown: bool,
 }
 
 impl Drift {
@@ -80,6 +82,7 @@ impl Drift {
             && self.updated.is_empty()
             && self.count_change == 0
             && !self.edited
+            && !self.edits_unknown
     }
 }
 
@@ -110,6 +113,9 @@ impl fmt::Display for Drift {
         }
         if self.edited {
             parts.push("edited meanwhile, it is not known where".to_owned());
+        }
+        if self.edits_unknown {
+            parts.push("perhaps edited meanwhile, which could not be asked for".to_owned());
         }
         f.write_str(&parts.join(", "))
     }

@@ -67,6 +67,14 @@ impl<S: PageSink> Fetcher<S> {
             let request = self.plan.query.page_request_within(layer, &within);
             request.with_rows(1)
         };
+        let mut others = self
+            .plan
+            .query
+            .page_request_within(layer, &format!("{} <> {object_id}", column.name));
+        if self.layer.info().advanced.pagination != Some(false) {
+            others = others.with_param("resultRecordCount", "1");
+        }
+        let others = others.with_rows(1);
         let one = request(object_id);
         let shape = self.layout.geometry.as_ref().map(|geometry| geometry.kind);
         let mut without_geometry = false;
@@ -79,7 +87,10 @@ impl<S: PageSink> Fetcher<S> {
             let coarse = one.with_param("maxAllowableOffset", self.coarse().to_string());
             generalized = self.has_row(coarse, object_id).await;
         }
-        if !without_geometry && !generalized && !self.serves_others(object_id, request).await {
+        if !without_geometry
+            && !generalized
+            && !self.serves_others(object_id, request, others).await
+        {
             return Err(error);
         }
         let skipped = SkippedRow {
@@ -106,13 +117,21 @@ impl<S: PageSink> Fetcher<S> {
         })))
     }
 
-    /// Whether the server has a row apart from this one: without a witness, it is the server.
-    async fn serves_others(&self, object_id: i64, request: impl Fn(i64) -> Request) -> bool {
-        let Some(ids) = self.plan.ids() else {
-            return false;
+    /// Whether the server gives a row apart from this one: without a witness, it is the server. Where ids are not
+    /// listed, that is a row that came before, or `any` other.
+    async fn serves_others(
+        &self,
+        object_id: i64,
+        request: impl Fn(i64) -> Request,
+        any: Request,
+    ) -> bool {
+        let mut others: Vec<i64> = match self.plan.ids() {
+            Some(ids) => {
+                let places = [0, ids.len() / 2, ids.len().saturating_sub(1)];
+                places.iter().filter_map(|place| ids.nth(*place)).collect()
+            }
+            None => self.witness().into_iter().collect(),
         };
-        let places = [0, ids.len() / 2, ids.len().saturating_sub(1)];
-        let mut others: Vec<i64> = places.iter().filter_map(|place| ids.nth(*place)).collect();
         others.retain(|other| *other != object_id);
         others.dedup();
         for other in others.into_iter().take(WITNESSES) {
@@ -120,17 +139,23 @@ impl<S: PageSink> Fetcher<S> {
                 return true;
             }
         }
-        false
+        let given = match self.plan.ids() {
+            Some(_) => None,
+            None => self.given(any).await,
+        };
+        given.is_some_and(|facts| facts.ids.iter().any(|id| *id != object_id))
     }
 
     async fn has_row(&self, request: Request, object_id: i64) -> bool {
-        let answer = send(&**self.layer.transport(), &request).await;
-        let Ok(body) = answer else {
-            return false;
-        };
+        let given = self.given(request).await;
+        given.is_some_and(|facts| facts.ids.contains(&object_id))
+    }
+
+    /// What is known of the rows that come for a request; `None` if no answer can be had.
+    async fn given(&self, request: Request) -> Option<PageFacts> {
+        let body = send(&**self.layer.transport(), &request).await.ok()?;
         let mut page = FeatureCollector::new(Arc::new(self.layout.clone())).page(1);
-        let facts = decode_json(&body, &DecodeContext::new(&self.layout), &mut page);
-        facts.is_ok_and(|facts: PageFacts| facts.ids.contains(&object_id))
+        decode_json(&body, &DecodeContext::new(&self.layout), &mut page).ok()
     }
 
     /// A distance that leaves little of a geometry: a thousandth of the layer's extent.

@@ -67,7 +67,7 @@ impl<S: PageSink> Fetcher<S> {
                 let request = self.plan.query.page_request(self.layer.address());
                 match self.ask(self.ordered(request), rows, &mut broken).await? {
                     Asked::Answer(answer) => {
-                        self.judge(&answer.facts, rows);
+                        self.judge(&answer.facts, rows).await?;
                         if (answer.facts.rows as u64) < rows {
                             self.fewer(&answer.facts);
                         }
@@ -105,7 +105,7 @@ impl<S: PageSink> Fetcher<S> {
                 // By its id it is known whether it is that row.
                 Paced::Never(_) => return Ok(()),
             };
-            self.judge(&answer.facts, rows);
+            self.judge(&answer.facts, rows).await?;
             let received = answer.facts.rows;
             let first = answer.facts.ids.iter().min().copied();
             if (received as u64) < rows {
@@ -113,9 +113,14 @@ impl<S: PageSink> Fetcher<S> {
             }
             self.look_behind(&answer.facts, start + received as u64)
                 .await;
+            let foreign = answer.facts.ids.iter().copied();
+            let foreign = foreign.into_iter().find(|id| !wanted.contains_key(id));
             let taken = gathered.take(answer, wanted);
             self.observed.delivered(Strategy::Offset, taken);
             if taken < received {
+                if let Some(foreign) = foreign {
+                    self.identifies(foreign).await?;
+                }
                 // Rows of other pages: the offset was ignored, the order is not kept, or rows came or went.
                 let least = self.plan.ids().and_then(|ids| ids.min());
                 self.doubt(if start > 0 && first == least {
@@ -178,7 +183,7 @@ impl<S: PageSink> Fetcher<S> {
                     Paced::Never(error) => return Err(error),
                 }
             };
-            self.judge(&answer.facts, rows);
+            self.judge(&answer.facts, rows).await?;
             let is_short = (answer.facts.rows as u64) < rows && start < self.plan.rows;
             if is_short {
                 self.fewer(&answer.facts);

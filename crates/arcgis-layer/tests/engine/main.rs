@@ -14,6 +14,7 @@ mod json {
     include!("moment_cases.rs");
     include!("plan_cases.rs");
     include!("seed_cases.rs");
+    include!("suspect_cases.rs");
 }
 
 mod pbf {
@@ -28,4 +29,5 @@ mod pbf {
     include!("moment_cases.rs");
     include!("plan_cases.rs");
     include!("seed_cases.rs");
+    include!("suspect_cases.rs");
 }

@@ -41,13 +41,6 @@ async fn one_bad_row(
     generalized: bool,
     ability: Option<Ability>,
 ) {
-    if ability == Some(Ability::Ids) && bad == BadRow::Never {
-        // Without a list of ids there is no other row to ask for, and so it may be the server.
-        let layer = polygons(12, 4).without(Ability::Ids);
-        let error = fetch(layer.with_quirk(Quirk::BadRow(15, bad)), vec![]).await;
-        assert!(matches!(error, Err(Error::Service(_))));
-        return;
-    }
     let layer = || {
         let layer = polygons(12, 4).with_quirk(Quirk::BadRow(15, bad));
         ability.map_or(layer.clone(), |ability| layer.without(ability))
