@@ -5,6 +5,8 @@ usage: crs_table.py <output file>
 Lines, tab-separated:
   version  <JSON object: versions of PROJ and of the databases>
   crs      <authority>  <code>  <PROJJSON>
+  wkt      <authority>  <code>  <WKT>      the same as Esri writes it, if it is horizontal or vertical; of equal
+                                           ones the first is to be preferred
   alias    <wkid>  <authority>  <code>     the CRS that a wkid means today
 """
 
@@ -60,6 +62,15 @@ def same_coordinates(old, new):
     return True
 
 
+def esri_wkt(crs):
+    try:
+        wkt = crs.to_wkt("WKT1_ESRI")
+    except pyproj.exceptions.CRSError:
+        return None
+    assert wkt is None or not set(wkt) & {"\t", "\n"}
+    return wkt
+
+
 def aliases(database, present):
     """Esri's own replacements of its codes, as far as they give the same coordinates."""
     out = {wkid: ("EPSG", 3857) for wkid in WEB_MERCATOR}
@@ -94,15 +105,26 @@ def main(output):
     }
     lines = ["version\t" + json.dumps(versions)]
     present = set()
+    texts = []
     for authority in ("EPSG", "ESRI"):
         codes = sorted(int(code) for code in get_codes(authority, PJType.CRS, allow_deprecated=True))
         for code in codes:
-            text = CRS.from_authority(authority, code).to_json()
+            crs = CRS.from_authority(authority, code)
+            text = crs.to_json()
             identity = json.loads(text)["id"]
             assert identity == {"authority": authority, "code": code}, (authority, code, identity)
             assert "\t" not in text and "\n" not in text
             lines.append(f"crs\t{authority}\t{code}\t{text}")
             present.add((authority, code))
+            if crs.type_name in ("Projected CRS", "Geographic 2D CRS", "Vertical CRS"):
+                # Some have no such text: Esri does not know their projection.
+                wkt = esri_wkt(crs)
+                if wkt is not None:
+                    # This text does not say the order of axes, so the one with x before y stands for all.
+                    turned = crs.is_projected and [axis.direction for axis in crs.axis_info] != ["east", "north"]
+                    line = f"wkt\t{authority}\t{code}\t{wkt}"
+                    texts.append((crs.is_deprecated, authority == "ESRI", turned, code, line))
+    lines += [line for *_, line in sorted(texts)]
     for wkid, (authority, code) in sorted(aliases(database, present).items()):
         lines.append(f"alias\t{wkid}\t{authority}\t{code}")
     with open(output, "w", encoding="utf-8", newline="\n") as file:

@@ -28,6 +28,8 @@ struct Listing {
     versions: String,
     systems: BTreeMap<(Authority, u32), String>,
     aliases: BTreeMap<u32, (Authority, u32)>,
+    /// Lines of code and WKT.
+    wkts: String,
 }
 
 /// Makes the table, or with `check` compares it.
@@ -45,13 +47,40 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     let listing = read(&fs::read_to_string(&listed)?)?;
 
     let path = root.join("crates/arcgis-export/data/crs.bin");
+    let wkts = root.join("crates/arcgis-export/data/crs_wkt.bin");
     if !check {
         let packed = pack(&listing)?;
         fs::create_dir_all(path.parent().context("the table lies in no folder")?)?;
         fs::write(&path, &packed)?;
         println!("{}: {} bytes", path.display(), packed.len());
+        let packed = pack_wkts(&listing.wkts)?;
+        fs::write(&wkts, &packed)?;
+        println!("{}: {} bytes", wkts.display(), packed.len());
     }
-    compare(&fs::read(&path)?, &listing)
+    compare(&fs::read(&path)?, &listing)?;
+    compare_wkts(&fs::read(&wkts)?, &listing.wkts)
+}
+
+/// How the file of WKTs begins; `crs/parameters.rs` of the crate has its layout.
+const WKT_MAGIC: &[u8] = b"ARCWKT\x00\x01";
+
+fn pack_wkts(lines: &str) -> Result<Vec<u8>> {
+    let mut out = WKT_MAGIC.to_vec();
+    push(&mut out, lines.len())?;
+    out.extend_from_slice(&zstd::bulk::compress(lines.as_bytes(), 19)?);
+    Ok(out)
+}
+
+fn compare_wkts(packed: &[u8], lines: &str) -> Result<()> {
+    let head = WKT_MAGIC.len() + 4;
+    let frame = packed.get(head..).context("the WKTs cannot be read")?;
+    let unpacked = zstd::bulk::decompress(frame, lines.len())?;
+    ensure!(
+        packed.starts_with(WKT_MAGIC) && unpacked == lines.as_bytes(),
+        "the WKTs differ from pyproj's (run `cargo xtask crs-table`)"
+    );
+    println!("{} WKTs are equal to pyproj's", lines.lines().count());
+    Ok(())
 }
 
 fn read(text: &str) -> Result<Listing> {
@@ -59,6 +88,7 @@ fn read(text: &str) -> Result<Listing> {
         versions: String::new(),
         systems: BTreeMap::new(),
         aliases: BTreeMap::new(),
+        wkts: String::new(),
     };
     for line in text.lines() {
         match line.split('\t').collect::<Vec<_>>().as_slice() {
@@ -72,6 +102,12 @@ fn read(text: &str) -> Result<Listing> {
                         .is_none(),
                     "{authority}:{code} is listed twice"
                 );
+            }
+            ["wkt", authority, code, wkt] => {
+                let (authority, code) = (named(authority)?, code.parse::<u32>()?);
+                listing
+                    .wkts
+                    .push_str(&format!("{authority}:{code}\t{wkt}\n"));
             }
             ["alias", wkid, authority, code] => {
                 listing

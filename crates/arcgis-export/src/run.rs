@@ -16,6 +16,7 @@ use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::FileFormat;
+use crate::geoparquet::GeometryForm;
 use crate::job::{BeforeCommit, LayerExport, blocking};
 use crate::note::Note;
 use crate::options::WriterOptions;
@@ -111,6 +112,10 @@ impl Run {
             None => columns,
         };
         let schema = ExportSchema::of_layer(query.layout(), layer.info(), &columns);
+        if place.name.is_some() && place.format == FileFormat::GeoParquet {
+            // What cannot be written is refused before anything is asked for.
+            GeometryForm::of(&schema, &writer)?;
+        }
         let mut tally = Tally::new(&schema, start);
         let resume = resume.unwrap_or_default();
         let skips = fetch.allow_skips;

@@ -391,7 +391,8 @@ impl GeometryColumn {
             latest_wkid: sent.latest_wkid,
             vcs_wkid: sent.vcs_wkid.filter(|_| heights),
             latest_vcs_wkid: sent.latest_vcs_wkid.filter(|_| heights),
-            wkt: sent.wkt2.as_deref().or(sent.wkt.as_deref()),
+            wkt: sent.wkt.as_deref(),
+            wkt2: sent.wkt2.as_deref(),
         });
         Self {
             name: names.free("geometry"),

@@ -1,5 +1,6 @@
 //! Reference systems: from the numbers that ArcGIS sends to the PROJJSON that GeoParquet holds.
 
+mod parameters;
 mod resolve;
 mod table;
 mod wkt;

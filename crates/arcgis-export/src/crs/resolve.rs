@@ -1,10 +1,11 @@
 //! From an Esri spatial reference to one reference system.
 
+use std::cell::LazyCell;
 use std::fmt;
 
 use serde_json::Value;
 
-use super::{Authority, alias, projjson, wkt};
+use super::{Authority, alias, parameters, projjson, wkt};
 
 /// What an Esri `spatialReference` says, member by member.
 ///
@@ -30,8 +31,10 @@ pub struct SpatialReferenceCodes<'a> {
     pub vcs_wkid: Option<i64>,
     /// `latestVcsWkid`: the number of the height system today. Goes before `vcsWkid`.
     pub latest_vcs_wkid: Option<i64>,
-    /// `wkt` or `wkt2`: sent instead of numbers for a reference system that has none.
+    /// `wkt`: sent instead of numbers for a reference system that has none.
     pub wkt: Option<&'a str>,
+    /// `wkt2`: the same in WKT 2, beside it or instead of it.
+    pub wkt2: Option<&'a str>,
 }
 
 /// The kind of a reference system.
@@ -129,7 +132,7 @@ pub enum UnknownCrs {
     Missing,
     /// No table has the number, or it is not that of a horizontal system.
     Code(i64),
-    /// Only a text was sent, without a code that a table has. Keep the text.
+    /// Only a text was sent, without a code that a table has, and equal to none of its systems. Keep the text.
     Wkt,
 }
 
@@ -141,9 +144,9 @@ impl fmt::Display for UnknownCrs {
                 f,
                 "wkid {wkid} is no horizontal reference system of EPSG or Esri"
             ),
-            Self::Wkt => {
-                f.write_str("the spatial reference is a WKT without a code of EPSG or Esri")
-            }
+            Self::Wkt => f.write_str(
+                "the spatial reference is a WKT without a code, and equals none of EPSG or Esri",
+            ),
         }
     }
 }
@@ -152,7 +155,8 @@ impl std::error::Error for UnknownCrs {}
 
 /// Finds the reference system of an Esri spatial reference.
 ///
-/// `latestWkid` goes before `wkid`, both before a code inside the WKT. Whose code it is tells the
+/// `latestWkid` goes before `wkid`, both before a code inside the WKT, and that before a system whose datum,
+/// projection, parameters and units are those that the WKT names. Whose code it is tells the
 /// table: EPSG's is taken where both have one. A number that Esri has replaced (102100) means its
 /// replacement (EPSG:3857) where both give the same coordinates. With a height system the PROJJSON
 /// is a `CompoundCRS`; one that is unknown does not spoil the rest
@@ -162,7 +166,7 @@ impl std::error::Error for UnknownCrs {}
 ///
 /// [`UnknownCrs`] says why there is none.
 pub fn resolve_crs(sent: &SpatialReferenceCodes<'_>) -> Result<ResolvedCrs, UnknownCrs> {
-    let text = sent.wkt.filter(|text| !text.trim().is_empty());
+    let texts = [sent.wkt2, sent.wkt].map(|text| text.filter(|text| !text.trim().is_empty()));
     // Services send 0 (and -1) for "none".
     let numbers = || {
         [sent.latest_wkid, sent.wkid]
@@ -170,12 +174,30 @@ pub fn resolve_crs(sent: &SpatialReferenceCodes<'_>) -> Result<ResolvedCrs, Unkn
             .flatten()
             .filter(|&wkid| wkid > 0)
     };
-    let named = text.map(wkt::ids).unwrap_or_default();
+    let mut named = wkt::Ids::default();
+    for ids in texts.into_iter().flatten().map(wkt::ids) {
+        named.horizontal = named.horizontal.or(ids.horizontal);
+        named.vertical = named.vertical.or(ids.vertical);
+    }
+    // Only looked for where nothing else says it: that takes a while.
+    let equal = LazyCell::new(|| {
+        let mut equal = parameters::Found::default();
+        for found in texts.into_iter().flatten().map(parameters::find) {
+            equal.horizontal = equal.horizontal.or(found.horizontal);
+            equal.vertical = equal.vertical.or(found.vertical);
+        }
+        equal
+    });
 
     let horizontal = numbers()
         .find_map(|wkid| by_number(wkid, Definition::is_horizontal))
-        .or_else(|| by_id(named.horizontal?, Definition::is_horizontal));
+        .or_else(|| by_id(named.horizontal?, Definition::is_horizontal))
+        .or_else(|| {
+            let (authority, code) = equal.horizontal?;
+            Definition::find(authority, code).filter(Definition::is_horizontal)
+        });
     let Some(horizontal) = horizontal else {
+        let text = texts.into_iter().flatten().next();
         return Err(match (text, numbers().next()) {
             (Some(_), _) => UnknownCrs::Wkt,
             (None, Some(wkid)) => UnknownCrs::Code(wkid),
@@ -191,7 +213,15 @@ pub fn resolve_crs(sent: &SpatialReferenceCodes<'_>) -> Result<ResolvedCrs, Unkn
     };
     let vertical = heights()
         .find_map(|wkid| by_number(wkid, Definition::is_vertical))
-        .or_else(|| by_id(named.vertical?, Definition::is_vertical));
+        .or_else(|| by_id(named.vertical?, Definition::is_vertical))
+        .or_else(|| {
+            // A text alone may name heights; beside numbers it says again what they say.
+            if numbers().next().is_some() {
+                return None;
+            }
+            let (authority, code) = equal.vertical?;
+            Definition::find(authority, code).filter(Definition::is_vertical)
+        });
     let asked = heights()
         .next()
         .or(named.vertical.map(|(_, code)| i64::from(code)));

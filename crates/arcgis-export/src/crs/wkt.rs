@@ -66,13 +66,13 @@ impl Ids {
 
 /// `KEYWORD[body]`.
 #[derive(Clone, Copy)]
-struct Node<'a> {
+pub(super) struct Node<'a> {
     keyword: &'a str,
-    body: &'a str,
+    pub(super) body: &'a str,
 }
 
 impl Node<'_> {
-    fn is(&self, keyword: &str) -> bool {
+    pub(super) fn is(&self, keyword: &str) -> bool {
         self.keyword.eq_ignore_ascii_case(keyword)
     }
 
@@ -92,7 +92,7 @@ impl Node<'_> {
 }
 
 /// The nodes at the top of a text, without those inside them.
-fn nodes(text: &str) -> Vec<Node<'_>> {
+pub(super) fn nodes(text: &str) -> Vec<Node<'_>> {
     let mut nodes = Vec::new();
     let mut depth = 0_usize;
     let mut quoted = false;
@@ -130,6 +130,35 @@ fn nodes(text: &str) -> Vec<Node<'_>> {
         }
     }
     nodes
+}
+
+/// What stands between the commas of a body, without looking inside of nodes and names.
+pub(super) fn parts(body: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(body);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (mut depth, mut quoted) = (0_usize, false);
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b'"' => quoted = !quoted,
+                _ if quoted => {}
+                b'[' | b'(' => depth += 1,
+                b']' | b')' => depth = depth.saturating_sub(1),
+                b',' if depth == 0 => {
+                    rest = text.get(at + 1..);
+                    return text.get(..at);
+                }
+                _ => {}
+            }
+        }
+        rest = None;
+        Some(text)
+    })
+}
+
+/// What a name says, without its quotes.
+pub(super) fn text(part: &str) -> Option<&str> {
+    part.trim().strip_prefix('"')?.strip_suffix('"')
 }
 
 #[cfg(test)]

@@ -7,5 +7,6 @@ mod output;
 mod version;
 mod writer;
 
+pub(crate) use output::GeometryForm;
 pub use version::{GeoParquetVersion, GeometryEncoding};
 pub use writer::{GeoParquetWriter, RowGroup};
