@@ -270,9 +270,13 @@ fn behind_bearer(text: &str, at: usize) -> Option<Range<usize>> {
     {
         return None;
     }
-    let secret = value(text, scheme(text, at)?, false);
+    let start = scheme(text, at)?;
+    // Seen before the whole word is, which may be as long as the text and have many of these in it.
+    if is_parameter(text.get(start..)?) {
+        return None;
+    }
+    let secret = value(text, start, false);
     let word = text.get(secret.clone())?;
-    // `realm="…"`; a token may end in signs of equality, and has none within.
     let parameter = match text.get(secret.end..)?.starts_with('"') {
         true => word.contains('='),
         false => word.trim_end_matches('=').contains('='),
@@ -284,6 +288,16 @@ fn behind_bearer(text: &str, at: usize) -> Option<Range<usize>> {
                 .eq_ignore_ascii_case(no)
         });
     (!sentence).then_some(secret)
+}
+
+/// Whether a word has a sign of equality within, as in `realm=x`: a token may end in some, and has none within.
+fn is_parameter(rest: &str) -> bool {
+    let Some(at) = rest.find(|c: char| c == '=' || ends_value(c)) else {
+        return false;
+    };
+    let behind = rest.get(at..).unwrap_or_default().trim_start_matches('=');
+    rest.get(at..).is_some_and(|rest| rest.starts_with('='))
+        && behind.starts_with(|c: char| !ends_value(c))
 }
 
 /// Where the word behind the scheme at `start` begins, if there is one.
@@ -311,9 +325,7 @@ fn value(text: &str, start: usize, encoded: bool) -> Range<usize> {
     }
     let start = scheme(text, start).unwrap_or(start);
     let rest = text.get(start..).unwrap_or_default();
-    let mut end = rest
-        .find(|c: char| c.is_whitespace() || "&#\"'<>)]},;\\".contains(c))
-        .unwrap_or(rest.len());
+    let mut end = rest.find(ends_value).unwrap_or(rest.len());
     if encoded {
         let inner = rest.get(..end).unwrap_or_default();
         let ends = ["%26", "%23", "%20", "%22", "%0A", "%0a", "%0D", "%0d"];
@@ -324,6 +336,11 @@ fn value(text: &str, start: usize, encoded: bool) -> Range<usize> {
             .unwrap_or(end);
     }
     start..start + end
+}
+
+/// Whether a value without quotes ends before it.
+fn ends_value(c: char) -> bool {
+    c.is_whitespace() || "&#\"'<>)]},;\\".contains(c)
 }
 
 /// Where the value ends that `quote` closes.
@@ -450,6 +467,7 @@ mod tests {
             "%25",
             "\":",
             "bearer ",
+            "bearer+a=",
             "token%3D",
             "'token':'",
         ] {
