@@ -139,6 +139,11 @@ fn t13_secrets_in_an_address_are_refused_and_not_shown() {
         LAYER.replace("https://", "https://me:SECRET@"),
         "me:SECRET@host".to_owned(),
         "https://me:SECRET@[host/x".to_owned(),
+        // Where the question mark was lost, or is encoded.
+        format!("{LAYER}&token=SECRET"),
+        format!("{LAYER}/layers\"&Token=SECRET"),
+        format!("{LAYER}%3Ff=json%26token%3DSECRET"),
+        "host&token=SECRET".to_owned(),
     ] {
         let error = problem(&text);
         assert!(!error.contains("SECRET"), "{error}");

@@ -1,5 +1,6 @@
 //! Reading addresses out of what people paste.
 
+use arcgis_auth_core::url::form_urlencoded;
 use arcgis_auth_core::{Url, is_secret_parameter, redact_url};
 
 use super::{DirectoryAddress, ResourceAddress, ServiceAddress, ServiceKind};
@@ -39,6 +40,22 @@ const FOREIGN: [&str; 12] = [
     "WMSServer",
 ];
 
+/// The name of a parameter that carries a secret, in a segment of a path: `0&token=…`, as it is pasted when the
+/// question mark is lost, or encoded.
+fn secret_in(segment: &str) -> Option<String> {
+    if !segment.contains(['=', '%']) {
+        return None;
+    }
+    let text: String = form_urlencoded::parse(segment.as_bytes())
+        .map(|(name, value)| format!("{name}={value}&"))
+        .collect();
+    text.split(['?', '&', ';', '#'])
+        .filter_map(|parameter| parameter.split_once('='))
+        .find_map(|(name, value)| {
+            (is_secret_parameter(name.trim()) && !value.is_empty()).then(|| name.to_owned())
+        })
+}
+
 impl ResourceAddress {
     /// Reads an address out of pasted text. Without a scheme, `https` is meant.
     ///
@@ -49,7 +66,7 @@ impl ResourceAddress {
         let text = text.trim().trim_matches(['"', '\'', '<', '>']).trim();
         let refuse = |problem: &str| {
             // Not a URL, so that nothing tells what in it is a secret: only what is certainly none is shown.
-            let shown = text.split(['?', '#', '@']).next().unwrap_or_default();
+            let shown = text.split(['?', '&', '#', '@']).next().unwrap_or_default();
             Error::Address {
                 address: if text.contains('@') {
                     "the address"
@@ -115,6 +132,16 @@ impl ResourceAddress {
             return refuse(format!(
                 "{name} is a secret: take it out of the address and give it as a credential"
             ));
+        }
+
+        if let Some(name) = url.path().split('/').find_map(secret_in) {
+            // The path is not shown: only what is behind a `?` is certainly found in it.
+            return Err(Error::Address {
+                address: "the address".to_owned(),
+                problem: format!(
+                    "{name} is a secret, and stands where no question mark is before it: take it out of the address and give it as a credential"
+                ),
+            });
         }
 
         let segments: Vec<&str> = url
