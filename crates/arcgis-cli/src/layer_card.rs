@@ -199,7 +199,8 @@ fn codes(reference: &SpatialReference) -> SpatialReferenceCodes<'_> {
         latest_wkid: reference.latest_wkid,
         vcs_wkid: reference.vcs_wkid,
         latest_vcs_wkid: reference.latest_vcs_wkid,
-        wkt: reference.wkt2.as_deref().or(reference.wkt.as_deref()),
+        wkt: reference.wkt.as_deref(),
+        wkt2: reference.wkt2.as_deref(),
     }
 }
 
