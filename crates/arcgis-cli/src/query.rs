@@ -15,6 +15,9 @@ impl FilterArgs {
         if let Some(condition) = &self.where_clause {
             query = query.with_where(condition);
         }
+        if let Some(format) = self.sql_format {
+            query = query.with_sql_format(format);
+        }
         if let Some(bbox) = self.bbox {
             query = query.with_bbox(bbox);
         }
@@ -97,6 +100,9 @@ impl ColumnArgs {
         }
         if let Some(transformation) = &self.datum_transformation {
             query = query.with_datum_transformation(transformation);
+        }
+        if self.multipatch_footprint {
+            query = query.with_multipatch_footprint();
         }
         if let Some(digits) = self.geometry_precision {
             query = query.with_geometry_precision(digits);

@@ -49,7 +49,9 @@ fn flag(option: &str) -> String {
     match option {
         "spatial_filter" => "--clip".to_owned(),
         // What has no option of its own.
-        "full_text" | "cache_hint" | "sql_format" | "multipatch_footprint" => "--param".to_owned(),
+        "full_text" | "cache_hint" | "range" | "parameter_values" => "--param".to_owned(),
+        "geometry_form" => "--centroid, --envelope and --quantize".to_owned(),
+        "order" => "--order-by and --offset".to_owned(),
         option => format!("--{}", option.replace('_', "-")),
     }
 }

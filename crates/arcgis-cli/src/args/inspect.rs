@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::query::{ColumnArgs, FilterArgs};
 use super::values::{OutSr, parse_condition, parse_names, parse_text};
-use super::{ConnectionArgs, CredentialArgs, RequestArgs};
+use super::{ConnectionArgs, CredentialArgs, FormArgs, RequestArgs};
 
 /// Which rows of a layer, and the way to it.
 #[derive(Debug, Args)]
@@ -58,6 +58,13 @@ pub(crate) struct CrawlArgs {
 
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
+}
+
+/// `arcgis count`
+#[derive(Debug, Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 /// `arcgis ids`
@@ -142,6 +149,19 @@ pub(crate) struct HeadArgs {
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', value_parser = parse_order, help_heading = "Rows and columns")]
     pub(crate) order_by: Vec<Order>,
 
+    /// Leave out so many rows at the start
+    #[arg(
+        long,
+        value_name = "ROWS",
+        default_value = "0",
+        hide_default_value = true,
+        help_heading = "Rows and columns"
+    )]
+    pub(crate) offset: u64,
+
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
+
     #[command(flatten)]
     pub(crate) table: TableArgs,
 }
@@ -158,6 +178,9 @@ pub(crate) struct SampleArgs {
     /// The same number chooses the same rows, as long as the layer has the same ids [default: another one each time]
     #[arg(long, value_name = "NUMBER", help_heading = "Rows and columns")]
     pub(crate) seed: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 
     #[command(flatten)]
     pub(crate) table: TableArgs,

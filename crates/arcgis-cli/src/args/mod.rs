@@ -5,6 +5,7 @@
 mod connection;
 mod credentials;
 mod export;
+mod form;
 mod inspect;
 mod order;
 mod query;
@@ -19,9 +20,10 @@ pub(crate) use credentials::{
     BrowserArgs, ConfigArgs, CredentialArgs, LoginArgs, LogoutArgs, WhoArgs,
 };
 pub(crate) use export::{ExportArgs, FetchArgs, FileArgs};
+pub(crate) use form::FormArgs;
 pub(crate) use inspect::{
-    CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs, SampleArgs,
-    SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
+    CountArgs, CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs,
+    SampleArgs, SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
 };
 pub(crate) use order::OrderArgs;
 pub(crate) use query::{ColumnArgs, FilterArgs};
@@ -260,24 +262,6 @@ pub(crate) struct InfoArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CountArgs {
-    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
-    pub(crate) url: String,
-
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-
-    #[command(flatten)]
-    pub(crate) requests: RequestArgs,
-
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-
-    #[command(flatten)]
-    pub(crate) credentials: CredentialArgs,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     /// The saved answer of a layer's query operation with f=json or f=pbf; - for standard input
     #[arg(value_name = "RESPONSE")]
@@ -355,7 +339,7 @@ mod tests {
         let Command::Count(args) = cli.command else {
             panic!("another command");
         };
-        let bbox = args.filter.bbox.unwrap();
+        let bbox = args.selection.filter.bbox.unwrap();
         assert_eq!(
             (bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax),
             (-10.5, -40.0, 5.0, 50.0)

@@ -4,12 +4,12 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use arcgis_rest::export::Timestamp;
-use arcgis_rest::layer::{Bbox, Query, SpatialRelation, TimeFilter};
+use arcgis_rest::layer::{Bbox, Query, SpatialRelation, SqlFormat, TimeFilter};
 use clap::Args;
 
 use super::values::{
     Distance, OutSr, parse_condition, parse_distance, parse_moment, parse_names, parse_object_id,
-    parse_positive, parse_relation, parse_span, parse_text,
+    parse_positive, parse_relation, parse_span, parse_sql_format, parse_text,
 };
 
 /// Which rows.
@@ -24,6 +24,11 @@ pub(crate) struct FilterArgs {
         value_parser = parse_condition
     )]
     pub(crate) where_clause: Option<String>,
+
+    /// The dialect of --where: standard, which servers translate, or native, that of the database [default: the
+    /// server's choice]
+    #[arg(long, value_name = "DIALECT", value_parser = parse_sql_format)]
+    pub(crate) sql_format: Option<SqlFormat>,
 
     /// Only the rows with these object ids, with commas between them
     #[arg(
@@ -117,6 +122,10 @@ pub(crate) struct ColumnArgs {
         value_parser = parse_distance
     )]
     pub(crate) max_allowable_offset: Option<f64>,
+
+    /// The footprints of multipatches, as polygons; their bodies cannot be had
+    #[arg(long, conflicts_with = "no_geometry")]
+    pub(crate) multipatch_footprint: bool,
 
     /// Let the server round x and y to so many digits behind the point
     #[arg(long, value_name = "DIGITS")]

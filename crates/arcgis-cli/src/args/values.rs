@@ -10,7 +10,9 @@ use arcgis_rest::export::{
     Compression, ParseCompressionError, RowOrder, SpatialReferenceCodes, Timestamp, resolve_crs,
 };
 use arcgis_rest::http::StoreKind;
-use arcgis_rest::layer::{DistanceUnit, FormatChoice, SpatialRelation, Strategy, TimeFilter};
+use arcgis_rest::layer::{
+    DistanceUnit, FormatChoice, SpatialRelation, SqlFormat, Strategy, TimeFilter,
+};
 
 /// The reference system of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,14 @@ impl FromStr for Distance {
             _ => return Err("a unit is needed, as in 500m, 5km, 300ft, 3mi or 2nmi".to_owned()),
         };
         Ok(Self(parse_distance(number)?, unit))
+    }
+}
+
+pub(crate) fn parse_sql_format(text: &str) -> Result<SqlFormat, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "standard" => Ok(SqlFormat::Standard),
+        "native" => Ok(SqlFormat::Native),
+        _ => Err("it is neither standard nor native".to_owned()),
     }
 }
 

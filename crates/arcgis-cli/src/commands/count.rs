@@ -6,10 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::args::{CountArgs, OutputArgs};
-use crate::pasted::Pasted;
-use crate::refusal::Asked;
 use crate::settings::Settings;
-use crate::target::Target;
 
 /// Prints the bare number, so that a script can take it as it is.
 pub(crate) async fn run(
@@ -17,31 +14,15 @@ pub(crate) async fn run(
     output: OutputArgs,
     settings: &mut Settings,
 ) -> Result<()> {
-    let mut filter = args.filter.clone();
-    Pasted::of(&args.url).into_count(&mut filter, output.quiet)?;
+    let selection = args.selection.open(output, settings).await?;
+    let layer = &selection.layer;
     // A count needs no geometry, not even one that cannot be decoded.
-    let query = filter.query()?.without_geometry();
-    let target = Target::new(
-        &args.url,
-        &args.connection,
-        &args.credentials,
-        None,
-        settings,
-    )
-    .await?
-    .with_shown_requests(args.requests.show_requests);
-    let layer = target.open().await?;
-    let asked = Asked {
-        filter: &filter,
-        columns: None,
-    };
-    let count = layer
-        .count(&query.resolve(layer.info())?)
-        .await
-        .map_err(|error| asked.explain(error.into(), false))?;
+    let query = selection.query.clone().without_geometry();
+    let count = layer.count(&query.resolve(layer.info())?).await;
+    let count = count.map_err(|error| selection.explain(error))?;
     let mut out = std::io::stdout().lock();
     if output.json {
-        let said = json!({ "layer": layer.address().to_string(), "count": count });
+        let said = json!({ "layer": selection.url(), "count": count });
         writeln!(out, "{said}")?;
     } else {
         writeln!(out, "{count}")?;

@@ -23,11 +23,14 @@ pub(crate) async fn run(
         .selection
         .open_columns(columns, output, settings)
         .await?;
-    let query = selection.query.clone();
-    let rows = if args.order_by.is_empty() {
-        selection.layer.head(query, wanted).await
+    let query = args.form.form(selection.query.clone());
+    let layer = &selection.layer;
+    let rows = if args.order_by.is_empty() && args.offset == 0 {
+        layer.head(query, wanted).await
     } else {
-        selection.layer.head_by(query, &args.order_by, wanted).await
+        layer
+            .rows_at(query, &args.order_by, args.offset, wanted)
+            .await
     };
     let rows = rows.map_err(|error| selection.explain(error))?;
     let said = json!({ "layer": selection.url() });
@@ -47,7 +50,7 @@ pub(crate) async fn sample(
         .open_columns(columns, output, settings)
         .await?;
     let seed = args.seed.unwrap_or_else(any_number);
-    let query = selection.query.clone();
+    let query = args.form.form(selection.query.clone());
     let rows = async {
         let rows = selection.layer.sample(query, wanted, seed).await?;
         rows.try_collect::<Vec<Feature>>().await

@@ -491,3 +491,93 @@ fn related_rows_are_all_there_beyond_one_answer() {
     desk.run(&["related", &format!("{}/1", service.service_url("cadastre"))])
         .fails(2, &["no relationships"]);
 }
+
+#[test]
+fn rows_are_leafed_through_and_polygons_seen_by_their_centroids() {
+    let squares = Layer::new("squares", GeometryType::Polygon)
+        .with_field(Field::new("RANK", FieldType::Integer))
+        .with_max_record_count(4)
+        .with_rows((1..=9).map(|n: i32| {
+            let at = f64::from(n) * 10.0;
+            let ring = [(0, 0), (0, 2), (4, 2), (4, 0), (0, 0)];
+            let corner = |(x, y): (i32, i32)| (at + f64::from(x), at + f64::from(y));
+            Row::new()
+                .with("RANK", 10 - n)
+                .at(Geometry::polygon([ring.map(corner)]))
+        }));
+    let service = start(Testkit::builder().layer(squares));
+    let desk = Desk::new();
+    let url = service.layer_url("squares");
+    let ran = desk
+        .run(&["head", &url, "--centroid", "--limit", "2", "--csv"])
+        .ok();
+    assert_eq!(
+        lines(&ran.stdout),
+        [
+            "OBJECTID,RANK,geometry",
+            "1,9,POINT (12 11)",
+            "2,8,POINT (22 21)"
+        ]
+    );
+    let ran = desk
+        .run(&[
+            "head",
+            &url,
+            "--envelope",
+            "--order-by",
+            "RANK",
+            "--offset",
+            "1",
+            "--limit",
+            "6",
+            "--csv",
+        ])
+        .ok();
+    let ranks: Vec<&str> = lines(&ran.stdout)
+        .iter()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(1))
+        .collect();
+    assert_eq!(ranks, ["2", "3", "4", "5", "6", "7"]);
+    let sent = service.requests_of(RequestKind::Features);
+    assert!(sent.iter().any(|request| {
+        let of = |name| request.parameters().get(name);
+        of("returnEnvelope") == Some("true") && of("resultOffset") == Some("5")
+    }));
+    let ran = desk
+        .run(&[
+            "sample",
+            &url,
+            "--quantize",
+            "8",
+            "--seed",
+            "1",
+            "--limit",
+            "9",
+            "--json",
+        ])
+        .ok();
+    let features = ran.json()["features"].as_array().unwrap().clone();
+    assert_eq!(features.len(), 9);
+    let sent = service.requests_of(RequestKind::Features);
+    let grid = sent
+        .last()
+        .unwrap()
+        .parameters()
+        .get("quantizationParameters");
+    assert!(grid.unwrap().contains("\"tolerance\":8"), "{grid:?}");
+
+    let ran = desk.run(&["count", &url, "--sql-format", "standard"]).ok();
+    assert_eq!(ran.stdout, "9\n");
+    let sent = service.requests_of(RequestKind::Count);
+    assert_eq!(
+        sent.last().unwrap().parameters().get("sqlFormat"),
+        Some("standard")
+    );
+    desk.run(&["count", &url, "--sql-format", "oracle"])
+        .fails(2, &["neither standard nor native"]);
+    desk.run(&["head", &url, "--centroid", "--no-geometry"])
+        .fails(2, &["cannot be used with"]);
+    desk.run(&["head", &url, "--multipatch-footprint"])
+        .fails(2, &["--multipatch-footprint", "no multipatches"]);
+}

@@ -170,13 +170,13 @@ fn simplification_and_further_parameters_are_passed_on() {
         "--param",
         "gdbVersion=sde.DEFAULT",
         "--param",
-        "historicMoment=-1=2",
+        "collation=-1=2",
     ]);
     all_asked(&service, "maxAllowableOffset", "0.25");
     for kind in [RequestKind::Count, RequestKind::Ids, RequestKind::Features] {
         for request in service.requests_of(kind) {
             assert_eq!(request.parameters().get("gdbVersion"), Some("sde.DEFAULT"));
-            assert_eq!(request.parameters().get("historicMoment"), Some("-1=2"));
+            assert_eq!(request.parameters().get("collation"), Some("-1=2"));
         }
     }
 }
