@@ -259,8 +259,13 @@ pub(crate) fn note(text: &str) {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
+    let mut causes = error.chain();
+    // Rows go to standard output too; a connection that broke is another matter.
+    let bare = match causes.next().and_then(|cause| cause.downcast_ref()) {
+        Some(export::Error::Write(_)) => causes.find(|cause| cause.is::<io::Error>()),
+        _ => error.chain().next(),
+    };
+    bare.and_then(|cause| cause.downcast_ref::<io::Error>())
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 

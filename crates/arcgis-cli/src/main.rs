@@ -17,6 +17,7 @@ mod log;
 mod logins;
 mod output;
 mod pasted;
+mod place;
 mod profile;
 mod progress;
 mod query;

@@ -1,34 +1,35 @@
 //! Files that are written: checked before anything is sent, and never half there.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use arcgis_rest::export::{
-    self, Committed, Destination, LocalFile, Output, Report, RowOrder, WriterOptions,
+    self, Committed, Destination, FileFormat, LocalFile, Output, Report, RowOrder, WriterOptions,
 };
 use arcgis_rest::http::Stats;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::FileArgs;
+use crate::args::{FileArgs, OutputArgs};
 use crate::exit::{Ending, Exit, Failure};
-use crate::settings::{Settings, key};
+use crate::place::{Place, STANDARD_OUTPUT};
+use crate::settings::{Settings, Source, key};
 use crate::spelling;
 
-/// Names that promise another format than the one that is written.
+/// Names that promise a format that nothing is written as.
 const OTHER_FORMATS: [&str; 12] = [
-    "arrow", "csv", "feather", "fgb", "geojson", "gpkg", "json", "kml", "ndjson", "shp", "txt",
-    "xlsx",
+    "db", "gdb", "gml", "json", "kml", "kmz", "orc", "shp", "sqlite", "tsv", "txt", "xlsx",
 ];
 
 /// The file for the rows, and the one for the report.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    pub(crate) file: LocalFile,
+    pub(crate) place: Place,
+    pub(crate) format: FileFormat,
     report: Option<PendingReport>,
 }
 
@@ -45,52 +46,109 @@ impl std::fmt::Debug for PendingReport {
 }
 
 impl FileArgs {
-    /// How the file is written.
-    pub(crate) fn writer(&self, settings: &Settings) -> Result<WriterOptions> {
-        let rows = settings.get(&key::ROW_GROUP_ROWS, self.row_group_rows)?;
-        let bytes = settings.get(&key::ROW_GROUP_SIZE, self.row_group_size)?;
+    /// How the file is written. What is set for all files counts where the format has it; an argument that the
+    /// format does not have is refused.
+    pub(crate) fn writer(
+        &self,
+        settings: &Settings,
+        format: FileFormat,
+        out: Option<&Path>,
+    ) -> Result<WriterOptions> {
         let memory = settings.get(&key::MEMORY, self.order.memory)?;
-        let mut options = WriterOptions::default()
-            .with_row_group_rows(rows.value)
-            .with_row_group_bytes(bytes.value)
-            .with_sort_memory(memory.value);
-        if let Some(order) = settings.find(&key::ORDER, self.order.order)? {
-            if self.order.memory.is_some() && order.value != RowOrder::Hilbert {
+        let mut options = WriterOptions::default().with_sort_memory(memory.value);
+        if format.has_row_groups() {
+            let rows = settings.get(&key::ROW_GROUP_ROWS, self.row_group_rows)?;
+            let bytes = settings.get(&key::ROW_GROUP_SIZE, self.row_group_size)?;
+            options = options
+                .with_row_group_rows(rows.value)
+                .with_row_group_bytes(bytes.value);
+        } else if self.row_group_rows.is_some() {
+            return Err(not_in_format("--row-group-rows", format, "row groups"));
+        } else if self.row_group_size.is_some() {
+            return Err(not_in_format("--row-group-size", format, "row groups"));
+        }
+        // What goes to a pipe goes on at once.
+        let order = settings.find(&key::ORDER, self.order.order)?;
+        let order = order.map(|order| order.value);
+        let usual = (out == Some(Path::new(STANDARD_OUTPUT))).then_some(RowOrder::Id);
+        if let Some(order) = order.or(usual) {
+            if self.order.memory.is_some() && order != RowOrder::Hilbert {
                 return Err(Failure::usage(format!(
-                    "--memory: it is for sorting, and the order is {}",
-                    order.value
+                    "--memory: it is for sorting, and the order is {order}"
                 ))
                 .into());
             }
-            options = options.with_order(order.value);
+            options = options.with_order(order);
         }
         if let Some(compression) = settings.find(&key::COMPRESSION, self.compression)? {
-            options = options.with_compression(compression.value);
+            if format.has_compression(compression.value) {
+                options = options.with_compression(compression.value);
+            } else if compression.from == Source::Argument {
+                let what = format!("compression with {}", compression.value);
+                return Err(not_in_format("--compression", format, &what));
+            }
         }
         Ok(options)
+    }
+
+    /// What the file is written as.
+    pub(crate) fn format(&self, out: &Path) -> Result<FileFormat> {
+        let stream = out == Path::new(STANDARD_OUTPUT);
+        let promised = out.to_str().and_then(FileFormat::of_name);
+        match (self.format.written_as, promised) {
+            (Some(asked), Some(promised)) if asked != promised => Err(Failure::usage(format!(
+                "{}: the name says {promised}, and --as says {asked}",
+                out.display()
+            ))
+            .into()),
+            (Some(format), _) | (None, Some(format)) => Ok(format),
+            (None, None) if stream => Ok(FileFormat::ArrowStream),
+            (None, None) => {
+                let extension = out.extension().and_then(OsStr::to_str).unwrap_or_default();
+                let extension = extension.to_ascii_lowercase();
+                if OTHER_FORMATS.contains(&extension.as_str()) {
+                    return Err(Failure::usage(format!(
+                        "{}: nothing here is written as .{extension}",
+                        out.display()
+                    ))
+                    .with_hint(format!(
+                        "give a name with one of {}, or --as and a format for any name",
+                        extensions().join(", ")
+                    ))
+                    .into());
+                }
+                Ok(FileFormat::default())
+            }
+        }
     }
 }
 
 impl Outputs {
     /// Makes sure that the names are ones to write to. Nothing is looked at yet.
-    pub(crate) fn check_names(out: &Path, args: &FileArgs) -> Result<()> {
-        let extension = out
-            .extension()
-            .and_then(OsStr::to_str)
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        if OTHER_FORMATS.contains(&extension.as_str()) {
-            return Err(Failure::usage(format!(
-                "{}: the output is GeoParquet, which a name with .{extension} would deny",
-                out.display()
-            ))
-            .with_hint("name it with .parquet")
-            .into());
-        }
-        if out == Path::new("-") {
-            return Err(
-                Failure::usage("the output cannot go to standard output; name a file").into(),
-            );
+    pub(crate) fn check_names(
+        out: &Path,
+        args: &FileArgs,
+        output: OutputArgs,
+    ) -> Result<FileFormat> {
+        let format = args.format(out)?;
+        if out == Path::new(STANDARD_OUTPUT) {
+            if output.json {
+                return Err(Failure::usage(
+                    "--json prints the report on standard output, where the rows go",
+                )
+                .with_hint("--report writes it to a file")
+                .into());
+            }
+            if args.overwrite {
+                return Err(Failure::usage("--overwrite: standard output is no file").into());
+            }
+            if io::stdout().is_terminal() {
+                return Err(Failure::usage(
+                    "- is for a pipe or a file, and standard output is a terminal",
+                )
+                .with_hint("arcgis export <layer> - | …, or name a file")
+                .into());
+            }
         }
         if args.report.as_deref() == Some(out) {
             return Err(
@@ -104,14 +162,14 @@ impl Outputs {
             .with_hint("./- is a file of that name")
             .into());
         }
-        Ok(())
+        Ok(format)
     }
 
     /// Makes sure that both files can be written. Nothing is left behind if not.
     pub(crate) fn check(out: &Path, args: &FileArgs) -> Result<Self> {
-        let file = LocalFile::new(out).with_overwrite(args.overwrite);
+        let place = Place::new(out, args.overwrite);
         // Opening makes a file of another name in the folder; dropping it takes it away again.
-        drop(file.open()?);
+        drop(place.open()?);
         let report = match &args.report {
             Some(path) => {
                 let file = LocalFile::new(path).with_overwrite(args.overwrite);
@@ -120,7 +178,11 @@ impl Outputs {
             }
             None => None,
         };
-        Ok(Self { file, report })
+        Ok(Self {
+            place,
+            format: args.format(out)?,
+            report,
+        })
     }
 
     /// Writes the report where it was asked for. The rows are in their place by then, and an error says so.
@@ -130,7 +192,7 @@ impl Outputs {
         };
         report
             .write(said)
-            .map_err(|error| in_place(&spelling::message(&error), &self.file.path().display()))
+            .map_err(|error| in_place(&spelling::message(&error), &self.place.name()))
     }
 
     /// Writes why there is no output where the report was asked for. If that fails too, the error itself
@@ -173,6 +235,18 @@ impl PendingReport {
         output.commit()?;
         Ok(())
     }
+}
+
+/// An option that the format of the file has not.
+fn not_in_format(option: &str, format: FileFormat, what: &str) -> anyhow::Error {
+    Failure::usage(format!("{option}: {format} has no {what}")).into()
+}
+
+/// The usual extension of each format.
+fn extensions() -> Vec<String> {
+    FileFormat::all()
+        .filter_map(|format| Some(format!(".{}", format.extensions().first()?)))
+        .collect()
 }
 
 /// What came after the rows were written failed.
@@ -243,7 +317,7 @@ impl Said<'_> {
 /// conversion blocks its thread and cannot be dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Guarded {
-    file: LocalFile,
+    place: Place,
     given_up: Arc<AtomicBool>,
 }
 
@@ -253,10 +327,10 @@ pub(crate) struct Hold(Arc<AtomicBool>);
 
 impl Guarded {
     /// The file, and what the command holds while it wants it.
-    pub(crate) fn new(file: LocalFile) -> (Self, Hold) {
+    pub(crate) fn new(place: Place) -> (Self, Hold) {
         let given_up = Arc::<AtomicBool>::default();
         let hold = Hold(Arc::clone(&given_up));
-        (Self { file, given_up }, hold)
+        (Self { place, given_up }, hold)
     }
 }
 
@@ -268,12 +342,12 @@ impl Drop for Hold {
 
 impl Destination for Guarded {
     fn name(&self) -> String {
-        self.file.name()
+        self.place.name()
     }
 
     fn open(&self) -> Result<Box<dyn Output>, export::Error> {
         Ok(Box::new(GuardedOutput {
-            output: self.file.open()?,
+            output: self.place.open()?,
             destination: self.clone(),
         }))
     }
@@ -307,7 +381,7 @@ impl Write for GuardedOutput {
 impl Output for GuardedOutput {
     fn commit(self: Box<Self>) -> Result<Committed, export::Error> {
         self.check().map_err(|source| export::Error::Unwritable {
-            path: self.destination.file.path().to_owned(),
+            path: self.destination.name().into(),
             source,
         })?;
         self.output.commit()
@@ -322,7 +396,7 @@ mod tests {
     fn a_file_that_was_given_up_does_not_appear() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");
-        let (guarded, hold) = Guarded::new(LocalFile::new(&path));
+        let (guarded, hold) = Guarded::new(Place::new(&path, false));
         let mut output = guarded.open().unwrap();
         output.write_all(b"x").unwrap();
         drop(hold);

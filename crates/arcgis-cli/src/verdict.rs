@@ -32,6 +32,17 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
         export::Error::Unwritable { .. } | export::Error::Write(_) | export::Error::Spool(_) => {
             (Exit::Output, None)
         }
+        export::Error::Unsupported { .. } => (Exit::Usage, None),
+        export::Error::NotInDegrees { .. } => (
+            Exit::Usage,
+            hint("leave --out-sr out, or write another format"),
+        ),
+        export::Error::Unfit { .. } => (
+            Exit::Usage,
+            hint(
+                "--lenient writes null in place of such values and counts them; other formats hold them",
+            ),
+        ),
         export::Error::OtherAnswer(_) => (
             Exit::Usage,
             hint("rows come with …/query?where=1=1&outFields=*&f=json"),

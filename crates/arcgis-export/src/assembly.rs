@@ -1,15 +1,16 @@
 //! From pages to a finished file, on a thread that may block.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 
 use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
-use crate::format::{Counted, FileFormat, FileWriter, Written, begin};
+use crate::format::{Counted, FileFormat, FileWriter, NewFile, Written, begin};
 use crate::options::WriterOptions;
 use crate::provenance::Provenance;
 use crate::report::{Report, WriterReport};
-use crate::schema::ExportSchema;
 use crate::spool::{Spool, SpooledPage};
 use crate::tally::{PageSums, Start};
 use crate::writer_thread::GivenUp;
@@ -26,18 +27,15 @@ pub(crate) struct Assembly {
 
 impl Assembly {
     pub(crate) fn new(
-        output: Box<dyn Output>,
-        format: FileFormat,
-        schema: &ExportSchema,
-        options: &WriterOptions,
+        new: NewFile<'_>,
         spool: Box<dyn Spool>,
         observer: Observer,
         given_up: GivenUp,
     ) -> Result<Self, Error> {
         Ok(Self {
             spool,
-            format,
-            writer: begin(format, Counted::new(output), schema, options)?,
+            format: new.format,
+            writer: begin(new)?,
             observer,
             given_up,
             told: 0,
@@ -81,7 +79,11 @@ impl Assembly {
             self.write(&batch)?;
         }
         check_rows(all.rows, self.writer.rows())?;
-        let Written { output, row_groups } = self.writer.finish(&all.geometry, provenance)?;
+        let Written {
+            output,
+            row_groups,
+            misfits,
+        } = self.writer.finish(&all.geometry, provenance)?;
         for group in row_groups.iter().flatten().skip(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(*group));
         }
@@ -93,6 +95,7 @@ impl Assembly {
             bytes,
             format: self.format,
             row_groups: row_groups.map(|groups| groups.len() as u64),
+            misfits,
         })
     }
 }
@@ -104,6 +107,7 @@ pub(crate) struct WholeFile {
     bytes: u64,
     format: FileFormat,
     row_groups: Option<u64>,
+    misfits: BTreeMap<String, u64>,
 }
 
 impl WholeFile {
@@ -117,7 +121,7 @@ impl WholeFile {
         before: impl FnOnce(&Report) -> Result<(), Error>,
     ) -> Result<Report, Error> {
         self.output.settle()?;
-        let report = report.in_file(
+        let report = report.with_misfits(self.misfits).in_file(
             name,
             self.bytes,
             self.row_groups,

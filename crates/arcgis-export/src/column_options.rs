@@ -85,9 +85,11 @@ impl ColumnOptions {
 impl ColumnOptions {
     /// The same for a file, which may have a place for m.
     pub(crate) fn for_file(mut self, format: FileFormat, writer: &WriterOptions) -> Self {
-        let parquet = format == FileFormat::GeoParquet;
-        let holds_m = writer.geoparquet_version == GeoParquetVersion::V2_0;
-        self.m = if parquet { holds_m } else { self.m };
+        self.m = match format {
+            FileFormat::GeoParquet => writer.geoparquet_version == GeoParquetVersion::V2_0,
+            FileFormat::GeoJson | FileFormat::GeoJsonLines => false,
+            _ => true,
+        };
         self
     }
 }

@@ -10,7 +10,7 @@ use crate::column_options::ColumnOptions;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::Observer;
-use crate::format::FileFormat;
+use crate::format::{Counted, FileFormat, NewFile, Requirement};
 use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::order::{Ordering, RowOrder};
@@ -110,9 +110,11 @@ impl<'a> Conversion<'a> {
         let start = Start::now();
         let format = FileFormat::of_destination(self.format, &destination.name());
         self.writer.check_sort_folder(format)?;
+        Requirement(format).check_options(&self.writer)?;
         let output = destination.open()?;
         let columns = self.columns.for_file(format, &self.writer);
         let rows = self.rows(start, &columns)?;
+        Requirement(format).check_crs(&rows.schema)?;
         let given_up = GivenUp::default();
         let ordering = Ordering {
             schema: &rows.schema,
@@ -123,17 +125,17 @@ impl<'a> Conversion<'a> {
             given_up: given_up.clone(),
         };
         let (spool, order) = (ordering.spool(None), ordering.order());
-        let mut assembly = Assembly::new(
-            output,
-            format,
-            &rows.schema,
-            &self.writer,
-            spool,
-            Observer::default(),
-            given_up,
-        )?;
-        assembly.push(rows.page)?;
         let provenance = self.provenance(&rows.schema);
+        let new = NewFile {
+            format,
+            output: Counted::new(output),
+            schema: &rows.schema,
+            options: &self.writer,
+            provenance: &provenance,
+            lenient: self.lenient,
+        };
+        let mut assembly = Assembly::new(new, spool, Observer::default(), given_up)?;
+        assembly.push(rows.page)?;
         let mut report = rows.tally.report(rows.notes);
         report.order = Some(order.to_string());
         report.source = self.source;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use arcgis_layer::IdSet;
 use arrow_schema::ArrowError;
 
+use crate::format::FileFormat;
 use crate::saved_answer::AnswerKind;
 
 /// The error of this crate.
@@ -47,6 +48,29 @@ pub enum Error {
     /// Writing failed on the way: a full disk, mostly. Nothing stands under the final name.
     #[error("the output could not be written")]
     Write(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// The format is one of longitude and latitude: ask for these, or choose another format.
+    #[error(
+        "{format} is in longitude and latitude (EPSG:4326) alone, and the rows are to be in {found}"
+    )]
+    NotInDegrees {
+        /// The format.
+        format: FileFormat,
+        /// The reference system of the rows.
+        found: String,
+    },
+
+    /// A value for which the format has no form. With
+    /// [`LayerExport::with_lenient`](crate::LayerExport::with_lenient) it becomes null.
+    #[error("{format} has no form for {value} in {column}")]
+    Unfit {
+        /// The format.
+        format: FileFormat,
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
 
     /// A [`Spool`](crate::Spool) could not keep rows or give them back: make room for it, or do without.
     #[error("rows could not be spooled")]

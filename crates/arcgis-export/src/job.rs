@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arcgis_layer::{FetchOptions, Layer, Plan, Query, ResolvedQuery};
+use arcgis_layer::{FetchOptions, Layer, Plan, Query, ResolvedQuery, SpatialReference};
 use arrow_array::RecordBatch;
 use tokio::task::spawn_blocking;
 
@@ -13,11 +13,12 @@ use crate::column_options::ColumnOptions;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
-use crate::format::FileFormat;
+use crate::format::{FileFormat, Requirement, WGS84};
 use crate::options::WriterOptions;
 use crate::report::Report;
 use crate::resume::Resume;
 use crate::run::{Message, Place, Run};
+use crate::schema::{DateZone, ExportSchema};
 use crate::spool::{Spool, SpoolFactory, SpooledPage, Spools};
 use crate::table::Table;
 use crate::tally::Start;
@@ -208,10 +209,11 @@ impl LayerExport {
     /// stands under the destination's name, or what stood there before.
     pub async fn to(self, destination: impl Destination) -> Result<Report, Error> {
         let start = Start::now();
-        let resolved = self.resolve()?;
         let name = destination.name();
         let format = FileFormat::of_destination(self.format, &name);
         self.writer.check_sort_folder(format)?;
+        Requirement(format).check_options(&self.writer)?;
+        let resolved = self.resolve_for(format)?;
         let beside = destination.spool_folder();
         let output = blocking(move || destination.open()).await??;
         let place = Place {
@@ -291,6 +293,29 @@ impl LayerExport {
     fn resolve(&self) -> Result<ResolvedQuery, Error> {
         Ok(self
             .query
+            .resolve(self.layer.info())
+            .map_err(arcgis_layer::Error::from)?)
+    }
+
+    /// The query for a file: in longitude and latitude where its format knows nothing else.
+    fn resolve_for(&self, format: FileFormat) -> Result<ResolvedQuery, Error> {
+        let resolved = self.resolve()?;
+        if !Requirement(format).is_of_degrees() {
+            return Ok(resolved);
+        }
+        let schema = ExportSchema::new(resolved.layout(), DateZone::Utc);
+        let Err(other) = Requirement(format).check_crs(&schema) else {
+            return Ok(resolved);
+        };
+        let request = resolved.page_request(self.layer.address());
+        if request.param("outSR").is_some() {
+            return Err(other);
+        }
+        let degrees = SpatialReference::from_wkid(WGS84);
+        Ok(self
+            .query
+            .clone()
+            .with_out_sr(degrees)
             .resolve(self.layer.info())
             .map_err(arcgis_layer::Error::from)?)
     }

@@ -53,6 +53,26 @@ pub struct Provenance {
 }
 
 impl Provenance {
+    /// What is known before the rows are.
+    pub(crate) fn known_at_start(&self) -> impl Iterator<Item = (String, String)> {
+        let at_end = ["arcgis:rows", "arcgis:proof"];
+        self.pairs(0)
+            .filter(move |(key, _)| !at_end.contains(&key.as_str()))
+    }
+
+    /// All of it as a JSON object, whose names have no `arcgis:` before them.
+    pub(crate) fn json(&self, rows: u64) -> String {
+        let members: Vec<String> = self
+            .pairs(rows)
+            .map(|(key, value)| {
+                let name = key.strip_prefix("arcgis:").unwrap_or(&key);
+                let [name, value] = [name, &value].map(serde_json::Value::from);
+                format!("{name}:{value}")
+            })
+            .collect();
+        format!("{{{}}}", members.join(","))
+    }
+
     pub(crate) fn pairs(&self, rows: u64) -> impl Iterator<Item = (String, String)> {
         [
             ("source", self.source.clone()),

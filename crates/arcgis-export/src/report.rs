@@ -404,6 +404,25 @@ impl ProofReport {
 }
 
 impl Report {
+    /// With values that the format of the file has no place for.
+    pub(crate) fn with_misfits(mut self, misfits: BTreeMap<String, u64>) -> Self {
+        for (column, count) in misfits {
+            self.notes.push(Note::Misfits {
+                column: column.clone(),
+                count,
+            });
+            match self
+                .misfits
+                .iter_mut()
+                .find(|misfit| misfit.column == column)
+            {
+                Some(misfit) => misfit.count += count,
+                None => self.misfits.push(MisfitReport { column, count }),
+            }
+        }
+        self
+    }
+
     /// The report of a file that is complete, though it has not got its name yet.
     pub(crate) fn in_file(
         mut self,

@@ -15,7 +15,7 @@ use crate::assembly::Assembly;
 use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
-use crate::format::FileFormat;
+use crate::format::{Counted, FileFormat, NewFile};
 use crate::geoparquet::GeometryForm;
 use crate::job::{BeforeCommit, LayerExport, blocking};
 use crate::note::Note;
@@ -61,6 +61,7 @@ pub(crate) struct Run {
     notes: Vec<Note>,
     writer: WriterOptions,
     format: FileFormat,
+    lenient: bool,
     fail_on_drift: bool,
     place: Option<String>,
     /// The spool on disk until the writer takes it.
@@ -208,6 +209,7 @@ impl Run {
             notes,
             writer,
             format: place.format,
+            lenient,
             fail_on_drift,
             place: place.name,
             worth: disk.as_ref().map(DiskSpool::worth).unwrap_or_default(),
@@ -288,7 +290,8 @@ impl Run {
         name: String,
     ) -> Result<WriterThread<Message, Report>, Error> {
         let (schema, options) = (self.schema.clone(), self.writer.clone());
-        let (observer, format) = (self.observer.clone(), self.format);
+        let (observer, format, lenient) = (self.observer.clone(), self.format, self.lenient);
+        let provenance = self.provenance();
         let (disk, spools, plan) = (self.disk.take(), self.spools.clone(), self.spool_plan());
         let before_commit = self.before_commit.clone();
         WriterThread::start(move |mut messages| {
@@ -305,8 +308,15 @@ impl Run {
                 Some(other) => (other?, None),
                 None => (ordering.spool(disk), Some(ordering.order())),
             };
-            let mut assembly =
-                Assembly::new(output, format, &schema, &options, spool, observer, given_up)?;
+            let new = NewFile {
+                format,
+                output: Counted::new(output),
+                schema: &schema,
+                options: &options,
+                provenance: &provenance,
+                lenient,
+            };
+            let mut assembly = Assembly::new(new, spool, observer, given_up)?;
             // What the spool has from an earlier time.
             assembly.drain()?;
             while let Some(message) = messages.next() {

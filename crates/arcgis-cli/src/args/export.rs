@@ -9,14 +9,16 @@ use arcgis_rest::layer::{FormatChoice, Strategy};
 use clap::Args;
 
 use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
-use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, OrderArgs, RequestArgs};
+use super::{
+    ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, OrderArgs, RequestArgs,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
     pub(crate) layer: String,
 
-    /// The file to write
+    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output
     #[arg(value_name = "OUT", required_unless_present = "plan")]
     pub(crate) out: Option<PathBuf>,
 
@@ -110,7 +112,10 @@ pub(crate) struct FetchArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct FileArgs {
-    /// Compression: zstd, zstd:<level 1 to 22>, snappy or none [default: zstd:3]
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+
+    /// Compression: zstd, zstd:<level 1 to 22>, snappy or none [default: zstd:3 in GeoParquet, none in Arrow]
     #[arg(long, value_name = "CODEC")]
     pub(crate) compression: Option<Compression>,
 

@@ -6,6 +6,7 @@ mod connection;
 mod credentials;
 mod export;
 mod form;
+mod format;
 mod inspect;
 mod order;
 mod query;
@@ -21,6 +22,7 @@ pub(crate) use credentials::{
 };
 pub(crate) use export::{ExportArgs, FetchArgs, FileArgs};
 pub(crate) use form::FormArgs;
+pub(crate) use format::FormatArgs;
 pub(crate) use inspect::{
     CountArgs, CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs,
     SampleArgs, SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
@@ -267,7 +269,7 @@ pub(crate) struct ConvertArgs {
     #[arg(value_name = "RESPONSE")]
     pub(crate) response: PathBuf,
 
-    /// The file to write
+    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output
     #[arg(value_name = "OUT")]
     pub(crate) out: PathBuf,
 

@@ -13,8 +13,8 @@ use crate::settings::Settings;
 use crate::summary;
 
 pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Settings) -> Result<()> {
-    let writer = args.file.writer(settings)?;
-    Outputs::check_names(&args.out, &args.file)?;
+    let format = Outputs::check_names(&args.out, &args.file, output)?;
+    let writer = args.file.writer(settings, format, Some(&args.out))?;
     let path = args.response.clone();
     let (source, answer) = tokio::task::spawn_blocking(move || read(&path))
         .await
@@ -74,12 +74,14 @@ async fn convert(
     outputs: &Outputs,
 ) -> Result<Report> {
     let lenient = args.file.lenient;
-    let (file, hold) = Guarded::new(outputs.file.clone());
+    let (file, hold) = Guarded::new(outputs.place.clone());
+    let format = outputs.format;
     let source = source.to_owned();
     let report = tokio::task::spawn_blocking(move || -> Result<_> {
         Ok(Conversion::new(&answer)
             .with_source(source)
             .with_writer(writer)
+            .with_format(format)
             .with_lenient(lenient)
             .to(&file)?)
     })

@@ -28,9 +28,10 @@ pub(crate) async fn run(
     let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
-    if let Some(out) = &args.out {
-        Outputs::check_names(out, &args.file)?;
-    }
+    let format = match &args.out {
+        Some(out) => Outputs::check_names(out, &args.file, output)?,
+        None => args.file.format.written_as.unwrap_or_default(),
+    };
     let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
         &args.layer,
@@ -44,7 +45,10 @@ pub(crate) async fn run(
     target.check_layer()?;
     let how = How {
         fetch: args.fetch.options(settings)?,
-        writer: args.fetch.spilling(args.file.writer(settings)?, settings)?,
+        writer: args.fetch.spilling(
+            args.file.writer(settings, format, args.out.as_deref())?,
+            settings,
+        )?,
         resume: args.fetch.resume(settings)?,
     };
     match &args.out {
@@ -208,6 +212,7 @@ impl Job<'_> {
             .with_query(self.query)
             .with_fetch(self.how.fetch.clone())
             .with_writer(self.how.writer.clone())
+            .with_format(outputs.format)
             .with_lenient(self.args.file.lenient)
             .with_fail_on_drift(self.args.fail_on_drift)
             .with_observer(move |event| {
@@ -218,7 +223,7 @@ impl Job<'_> {
         if let Some(resume) = &self.how.resume {
             export = export.with_resume(resume.clone());
         }
-        let mut export = std::pin::pin!(export.to(outputs.file.clone()));
+        let mut export = std::pin::pin!(export.to(outputs.place.clone()));
         let mut ticks = tokio::time::interval(BETWEEN_LINES);
         let result = loop {
             tokio::select! {

@@ -179,9 +179,19 @@ fn options_that_cannot_be_read_send_nothing() {
         let args = [&["export", &url, "out.parquet"], options].concat();
         desk.run(&args).fails(2, &[said]);
     }
-    desk.run(&["export", &url, "out.csv"])
-        .fails(2, &["GeoParquet", ".parquet"]);
-    desk.run(&["export", &url, "-"])
+    desk.run(&["export", &url, "out.shp"])
+        .fails(2, &[".shp", ".parquet", "--as"]);
+    desk.run(&["export", &url, "out.csv", "--as", "geojson"])
+        .fails(2, &["out.csv", "CSV", "GeoJSON"]);
+    desk.run(&["export", &url, "out.csv", "--compression", "zstd"])
+        .fails(2, &["--compression", "CSV"]);
+    desk.run(&["export", &url, "out.csv", "--row-group-rows", "10"])
+        .fails(2, &["--row-group-rows", "CSV", "row groups"]);
+    desk.run(&["export", &url, "out.arrow", "--compression", "snappy"])
+        .fails(2, &["--compression", "Arrow", "snappy"]);
+    desk.run(&["export", &url, "-", "--json"])
+        .fails(2, &["standard output", "--report"]);
+    desk.run(&["export", &url, "-", "--overwrite"])
         .fails(2, &["standard output"]);
     desk.run(&["export", &url]).fails(2, &["<OUT>"]);
     assert!(service.requests().is_empty());

@@ -1,5 +1,6 @@
 //! What writes a file, whatever its format.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
@@ -13,6 +14,12 @@ use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
 
 use super::FileFormat;
+use super::arrow::{ArrowFile, ArrowStream};
+use super::csv::CsvWriter;
+use super::flatgeobuf::FlatGeobufWriter;
+use super::geojson::GeoJsonWriter;
+#[cfg(feature = "geopackage")]
+use super::geopackage::GeoPackageWriter;
 
 /// A file that rows are written to, with the schema [`ExportSchema::file`]. What is not finished is no file.
 pub(crate) trait FileWriter: Send {
@@ -41,17 +48,47 @@ pub(crate) struct Written {
     pub(crate) output: Counted,
     /// `None` where the format has none.
     pub(crate) row_groups: Option<Vec<RowGroup>>,
+    /// Values that the format has no place for and that became null, by column.
+    pub(crate) misfits: BTreeMap<String, u64>,
+}
+
+impl Written {
+    pub(crate) fn new(output: Counted) -> Self {
+        Self {
+            output,
+            row_groups: None,
+            misfits: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a file begins with.
+pub(crate) struct NewFile<'a> {
+    pub(crate) format: FileFormat,
+    pub(crate) output: Counted,
+    pub(crate) schema: &'a ExportSchema,
+    pub(crate) options: &'a WriterOptions,
+    /// As far as it is known before the rows are.
+    pub(crate) provenance: &'a Provenance,
+    /// Whether a value that the format has no place for becomes null, in place of an error.
+    pub(crate) lenient: bool,
 }
 
 /// Begins a file.
-pub(crate) fn begin(
-    format: FileFormat,
-    output: Counted,
-    schema: &ExportSchema,
-    options: &WriterOptions,
-) -> Result<Box<dyn FileWriter>, Error> {
-    Ok(match format {
-        FileFormat::GeoParquet => Box::new(GeoParquetWriter::try_new(output, schema, options)?),
+pub(crate) fn begin(new: NewFile<'_>) -> Result<Box<dyn FileWriter>, Error> {
+    Ok(match new.format {
+        FileFormat::GeoParquet => Box::new(GeoParquetWriter::try_new(
+            new.output,
+            new.schema,
+            new.options,
+        )?),
+        FileFormat::ArrowFile => Box::new(ArrowFile::begin(new)?),
+        FileFormat::ArrowStream => Box::new(ArrowStream::begin(new)?),
+        FileFormat::GeoJson | FileFormat::GeoJsonLines => Box::new(GeoJsonWriter::begin(new)?),
+        FileFormat::Csv => Box::new(CsvWriter::begin(new)?),
+        FileFormat::FlatGeobuf => Box::new(FlatGeobufWriter::begin(new)?),
+        #[cfg(feature = "geopackage")]
+        FileFormat::GeoPackage => Box::new(GeoPackageWriter::begin(new)?),
     })
 }
 

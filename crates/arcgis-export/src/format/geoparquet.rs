@@ -29,8 +29,8 @@ impl FileWriter for GeoParquetWriter<Counted> {
     ) -> Result<Written, Error> {
         let (output, groups) = Self::finish(*self, geometry, provenance)?;
         Ok(Written {
-            output,
             row_groups: Some(groups),
+            ..Written::new(output)
         })
     }
 }

@@ -1,7 +1,22 @@
 //! The formats of files.
 
+mod arrow;
+mod cells;
+mod csv;
 mod file_writer;
+mod flatgeobuf;
+mod geojson;
+#[cfg(feature = "geopackage")]
+mod geopackage;
 mod geoparquet;
+mod iso;
+mod numbers;
+mod requirement;
+mod scratch;
+mod shape;
+mod unfit;
+mod wkt;
+mod wkt2;
 
 use std::fmt;
 use std::path::Path;
@@ -9,13 +24,21 @@ use std::str::FromStr;
 
 use crate::options::{Compression, WriterOptions};
 
-pub(crate) use file_writer::{Counted, FileWriter, Written, begin};
+pub(crate) use file_writer::{Counted, FileWriter, NewFile, Written, begin};
+pub(crate) use requirement::{Requirement, WGS84};
 
 /// What a file is written as.
 ///
 /// | format | names | by |
 /// |---|---|---|
 /// | [`FileFormat::GeoParquet`] | `.parquet`, `.geoparquet` | <https://geoparquet.org> |
+/// | [`FileFormat::ArrowFile`] | `.arrow`, `.feather` | <https://arrow.apache.org/docs/format/Columnar.html> |
+/// | [`FileFormat::ArrowStream`] | `.arrows` | the same |
+/// | [`FileFormat::GeoJson`] | `.geojson` | <https://www.rfc-editor.org/rfc/rfc7946> |
+/// | [`FileFormat::GeoJsonLines`] | `.geojsonl`, `.geojsons`, `.ndjson`, `.jsonl` | a feature a line |
+/// | [`FileFormat::Csv`] | `.csv` | <https://www.rfc-editor.org/rfc/rfc4180> |
+/// | [`FileFormat::FlatGeobuf`] | `.fgb` | <https://flatgeobuf.org> |
+/// | `FileFormat::GeoPackage`, with the feature `geopackage` | `.gpkg` | <https://www.geopackage.org> |
 ///
 /// ```
 /// use arcgis_export::FileFormat;
@@ -30,15 +53,68 @@ pub enum FileFormat {
     /// GeoParquet, or plain Parquet where there is no geometry. The default.
     #[default]
     GeoParquet,
+    /// Arrow IPC, as a file with an index of its batches: Feather, version 2. The geometry is WKB, as the
+    /// extension `geoarrow.wkb` with the CRS.
+    ArrowFile,
+    /// Arrow IPC, as a stream.
+    ArrowStream,
+    /// One GeoJSON document, in longitude and latitude.
+    GeoJson,
+    /// GeoJSON, one feature a line.
+    GeoJsonLines,
+    /// Comma-separated values, with the geometry as well-known text.
+    Csv,
+    /// FlatGeobuf, with its index.
+    FlatGeobuf,
+    /// GeoPackage, with one table and its index.
+    #[cfg(feature = "geopackage")]
+    GeoPackage,
 }
 
+type Entry = (
+    FileFormat,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
+
 /// Each format with its name, what people call it, and the extensions of its files.
-const FORMATS: &[(FileFormat, &str, &str, &[&str])] = &[(
-    FileFormat::GeoParquet,
-    "geoparquet",
-    "GeoParquet",
-    &["parquet", "geoparquet"],
-)];
+const FORMATS: &[Entry] = &[
+    (
+        FileFormat::GeoParquet,
+        "geoparquet",
+        "GeoParquet",
+        &["parquet", "geoparquet"],
+    ),
+    (
+        FileFormat::ArrowFile,
+        "arrow",
+        "Arrow",
+        &["arrow", "feather"],
+    ),
+    (
+        FileFormat::ArrowStream,
+        "arrows",
+        "an Arrow stream",
+        &["arrows"],
+    ),
+    (FileFormat::GeoJson, "geojson", "GeoJSON", &["geojson"]),
+    (
+        FileFormat::GeoJsonLines,
+        "geojsonl",
+        "GeoJSON by lines",
+        &["geojsonl", "geojsons", "ndjson", "jsonl"],
+    ),
+    (FileFormat::Csv, "csv", "CSV", &["csv"]),
+    (FileFormat::FlatGeobuf, "flatgeobuf", "FlatGeobuf", &["fgb"]),
+    #[cfg(feature = "geopackage")]
+    (
+        FileFormat::GeoPackage,
+        "geopackage",
+        "GeoPackage",
+        &["gpkg"],
+    ),
+];
 
 impl FileFormat {
     /// All formats.
@@ -75,9 +151,7 @@ impl FileFormat {
     /// Whether a reader takes it from its beginning to its end while it is written.
     #[must_use]
     pub fn is_stream(self) -> bool {
-        match self {
-            Self::GeoParquet => false,
-        }
+        matches!(self, Self::ArrowStream)
     }
 
     /// The format that was set, else what the name of the destination promises, else the default.
@@ -86,18 +160,33 @@ impl FileFormat {
     }
 
     /// Whether it has row groups.
-    pub(crate) fn has_row_groups(self) -> bool {
+    #[must_use]
+    pub fn has_row_groups(self) -> bool {
         matches!(self, Self::GeoParquet)
+    }
+
+    /// Whether it can be compressed so.
+    #[must_use]
+    pub fn has_compression(self, compression: Compression) -> bool {
+        match self {
+            Self::GeoParquet => true,
+            Self::ArrowFile | Self::ArrowStream => compression != Compression::Snappy,
+            _ => false,
+        }
     }
 
     /// The compression that a file gets; `None` where there is no choice.
     pub(crate) fn compression(self, options: &WriterOptions) -> Option<Compression> {
         match self {
             Self::GeoParquet => Some(options.compression.unwrap_or_default()),
+            Self::ArrowFile | Self::ArrowStream => {
+                Some(options.compression.unwrap_or(Compression::None))
+            }
+            _ => None,
         }
     }
 
-    fn entry(self) -> Option<&'static (Self, &'static str, &'static str, &'static [&'static str])> {
+    fn entry(self) -> Option<&'static Entry> {
         FORMATS.iter().find(|entry| entry.0 == self)
     }
 }
