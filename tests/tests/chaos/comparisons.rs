@@ -1,6 +1,6 @@
 //! Servers that do what they should not, all the time: each of 5,000 rows comes once all the same.
 
-use arcgis_export::LayerExport;
+use arcgis_export::{LayerExport, RowOrder, WriterOptions};
 use arcgis_layer::{Doubt, Layer, LayerAddress, Strategy};
 use arcgis_testkit::{Quirk, Testkit};
 use arcgis_tests::Bench;
@@ -21,7 +21,13 @@ async fn exported(quirk: Quirk) -> (Option<Strategy>, Vec<Doubt>) {
     let layer = Layer::open(std::sync::Arc::new(bench.client.clone()), address)
         .await
         .unwrap();
-    let (report, file) = bench.write(LayerExport::new(layer)).await.unwrap();
+    let (report, file) = bench
+        .write(
+            LayerExport::new(layer)
+                .with_writer(WriterOptions::default().with_order(RowOrder::None)),
+        )
+        .await
+        .unwrap();
     layers::assert_formulas(&file, Shape::Points, ROWS, true);
     assert_eq!(report.rows, 5_000);
     assert_eq!(report.proof.unwrap().level, "object-ids");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::cell::{Ending, Form};
+use crate::cell::{Ending, Form, most_requests};
 use crate::layers::Shape;
 use crate::ways::Way;
 
@@ -14,8 +14,6 @@ pub(crate) struct Matrix {
     names: Vec<String>,
     lines: BTreeMap<String, Line>,
     pub(crate) failures: Vec<String>,
-    /// Those that [`known`] names.
-    pub(crate) shortcomings: usize,
 }
 
 /// A sign for each way and each shape and format.
@@ -23,40 +21,6 @@ type Line = BTreeMap<(usize, usize), char>;
 
 /// The place of a shape and a format within a column.
 const PLACES: usize = Shape::ALL.len() * Form::ALL.len();
-
-/// What the engine does not do as well as it should yet: it fails, or takes long, where it could name the
-/// row or deliver. None of it loses a row: that is never known.
-fn known(trouble: &str, way: Way, problem: &str) -> bool {
-    let honest = ["another error", "failed [", "takes too long"];
-    honest.iter().any(|how| problem.starts_with(how))
-        && match trouble {
-            // A row that no answer can hold is the service's error, not named, where ids are not listed.
-            "a row never served" => {
-                matches!(way, Way::CountedRanges | Way::BareRanges | Way::KeySet)
-            }
-            "a row served without geometry" | "a row served simplified" => way == Way::KeySet,
-            // It read to the end and holds the count against it.
-            "count too low" => way == Way::KeySet,
-            // Not queryable, in place of rows lost.
-            "count too high" => matches!(
-                way,
-                Way::IdRanges
-                    | Way::IdRangesUnordered
-                    | Way::BareRanges
-                    | Way::Areas
-                    | Way::AreasWithIds
-            ),
-            // Quarters of quarters, where many rows cover one place and few come at once.
-            "cap 7 of 10" | "cap 1 of 10" | "cap in bytes" | "order and cap wrong" => {
-                matches!(way, Way::Areas | Way::AreasWithIds | Way::CappedIds)
-            }
-            // Attempts of transport and engine multiply.
-            "silence for ever" => way == Way::Areas,
-            // Ids that are listed in parts and in no order.
-            "random order" | "a row inserted at the start" => way == Way::CappedIds,
-            _ => false,
-        }
-}
 
 impl Matrix {
     /// Gives a trouble its line, if it has none yet.
@@ -85,13 +49,9 @@ impl Matrix {
             Err(_) => '!',
         };
         if let Err(problem) = ended {
-            if known(&trouble, way, &problem) {
-                self.shortcomings += 1;
-            } else {
-                self.failures.push(format!(
-                    "{trouble} | {way:?} | {shape:?} {form:?} | {problem}"
-                ));
-            }
+            self.failures.push(format!(
+                "{trouble} | {way:?} | {shape:?} {form:?} | {problem}"
+            ));
         }
         let column = Way::ALL.iter().position(|other| *other == way).unwrap();
         let shape = Shape::ALL.iter().position(|other| *other == shape).unwrap();
@@ -145,10 +105,6 @@ impl fmt::Display for Matrix {
         for sign in ['=', '~', '-', 'd', '3', '4', '5', '!'] {
             write!(f, " {} {sign}", self.of(sign))?;
         }
-        write!(
-            f,
-            "; {} of the last are known, and lose no row",
-            self.shortcomings
-        )
+        write!(f, "; at most {} requests for one", most_requests())
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arcgis_export::LayerExport;
+use arcgis_export::{LayerExport, RowOrder, WriterOptions};
 use arcgis_layer::{Layer, LayerAddress};
 use arcgis_testkit::Testkit;
 use arcgis_tests::{Bench, paging, patient_client};
@@ -86,7 +86,9 @@ async fn a_proxy_that_drops_connections_costs_no_row() {
         let client = client.build().unwrap();
         let address = LayerAddress::parse(&bench.service.layer_url("t")).unwrap();
         let layer = Layer::open(Arc::new(client), address).await.unwrap();
-        let export = LayerExport::new(layer).with_fetch(paging(20, 6));
+        let export = LayerExport::new(layer)
+            .with_fetch(paging(20, 6))
+            .with_writer(WriterOptions::default().with_order(RowOrder::None));
         let (_, file) = bench.write(export).await.unwrap();
         layers::assert_formulas(&file, Shape::Polygons, 400, true);
         let (made, dropped) = (&counts.made, &counts.dropped);

@@ -14,14 +14,14 @@ use super::strategy::Strategy;
 use crate::error::Error;
 use crate::ids::IdSet;
 use crate::query::ResolvedQuery;
-use crate::sink::PageSink;
+use crate::sink::{PageFacts, PageSink};
 
 /// How often a rectangle is divided for one slot, and once more for each few rows.
 const DIVISIONS: u64 = 64;
 
 /// How much of what was divided may lie over the borders of its quarters, in all: 3 is all of it, once, in all four.
 /// Rows that lie everywhere are not told apart by smaller rectangles.
-const OVERLAP: f64 = 16.0;
+const OVERLAP: f64 = 9.0;
 
 /// How many parts of one slot may bring nothing although rows were counted in them: a server that counts rows where
 /// there are none does so down to single ids, of which there are 2^64.
@@ -131,7 +131,7 @@ impl<S: PageSink> Fetcher<S> {
             let received = answer.facts.rows as u64;
             let last = ascending_last(&answer.facts.ids);
             if received > next.rows && !matches!(next.within, Within::Ids(..)) {
-                self.check_count(&query, received).await?;
+                self.check_count(&query, &answer.facts).await?;
             }
             // More than were counted, and as many as ever came at once: then there may be others, whatever the answer says.
             let miscounted =
@@ -215,8 +215,13 @@ impl<S: PageSink> Fetcher<S> {
 
     /// More rows came than were counted: some were added meanwhile, or the server counts too few. Then rectangles in which
     /// it counts none, and which are not asked for, may have rows too.
-    async fn check_count(&self, query: &ResolvedQuery, received: u64) -> Result<(), Error> {
-        if self.layer.count(query).await? >= received {
+    async fn check_count(&self, query: &ResolvedQuery, facts: &PageFacts) -> Result<(), Error> {
+        let different = if self.plan.by_fingerprint() {
+            facts.rows as u64
+        } else {
+            facts.ids.iter().copied().collect::<IdSet>().len()
+        };
+        if self.layer.count(query).await? >= different {
             return Ok(());
         }
         self.doubt(Doubt::WrongCount);

@@ -64,7 +64,7 @@ pub(super) fn all(shape: Shape, way: Way) -> Vec<Trouble> {
                     .fault(insert(ROWS + 5))
                     .expect(drift(&[2], &[ROWS + 5]))
                     .turns_if(by_offset, Strategy::IdRanges)
-                    .expect_if(matches!(way, Way::KeySet | Way::AreasWithIds), shifted),
+                    .expect_if(way == Way::AreasWithIds, shifted),
             );
         }
         all.push(
