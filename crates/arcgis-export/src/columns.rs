@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arcgis_layer::{FieldType, ValueRef};
 use arrow_array::ArrayRef;
-use arrow_array::builder::{
-    ArrayBuilder, BinaryBuilder, Date32Builder, FixedSizeBinaryBuilder, Float32Builder,
-    Float64Builder, Int16Builder, Int32Builder, Int64Builder, StringBuilder,
-    Time32MillisecondBuilder, TimestampMicrosecondBuilder, TimestampMillisecondBuilder,
+use arrow_array::builder::{ArrayBuilder, BinaryBuilder, FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::types::{
+    Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
+    TimestampMicrosecondType, TimestampMillisecondType,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::calendar;
 use crate::column_options::GuidType;
 use crate::labels::Labels;
+use crate::number_builder::NumberBuilder;
 use crate::schema::{DateZone, data_type};
 
 /// What a column holds.
@@ -90,16 +91,19 @@ pub(crate) struct Column {
 /// Takes the values of one column.
 #[derive(Debug)]
 pub(crate) enum ColumnBuilder {
-    Int16(Int16Builder),
-    Int32(Int32Builder),
-    Int64(Int64Builder),
-    Float32(Float32Builder),
-    Float64(Float64Builder),
+    Int16(NumberBuilder<Int16Type>),
+    Int32(NumberBuilder<Int32Type>),
+    Int64(NumberBuilder<Int64Type>),
+    Float32(NumberBuilder<Float32Type>),
+    Float64(NumberBuilder<Float64Type>),
     Text(StringBuilder),
-    Date(TimestampMillisecondBuilder),
-    DateOnly(Date32Builder),
-    TimeOnly(Time32MillisecondBuilder),
-    TimestampOffset(TimestampMicrosecondBuilder, Int16Builder),
+    Date(NumberBuilder<TimestampMillisecondType>),
+    DateOnly(NumberBuilder<Date32Type>),
+    TimeOnly(NumberBuilder<Time32MillisecondType>),
+    TimestampOffset(
+        NumberBuilder<TimestampMicrosecondType>,
+        NumberBuilder<Int16Type>,
+    ),
     Bytes(BinaryBuilder),
     Uuid(FixedSizeBinaryBuilder),
 }
@@ -107,28 +111,61 @@ pub(crate) enum ColumnBuilder {
 impl ColumnBuilder {
     pub(crate) fn new(column: &Column, rows: usize) -> Self {
         match column.kind {
-            ColumnKind::Int16 => Self::Int16(Int16Builder::with_capacity(rows)),
-            ColumnKind::Int32 => Self::Int32(Int32Builder::with_capacity(rows)),
-            ColumnKind::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
-            ColumnKind::Float32 => Self::Float32(Float32Builder::with_capacity(rows)),
-            ColumnKind::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
+            ColumnKind::Int16 => Self::Int16(NumberBuilder::with_capacity(rows)),
+            ColumnKind::Int32 => Self::Int32(NumberBuilder::with_capacity(rows)),
+            ColumnKind::Int64 => Self::Int64(NumberBuilder::with_capacity(rows)),
+            ColumnKind::Float32 => Self::Float32(NumberBuilder::with_capacity(rows)),
+            ColumnKind::Float64 => Self::Float64(NumberBuilder::with_capacity(rows)),
             ColumnKind::Text => {
                 Self::Text(StringBuilder::with_capacity(rows, rows.saturating_mul(16)))
             }
             ColumnKind::Date => Self::Date(
-                TimestampMillisecondBuilder::with_capacity(rows)
+                NumberBuilder::with_capacity(rows)
                     .with_data_type(data_type(column.kind, column.zone.as_ref())),
             ),
-            ColumnKind::DateOnly => Self::DateOnly(Date32Builder::with_capacity(rows)),
-            ColumnKind::TimeOnly => Self::TimeOnly(Time32MillisecondBuilder::with_capacity(rows)),
+            ColumnKind::DateOnly => Self::DateOnly(NumberBuilder::with_capacity(rows)),
+            ColumnKind::TimeOnly => Self::TimeOnly(NumberBuilder::with_capacity(rows)),
             ColumnKind::TimestampOffset => Self::TimestampOffset(
-                TimestampMicrosecondBuilder::with_capacity(rows)
+                NumberBuilder::with_capacity(rows)
                     .with_data_type(data_type(column.kind, column.zone.as_ref())),
-                Int16Builder::with_capacity(rows),
+                NumberBuilder::with_capacity(rows),
             ),
             ColumnKind::Bytes => Self::Bytes(BinaryBuilder::with_capacity(rows, 0)),
             ColumnKind::Uuid => Self::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, UUID)),
         }
+    }
+
+    /// Takes a value of the column's own kind, as nearly all are; false if it is left to [`ColumnBuilder::append`].
+    #[inline]
+    pub(crate) fn append_own(&mut self, value: ValueRef<'_>) -> bool {
+        match (self, value) {
+            (Self::Int64(builder), ValueRef::Int(value)) => builder.append_value(value),
+            (Self::Date(builder), ValueRef::Int(value)) => builder.append_value(value),
+            (Self::Int32(builder), ValueRef::Int(value)) => match i32::try_from(value) {
+                Ok(value) => builder.append_value(value),
+                Err(_) => return false,
+            },
+            (Self::Int16(builder), ValueRef::Int(value)) => match i16::try_from(value) {
+                Ok(value) => builder.append_value(value),
+                Err(_) => return false,
+            },
+            (Self::Float64(builder), ValueRef::Float(value)) => builder.append_value(value),
+            (Self::Float64(builder), ValueRef::Int(value)) => builder.append_value(value as f64),
+            (Self::Text(builder), ValueRef::Str(text)) => {
+                if builder.values_slice().len().saturating_add(text.len()) > MAX_OFFSET {
+                    return false;
+                }
+                builder.append_value(text);
+            }
+            // An object id, of which null is no value, would be one of 64 bits.
+            (Self::Int32(builder), ValueRef::Null) => builder.append_null(),
+            (Self::Int16(builder), ValueRef::Null) => builder.append_null(),
+            (Self::Float64(builder), ValueRef::Null) => builder.append_null(),
+            (Self::Text(builder), ValueRef::Null) => builder.append_null(),
+            (Self::Date(builder), ValueRef::Null) => builder.append_null(),
+            _ => return false,
+        }
+        true
     }
 
     /// Takes a value; or takes nothing, and says what would have fitted.
@@ -236,14 +273,14 @@ impl ColumnBuilder {
     }
 
     /// The finished column, or the finished two of them.
-    pub(crate) fn finish(mut self, into: &mut Vec<ArrayRef>) {
-        let column: ArrayRef = match &mut self {
+    pub(crate) fn finish(self, into: &mut Vec<ArrayRef>) {
+        let column: ArrayRef = match self {
             Self::Int16(builder) => Arc::new(builder.finish()),
             Self::Int32(builder) => Arc::new(builder.finish()),
             Self::Int64(builder) => Arc::new(builder.finish()),
             Self::Float32(builder) => Arc::new(builder.finish()),
             Self::Float64(builder) => Arc::new(builder.finish()),
-            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Text(mut builder) => Arc::new(builder.finish()),
             Self::Date(builder) => Arc::new(builder.finish()),
             Self::DateOnly(builder) => Arc::new(builder.finish()),
             Self::TimeOnly(builder) => Arc::new(builder.finish()),
@@ -251,12 +288,15 @@ impl ColumnBuilder {
                 into.push(Arc::new(instants.finish()));
                 Arc::new(offsets.finish())
             }
-            Self::Bytes(builder) => Arc::new(builder.finish()),
-            Self::Uuid(builder) => Arc::new(builder.finish()),
+            Self::Bytes(mut builder) => Arc::new(builder.finish()),
+            Self::Uuid(mut builder) => Arc::new(builder.finish()),
         };
         into.push(column);
     }
 }
+
+/// How much text or how many bytes a column can hold: its offsets have 32 bits.
+pub(crate) const MAX_OFFSET: usize = i32::MAX as usize;
 
 /// The bytes of a UUID.
 pub(crate) const UUID: i32 = 16;

@@ -18,6 +18,7 @@ mod job;
 mod label_dictionary;
 mod labels;
 mod note;
+mod number_builder;
 mod options;
 mod order;
 mod page;

@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::interleave::interleave_record_batch;
 
 use crate::column_options::DomainValues;
-use crate::columns::{Column, ColumnBuilder};
+use crate::columns::{Column, ColumnBuilder, MAX_OFFSET};
 use crate::geometry_summary::{GeometrySummary, RowGeometry};
 use crate::schema::ExportSchema;
 use crate::wkb::{GeometryError, WkbBuilder};
@@ -223,7 +223,47 @@ struct Finished {
 struct Complete;
 
 impl FeatureSink for ArrowPage {
+    #[inline]
     fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {
+        if let State::Growing { columns, .. } = &mut self.state
+            && let Some(builder) = columns.get_mut(column)
+            && builder.append_own(value)
+        {
+            return Ok(());
+        }
+        self.other_attribute(column, value)
+    }
+
+    fn geometry(&mut self, geometry: GeometryRef<'_>) -> Result<(), SinkError> {
+        match &mut self.state {
+            State::Growing {
+                geometry: Some(builder),
+                ..
+            } => Ok(builder.append(&geometry)?),
+            // A layout without geometry: the caller asked for none.
+            State::Growing { geometry: None, .. } => Ok(()),
+            State::Chosen { .. } => Err(SinkError::Other(Box::new(Complete))),
+        }
+    }
+
+    fn end_row(&mut self) -> Result<(), SinkError> {
+        self.rows += 1;
+        match &mut self.state {
+            State::Growing {
+                geometry: Some(builder),
+                ..
+            } if builder.len() < self.rows => builder.append_null(),
+            State::Growing { .. } => {}
+            State::Chosen { .. } => return Err(SinkError::Other(Box::new(Complete))),
+        }
+        Ok(())
+    }
+}
+
+impl ArrowPage {
+    /// Takes a value that is not of its column's own kind, or none at all.
+    #[inline(never)]
+    fn other_attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {
         let State::Growing { columns, .. } = &mut self.state else {
             return Err(SinkError::Other(Box::new(Complete)));
         };
@@ -255,35 +295,6 @@ impl FeatureSink for ArrowPage {
         }
     }
 
-    fn geometry(&mut self, geometry: GeometryRef<'_>) -> Result<(), SinkError> {
-        match &mut self.state {
-            State::Growing {
-                geometry: Some(builder),
-                ..
-            } => Ok(builder.append(&geometry)?),
-            // A layout without geometry: the caller asked for none.
-            State::Growing { geometry: None, .. } => Ok(()),
-            State::Chosen { .. } => Err(SinkError::Other(Box::new(Complete))),
-        }
-    }
-
-    fn end_row(&mut self) -> Result<(), SinkError> {
-        self.rows += 1;
-        match &mut self.state {
-            State::Growing {
-                geometry: Some(builder),
-                ..
-            } if builder.len() < self.rows => builder.append_null(),
-            State::Growing { .. } => {}
-            State::Chosen { .. } => return Err(SinkError::Other(Box::new(Complete))),
-        }
-        Ok(())
-    }
-}
-
-const MAX_OFFSET: usize = i32::MAX as usize;
-
-impl ArrowPage {
     /// How many rows are complete.
     #[must_use]
     pub fn rows(&self) -> usize {

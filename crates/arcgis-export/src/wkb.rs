@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arcgis_layer::{Bbox, Dimensions, GeometryRef, GeometryType, SinkError};
 use arrow_array::{ArrayRef, BinaryArray, Float64Array, StructArray};
-use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{
+    Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer, ToByteSlice,
+};
 
 use crate::column_options::ColumnOptions;
 use crate::geometry_summary::{RowGeometry, WkbType};
@@ -308,19 +310,23 @@ impl<'a> Row<'a> {
             .coords
             .get(start * self.stride..end * self.stride)
             .ok_or(GeometryError::Parts)?;
-        for position in numbers.chunks_exact(self.stride) {
-            let [x, y, rest @ ..] = position else {
-                return Err(GeometryError::Parts);
-            };
-            self.out.extend_from_slice(&x.to_le_bytes());
-            self.out.extend_from_slice(&y.to_le_bytes());
-            self.bbox.add(*x, *y);
-            if let (true, [z, ..]) = (self.dims.has_z(), rest) {
-                self.out.extend_from_slice(&z.to_le_bytes());
-                self.z = (self.z.0.min(*z), self.z.1.max(*z));
+        self.bbox.merge(&Bbox::around(numbers, self.geometry.dims));
+        if self.dims.has_z() {
+            for position in numbers.chunks_exact(self.stride) {
+                if let [_, _, z, ..] = position {
+                    self.z = (self.z.0.min(*z), self.z.1.max(*z));
+                }
             }
-            if let (true, [.., m]) = (self.dims.has_m(), rest) {
-                self.out.extend_from_slice(&m.to_le_bytes());
+        }
+        if cfg!(target_endian = "little") && self.dims == self.geometry.dims {
+            // As they lie in memory.
+            self.out.extend_from_slice(numbers.to_byte_slice());
+            return Ok(());
+        }
+        for position in numbers.chunks_exact(self.stride) {
+            // Only m is ever left out, and it is last.
+            for number in position.iter().take(self.dims.size()) {
+                self.out.extend_from_slice(&number.to_le_bytes());
             }
         }
         Ok(())
