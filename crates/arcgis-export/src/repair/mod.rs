@@ -40,20 +40,14 @@ impl Repair {
         }
         let rings = rings(geometry)?;
         let extent = extent(&rings)?;
-        let mended = match meeting(&rings) {
-            Meeting::Crossing { selves } => whole(&rings, &selves),
-            // Rings that lie apart or touch may still lie wrong: a hole outside, a shell cut in two.
+        let (selves, crossing) = match meeting(&rings) {
+            Meeting::Crossing { selves } => (selves, true),
             Meeting::Apart if rings.len() == 1 => return None,
-            Meeting::Apart => {
-                let shapes = whole(&rings, &[]);
-                if is_same(geometry, &rings, &shapes) {
-                    return None;
-                }
-                shapes
-            }
+            Meeting::Apart => (Vec::new(), false),
         };
-        self.take(geometry, &mended, extent);
-        if self.ring_ends.is_empty() {
+        self.take(geometry, &whole(&rings, &selves), extent);
+        // Rings that lie apart or touch may still lie wrong: a hole outside, a shell cut in two.
+        if self.ring_ends.is_empty() || (!crossing && self.is_same(geometry)) {
             return None;
         }
         Some(GeometryRef {
@@ -113,6 +107,29 @@ impl Repair {
                 self.part_ends.push(self.ring_ends.len());
             }
         }
+    }
+
+    /// Whether nothing had to be changed: there are as many parts and rings as before, and the same area.
+    fn is_same(&self, geometry: &GeometryRef<'_>) -> bool {
+        let mended = GeometryRef {
+            coords: &self.coords,
+            ring_ends: &self.ring_ends,
+            part_ends: &self.part_ends,
+            ..*geometry
+        };
+        let counts = |geometry: &GeometryRef<'_>| {
+            let rings = geometry.ring_ends.len();
+            (geometry.part_ends.len(), rings)
+        };
+        let [before, after] = [geometry, &mended].map(|geometry| {
+            let rings = rings(geometry).unwrap_or_default();
+            let areas = rings.iter().map(|ring| {
+                let area = area(&ring.positions).abs();
+                (if ring.is_hole { -area } else { area }, area)
+            });
+            areas.fold((0.0, 0.0), |sum, area| (sum.0 + area.0, sum.1 + area.1))
+        });
+        counts(geometry) == counts(&mended) && (before.0 - after.0).abs() <= before.1 * 1e-9
     }
 
     /// Closes the ring that begins at a place; one of fewer than three vertices is none.
@@ -182,23 +199,6 @@ fn extent(rings: &[Ring]) -> Option<f64> {
     }
     let longest = (sides[2] - sides[0]).max(sides[3] - sides[1]);
     (longest.is_finite() && longest > 0.0 && longest < 1e150).then_some(longest)
-}
-
-/// Whether the overlay found nothing to change: as many parts and rings, and the same area.
-fn is_same(geometry: &GeometryRef<'_>, rings: &[Ring], shapes: &[Shape]) -> bool {
-    let ring_count: usize = shapes.iter().map(Vec::len).sum();
-    let before: f64 = rings
-        .iter()
-        .map(|ring| {
-            let area = area(&ring.positions).abs();
-            if ring.is_hole { -area } else { area }
-        })
-        .sum();
-    let after: f64 = shapes.iter().flatten().map(|ring| area(ring)).sum();
-    let all: f64 = rings.iter().map(|ring| area(&ring.positions).abs()).sum();
-    shapes.len() == geometry.part_ends.len()
-        && ring_count == rings.len()
-        && (before - after).abs() <= all * 1e-7
 }
 
 #[cfg(test)]

@@ -9,34 +9,46 @@ use super::Ring;
 /// A shell, counter-clockwise, and its holes, clockwise, none closed.
 pub(super) type Shape = Vec<Vec<[f64; 2]>>;
 
-/// The polygons that rings make; `selves` are the places of those that cross themselves.
+/// The polygons that rings make, each shell with the holes behind it; `selves` are the places of those that
+/// cross themselves.
 pub(super) fn whole(rings: &[Ring], selves: &[usize]) -> Vec<Shape> {
-    let (mut shells, mut holes) = (Shape::new(), Shape::new());
-    for (place, ring) in rings.iter().enumerate() {
-        let into = if ring.is_hole {
-            &mut holes
+    let mut parts: Vec<Shape> = Vec::new();
+    let mut rest = rings.iter().enumerate().peekable();
+    while let Some((place, shell)) = rest.next() {
+        let shells = lobes(place, shell, selves);
+        let mut holes = Shape::new();
+        while let Some((place, hole)) = rest.next_if(|(_, ring)| ring.is_hole) {
+            holes.extend(lobes(place, hole, selves));
+        }
+        if holes.is_empty() {
+            parts.push(shells);
         } else {
-            &mut shells
-        };
-        if selves.contains(&place) {
-            let lobes = overlay(&vec![ring.positions.clone()], FillRule::EvenOdd);
-            into.extend(lobes.into_iter().flatten());
-        } else {
-            // All the same way round, so that rings on top of each other add up.
-            let mut positions = ring.positions.clone();
-            if area(&positions) < 0.0 {
-                positions.reverse();
-            }
-            into.push(positions);
+            let cut = FloatOverlay::with_subj_and_clip_custom(
+                &shells,
+                &holes,
+                options(),
+                Default::default(),
+            )
+            .overlay(OverlayRule::Difference, FillRule::NonZero);
+            parts.extend(oriented(cut));
         }
     }
-    if holes.is_empty() {
-        return overlay(&shells, FillRule::NonZero);
+    // What is a hole in one part may be filled by another: an island in a lake.
+    let all: Shape = parts.into_iter().flatten().collect();
+    overlay(&all, FillRule::NonZero)
+}
+
+/// What lies inside a ring, as rings of which shells are counter-clockwise.
+fn lobes(place: usize, ring: &Ring, selves: &[usize]) -> Shape {
+    if selves.contains(&place) {
+        let lobes = overlay(&vec![ring.positions.clone()], FillRule::EvenOdd);
+        return lobes.into_iter().flatten().collect();
     }
-    oriented(
-        FloatOverlay::with_subj_and_clip_custom(&shells, &holes, options(), Default::default())
-            .overlay(OverlayRule::Difference, FillRule::NonZero),
-    )
+    let mut positions = ring.positions.clone();
+    if area(&positions) < 0.0 {
+        positions.reverse();
+    }
+    vec![positions]
 }
 
 fn overlay(rings: &Shape, rule: FillRule) -> Vec<Shape> {

@@ -61,12 +61,18 @@ fn what_is_valid_stays() {
     let hole: &[&[f64]] = &[&[1., 1.], &[1., 2.], &[2., 2.], &[2., 1.], &[1., 1.]];
     // A hole that touches its shell in one point, and two shells that do.
     let touching: &[&[f64]] = &[&[0., 0.], &[1., 2.], &[2., 1.], &[0., 0.]];
+    // An island in a lake, and one that touches its shore.
+    let lake: &[&[f64]] = &[&[1., 1.], &[1., 3.], &[3., 3.], &[3., 1.], &[1., 1.]];
+    let island: &[&[f64]] = &[&[1.5, 1.5], &[2., 1.5], &[2., 2.], &[1.5, 1.5]];
+    let ashore: &[&[f64]] = &[&[1., 2.], &[2., 1.5], &[2., 2.], &[1., 2.]];
     let beyond: &[&[f64]] = &[&[4., 4.], &[6., 4.], &[6., 6.], &[4., 4.]];
     for parts in [
         &[&[SQUARE][..]][..],
         &[&[SQUARE, hole]],
         &[&[SQUARE, touching]],
         &[&[SQUARE], &[beyond]],
+        &[&[SQUARE, lake], &[island]],
+        &[&[SQUARE, lake], &[ashore]],
     ] {
         assert_eq!(mend(Dimensions::Xy, parts), None, "{parts:?}");
     }
