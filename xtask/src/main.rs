@@ -1,6 +1,7 @@
 //! Tasks of this repository: `cargo xtask <task>`. `docs/development.md` tells when to use which.
 
 mod bench;
+mod benches;
 mod crs_table;
 mod demo_data;
 mod dependencies;

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::repository::Repository;
 use crate::suites::Counts;
-use crate::{crs_table, demo_data};
 use crate::{
-    dependencies, documentation, interop, lints, msrv, package, site, standalone, suites, tidy,
+    benches, dependencies, documentation, interop, lints, msrv, package, site, standalone, suites,
+    tidy,
 };
+use crate::{crs_table, demo_data};
 
 /// One check, alone or as a part of `cargo xtask test`.
 struct Stage {
@@ -35,7 +36,7 @@ pub(crate) enum Verdict {
 }
 
 // What only reads comes first; what can share the builds of another stage comes after it.
-const STAGES: [Stage; 13] = [
+const STAGES: [Stage; 14] = [
     Stage {
         name: "tidy",
         about: "the rules of this repository",
@@ -77,6 +78,13 @@ const STAGES: [Stage; 13] = [
         budget: 5 * 60,
         in_test: true,
         run: standalone::alone,
+    },
+    Stage {
+        name: "benches",
+        about: "the benchmarks of benches/ compile, without warnings",
+        budget: 2 * 60,
+        in_test: true,
+        run: benches::run,
     },
     Stage {
         name: "wasm",
