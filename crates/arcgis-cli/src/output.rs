@@ -55,7 +55,8 @@ impl FileArgs {
         out: Option<&Path>,
     ) -> Result<WriterOptions> {
         let memory = settings.get(&key::MEMORY, self.order.memory)?;
-        let mut options = WriterOptions::default().with_sort_memory(memory.value);
+        let options = WriterOptions::default().with_sort_memory(memory.value);
+        let mut options = self.geoparquet.apply(options);
         if format.has_row_groups() {
             let rows = settings.get(&key::ROW_GROUP_ROWS, self.row_group_rows)?;
             let bytes = settings.get(&key::ROW_GROUP_SIZE, self.row_group_size)?;

@@ -10,7 +10,8 @@ use clap::Args;
 
 use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
 use super::{
-    ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, OrderArgs, RequestArgs,
+    ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, GeoParquetArgs, OrderArgs,
+    RequestArgs, TypeArgs,
 };
 
 #[derive(Debug, Args)]
@@ -146,4 +147,10 @@ pub(crate) struct FileArgs {
     /// Write the report of what was done, or of why it failed, as JSON to this file too
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) geoparquet: GeoParquetArgs,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
 }

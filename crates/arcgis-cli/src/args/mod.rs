@@ -7,9 +7,11 @@ mod credentials;
 mod export;
 mod form;
 mod format;
+mod geoparquet;
 mod inspect;
 mod order;
 mod query;
+mod types;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -23,12 +25,14 @@ pub(crate) use credentials::{
 pub(crate) use export::{ExportArgs, FetchArgs, FileArgs};
 pub(crate) use form::FormArgs;
 pub(crate) use format::FormatArgs;
+pub(crate) use geoparquet::GeoParquetArgs;
 pub(crate) use inspect::{
     CountArgs, CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs,
     SampleArgs, SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
 };
 pub(crate) use order::OrderArgs;
 pub(crate) use query::{ColumnArgs, FilterArgs};
+pub(crate) use types::TypeArgs;
 pub(crate) use values::OutSr;
 
 /// Whole layers out of ArcGIS services into GeoParquet: every row, once, with proof.

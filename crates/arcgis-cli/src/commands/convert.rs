@@ -73,7 +73,7 @@ async fn convert(
     answer: Vec<u8>,
     outputs: &Outputs,
 ) -> Result<Report> {
-    let lenient = args.file.lenient;
+    let (lenient, columns) = (args.file.lenient, args.file.types.options());
     let (file, hold) = Guarded::new(outputs.place.clone());
     let format = outputs.format;
     let source = source.to_owned();
@@ -81,6 +81,7 @@ async fn convert(
         Ok(Conversion::new(&answer)
             .with_source(source)
             .with_writer(writer)
+            .with_columns(columns)
             .with_format(format)
             .with_lenient(lenient)
             .to(&file)?)

@@ -212,6 +212,7 @@ impl Job<'_> {
             .with_query(self.query)
             .with_fetch(self.how.fetch.clone())
             .with_writer(self.how.writer.clone())
+            .with_columns(self.args.file.types.options())
             .with_format(outputs.format)
             .with_lenient(self.args.file.lenient)
             .with_fail_on_drift(self.args.fail_on_drift)
