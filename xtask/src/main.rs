@@ -11,6 +11,7 @@ mod keyring;
 mod links;
 mod lints;
 mod msrv;
+mod order;
 mod package;
 mod picture;
 mod python;
@@ -48,7 +49,8 @@ what is generated:
   picture [<command>]   make docs/export.svg from a real export (or from another command, to try it)
 
 long runs:
-  soak [<part> …]       tokens, resume, ten-million, or all; each part prints what it saw";
+  order                 What the order of rows spares a reader of a part of the map (DuckDB)
+  soak [<part> …]       tokens, resume, ten-million, order, or all; each part prints what it saw";
 
 const OTHERS: &str = "\
 other:
@@ -80,6 +82,7 @@ fn run() -> Result<ExitCode> {
         ["demo-data", "--check"] => demo_data::run(root, true)?,
         ["picture", command @ ..] => picture::run(&repository, command)?,
         ["bench", options @ ..] => bench::run(&repository, options)?,
+        ["order"] => order::run(&repository)?,
         ["soak", parts @ ..] => soak::run(&repository, parts)?,
         ["package", "--verify"] => package::run(&repository, true)?,
         ["--help" | "-h" | "help"] => print!("{}", help()),

@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod child;
+mod order;
 mod resume;
 mod ten_million;
 mod tokens;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-const PARTS: [(&str, fn()); 3] = [
+const PARTS: [(&str, fn()); 4] = [
     ("tokens", tokens::run),
     ("resume", resume::run),
     ("ten-million", ten_million::run),
+    ("order", order::run),
 ];
 
 fn main() -> ExitCode {
@@ -25,6 +28,15 @@ fn main() -> ExitCode {
         }
         Some((part, of)) if part == "--export" => {
             resume::work(of);
+            return ExitCode::SUCCESS;
+        }
+        Some((part, of)) if part == "--order" => {
+            order::work(of);
+            return ExitCode::SUCCESS;
+        }
+        // What `cargo xtask order` looks at further.
+        Some((part, [folder])) if part == "--order-files" => {
+            order::files(Path::new(folder));
             return ExitCode::SUCCESS;
         }
         _ => {}

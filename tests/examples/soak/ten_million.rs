@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arcgis_auth_http::ArcGisClient;
-use arcgis_export::{LayerExport, LocalFile};
+use arcgis_export::{LayerExport, LocalFile, RowOrder, WriterOptions};
 use arcgis_layer::{FetchOptions, FormatChoice, Layer, LayerAddress};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -43,6 +43,7 @@ async fn export(url: &str, format: FormatChoice) {
     let began = Instant::now();
     let report = LayerExport::new(layer)
         .with_fetch(fetch)
+        .with_writer(WriterOptions::default().with_order(RowOrder::Id))
         .to(LocalFile::new(&path))
         .await
         .unwrap();

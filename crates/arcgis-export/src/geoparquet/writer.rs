@@ -18,6 +18,7 @@ use crate::schema::ExportSchema;
 
 use super::metadata;
 use super::output::OutputColumns;
+use super::row_groups::RowGroups;
 
 /// Writes batches as GeoParquet, or as plain Parquet where there is no geometry.
 ///
@@ -29,7 +30,7 @@ use super::output::OutputColumns;
 ///
 /// What is not finished is no file: without [`GeoParquetWriter::finish`] no reader will take it.
 pub struct GeoParquetWriter<W: Write + Send> {
-    inner: ArrowWriter<W>,
+    groups: RowGroups<W>,
     columns: OutputColumns,
     schema: ExportSchema,
     rows: u64,
@@ -59,10 +60,11 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         let arrow = ArrowWriterOptions::new()
             .with_properties(properties)
             .with_parquet_schema(parquet);
-        let inner = ArrowWriter::try_new_with_options(out, Arc::clone(columns.schema()), arrow)
+        let begun = ArrowWriter::try_new_with_options(out, Arc::clone(columns.schema()), arrow)
             .map_err(Error::write)?;
+        let groups = RowGroups::new(begun, Arc::clone(columns.schema())).map_err(Error::write)?;
         Ok(Self {
-            inner,
+            groups,
             columns,
             schema: schema.clone(),
             rows: 0,
@@ -78,7 +80,7 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     /// [`Error::Write`], also for a geometry that a native encoding does not hold.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let batch = self.columns.of(batch)?;
-        self.inner.write(&batch).map_err(Error::write)?;
+        self.groups.write(&batch)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -91,13 +93,10 @@ impl<W: Write + Send> GeoParquetWriter<W> {
 
     /// The row groups that are written so far.
     pub fn row_groups(&self) -> impl ExactSizeIterator<Item = RowGroup> + '_ {
-        self.inner
-            .flushed_row_groups()
-            .iter()
-            .map(|group| RowGroup {
-                rows: u64::try_from(group.num_rows()).unwrap_or(0),
-                bytes: u64::try_from(group.compressed_size()).unwrap_or(0),
-            })
+        self.groups.written().iter().map(|group| RowGroup {
+            rows: u64::try_from(group.num_rows()).unwrap_or(0),
+            bytes: u64::try_from(group.compressed_size()).unwrap_or(0),
+        })
     }
 
     /// Writes what is left, and the footer.
@@ -110,7 +109,7 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         geometry: &GeometrySummary,
         provenance: &Provenance,
     ) -> Result<(W, Vec<RowGroup>), Error> {
-        self.inner.flush().map_err(Error::write)?;
+        self.groups.end()?;
         let groups = self.row_groups().collect();
         let geo = self
             .columns
@@ -118,11 +117,9 @@ impl<W: Write + Send> GeoParquetWriter<W> {
             .and_then(|form| metadata::geo(&self.schema, geometry, form))
             .map(|geo| ("geo".to_owned(), geo));
         for (key, value) in geo.into_iter().chain(provenance.pairs(self.rows)) {
-            self.inner
-                .append_key_value_metadata(KeyValue::new(key, value));
+            self.groups.add_to_footer(KeyValue::new(key, value));
         }
-        let out = self.inner.into_inner().map_err(Error::write)?;
-        Ok((out, groups))
+        Ok((self.groups.finish()?, groups))
     }
 }
 

@@ -133,6 +133,36 @@ impl SortSpool {
         Ok(())
     }
 
+    /// Everything is in.
+    fn put_in_order(&mut self) -> Result<(), Error> {
+        self.take_earlier()?;
+        self.sort.given_up.check()?;
+        if let Some(disk) = &mut self.disk {
+            disk.sync()?;
+        }
+        self.batches.cut()?;
+        self.take_batches()?;
+        self.state = match std::mem::replace(&mut self.state, State::Broken) {
+            State::InMemory(chunk) => {
+                State::Sorted(chunk.sort(&self.sort.by, &self.extent, Limits::BATCH))
+            }
+            State::OnDisk(Kept::Here(blocks, list)) => {
+                let kept = KeptReader::Here(blocks, list.into_iter());
+                State::Merging(Box::new(self.merge(kept)?))
+            }
+            State::OnDisk(Kept::InSpool) => {
+                let Some(disk) = &self.disk else {
+                    return Err(Error::WriterStopped);
+                };
+                let batches = Batches::new(Arc::clone(&self.schema));
+                let kept = KeptReader::InSpool(disk, Box::new(disk.again()?), batches);
+                State::Merging(Box::new(self.merge(kept)?))
+            }
+            state => state,
+        };
+        Ok(())
+    }
+
     /// Sorts rows that do not fit into memory.
     fn merge(&self, mut kept: KeptReader<'_>) -> Result<Merge, Error> {
         let Sort {
@@ -173,32 +203,11 @@ impl Spool for SortSpool {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        self.take_earlier()?;
-        self.sort.given_up.check()?;
-        if let Some(disk) = &mut self.disk {
-            disk.sync()?;
+        let sorted = self.put_in_order();
+        if sorted.is_err() {
+            self.state = State::Broken;
         }
-        self.batches.cut()?;
-        self.take_batches()?;
-        self.state = match std::mem::replace(&mut self.state, State::Broken) {
-            State::InMemory(chunk) => {
-                State::Sorted(chunk.sort(&self.sort.by, &self.extent, Limits::BATCH))
-            }
-            State::OnDisk(Kept::Here(blocks, list)) => {
-                let kept = KeptReader::Here(blocks, list.into_iter());
-                State::Merging(Box::new(self.merge(kept)?))
-            }
-            State::OnDisk(Kept::InSpool) => {
-                let Some(disk) = &self.disk else {
-                    return Err(Error::WriterStopped);
-                };
-                let batches = Batches::new(Arc::clone(&self.schema));
-                let kept = KeptReader::InSpool(disk, Box::new(disk.again()?), batches);
-                State::Merging(Box::new(self.merge(kept)?))
-            }
-            state => state,
-        };
-        Ok(())
+        sorted
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
