@@ -40,117 +40,76 @@ pub(super) fn read(text: &str, start: usize) -> Option<(Number, usize)> {
 #[inline]
 fn digits(text: &str, start: usize, first: usize, negative: bool) -> Option<(Number, usize)> {
     let bytes = text.as_bytes();
-    let (mantissa, mut end) = run(bytes, first, 0);
-    let mut count = end - first;
-    let mut mantissa = mantissa;
-    let mut exponent: i64 = 0;
-    let mut whole = true;
-    if bytes.get(end) == Some(&b'.') {
-        whole = false;
-        let (longer, behind) = run(bytes, end + 1, mantissa);
-        let fraction = behind - end - 1;
-        mantissa = longer;
-        count += fraction;
-        exponent = -i64::try_from(fraction).unwrap_or(i64::MAX);
-        end = behind;
-    }
-    if count == 0 {
-        return word(text, first, negative);
-    }
-    if let Some(b'e' | b'E') = bytes.get(end) {
-        let sign = bytes.get(end + 1);
-        let from = end + 1 + usize::from(matches!(sign, Some(b'+' | b'-')));
-        let (power, behind) = run(bytes, from, 0);
-        // Nothing is read as a number whose exponent is missing.
-        if behind == from {
-            return None;
-        }
-        whole = false;
-        // What does not fit is left to the slow way below.
-        let power = if behind - from > 4 {
-            i64::from(u16::MAX)
-        } else {
-            i64::try_from(power).unwrap_or(i64::MAX)
-        };
-        exponent += if sign == Some(&b'-') { -power } else { power };
-        end = behind;
-    }
-    let number = if whole {
-        integer(text.get(start..end)?, mantissa, count, negative)?
-    } else {
-        Number::Float(float(
-            text.get(start..end)?,
-            mantissa,
-            count,
-            exponent,
-            negative,
-        )?)
-    };
-    Some((number, end))
-}
-
-#[inline]
-fn integer(token: &str, mantissa: u64, count: usize, negative: bool) -> Option<Number> {
-    if count > 18 {
-        return match token.parse() {
-            Ok(number) => Some(Number::Int(number)),
-            Err(_) => token.parse().ok().map(Number::Float),
-        };
-    }
-    if mantissa == 0 && negative {
-        return Some(Number::Float(-0.0));
-    }
-    let number = mantissa as i64;
-    Some(Number::Int(if negative { -number } else { number }))
-}
-
-/// Clinger's fast path: a mantissa below 2^53 and a power of ten up to 10^22 are both exact, so that
-/// one multiplication or division rounds once, and right. Longer fractions are multiplied by the inverse of a power of
-/// five; what that cannot decide is left to the standard library.
-#[inline]
-fn float(token: &str, mantissa: u64, count: usize, exponent: i64, negative: bool) -> Option<f64> {
-    if count <= 19 || significant(token) <= 19 {
-        if mantissa <= 1 << 53 {
-            if let Some(ten) = usize::try_from(exponent.unsigned_abs())
-                .ok()
-                .and_then(|power| TENS.get(power))
-            {
-                let mantissa = mantissa as f64;
-                let number = if exponent < 0 {
-                    mantissa / ten
-                } else {
-                    mantissa * ten
-                };
-                return Some(if negative { -number } else { number });
+    let (whole, end) = run(bytes, first, 0);
+    let whole_digits = end - first;
+    match bytes.get(end) {
+        Some(b'.') => {
+            let (mantissa, behind) = run(bytes, end + 1, whole);
+            let places = behind - end - 1;
+            let count = whole_digits + places;
+            if count == 0 {
+                return word(text, first, negative);
             }
+            if let Some(b'e' | b'E') = bytes.get(behind) {
+                return with_exponent(text, start, behind);
+            }
+            let number = match decimal(mantissa, places) {
+                Some(number) if count <= 19 => number,
+                _ => return slow(text, start, behind),
+            };
+            let number = if negative { -number } else { number };
+            Some((Number::Float(number), behind))
         }
-        if let Some(number) = fraction(mantissa, exponent) {
-            return Some(if negative { -number } else { number });
+        _ if whole_digits == 0 => word(text, first, negative),
+        Some(b'e' | b'E') => with_exponent(text, start, end),
+        _ if whole_digits > 18 => match text.get(start..end)?.parse() {
+            Ok(number) => Some((Number::Int(number), end)),
+            Err(_) => slow(text, start, end),
+        },
+        _ if whole == 0 && negative => Some((Number::Float(-0.0), end)),
+        _ => {
+            let number = whole as i64;
+            Some((Number::Int(if negative { -number } else { number }), end))
         }
     }
-    token.parse().ok()
 }
 
-/// The number of digits behind zeros in front.
+/// A number whose exponent begins at `at`, as the standard library reads it. `None` where the exponent is missing.
 #[cold]
-fn significant(token: &str) -> usize {
-    let from = token
-        .bytes()
-        .skip_while(|byte| !matches!(byte, b'1'..=b'9'));
-    from.take_while(|byte| !matches!(byte, b'e' | b'E'))
-        .filter(u8::is_ascii_digit)
-        .count()
+fn with_exponent(text: &str, start: usize, at: usize) -> Option<(Number, usize)> {
+    let bytes = text.as_bytes();
+    let from = at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+    let (_, end) = run(bytes, from, 0);
+    (end > from).then(|| slow(text, start, end))?
 }
 
-/// The float next to `mantissa` / 10^`-exponent`, or `None` where that is not certain.
+/// A number of many digits, or one just below the middle between two floats.
+#[cold]
+fn slow(text: &str, start: usize, end: usize) -> Option<(Number, usize)> {
+    let number = text.get(start..end)?.parse().ok()?;
+    Some((Number::Float(number), end))
+}
+
+/// The float next to `mantissa` / 10^`places`, or `None` where that is not certain.
+///
+/// Clinger's fast path: a mantissa below 2^53 and a power of ten up to 10^22 are both exact, so that one division
+/// rounds once, and right. Other fractions are multiplied by the inverse of a power of five.
+#[inline]
+fn decimal(mantissa: u64, places: usize) -> Option<f64> {
+    match TENS.get(places) {
+        Some(ten) if mantissa <= 1 << 53 => Some(mantissa as f64 / ten),
+        _ => fraction(mantissa, places),
+    }
+}
+
+/// As [`decimal`], for long fractions.
 ///
 /// 2^s / 5^n, rounded down to 64 bits, is too small by less than 1, so that the upper half of its product with a
 /// mantissa of 64 bits is too small by more than 0 and less than 2. That leaves only one in a thousand undecided: those
 /// just below the middle between two floats, among them those that lie on it.
 #[inline]
-fn fraction(mantissa: u64, exponent: i64) -> Option<f64> {
-    let power = usize::try_from(exponent.checked_neg()?).ok()?;
-    let &Inverse { digits, scale } = INVERSES.get(power.checked_sub(1)?)?;
+fn fraction(mantissa: u64, places: usize) -> Option<f64> {
+    let &Inverse { digits, scale } = INVERSES.get(places.checked_sub(1)?)?;
     let zeros = mantissa.leading_zeros();
     let mantissa = mantissa.checked_shl(zeros)?;
     let product = u128::from(mantissa) * u128::from(digits);
@@ -220,6 +179,9 @@ fn run(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
         // Above 9 the high bit is there or comes by adding; what is carried only reaches bytes behind such a one.
         let others = (values.wrapping_add(ONES * 0x76) | values) & (ONES * 0x80);
         let count = others.trailing_zeros() / 8;
+        if count == 0 {
+            return (mantissa, at);
+        }
         if count == 8 {
             mantissa = mantissa
                 .wrapping_mul(100_000_000)

@@ -15,6 +15,8 @@ pub(super) struct Grid {
     has_z: bool,
     has_m: bool,
     transform: Option<Transform>,
+    /// There are x and y alone, and they are finite for any number of steps.
+    plane: bool,
 }
 
 impl Grid {
@@ -24,6 +26,11 @@ impl Grid {
             has_z: features.has_z,
             has_m: features.has_m,
             transform: features.transform,
+            plane: !features.has_z
+                && !features.has_m
+                && features.transform.is_some_and(|transform| {
+                    transform.problem(false, false).is_none() && transform.is_bounded()
+                }),
         }
     }
 
@@ -58,6 +65,9 @@ impl GeometryReader {
         self.buffer.begin(layout.dims);
         self.lengths.clear();
         self.joined.clear();
+        if self.plain_point(&message, layout, grid) {
+            return Ok(GeometryType::Point);
+        }
         let at = message.at();
         let mut own = 0;
         let mut coords: Option<Message<'_>> = None;
@@ -106,6 +116,32 @@ impl GeometryReader {
             self.buffer.assemble(row, context)?;
         }
         Ok(kind)
+    }
+
+    /// Reads a point of x and y in the form that nearly all have: coordinates, and perhaps a length of one byte. Where
+    /// it has another, nothing is read.
+    #[inline]
+    fn plain_point(&mut self, message: &Message<'_>, layout: &GeometryLayout, grid: &Grid) -> bool {
+        let of_points = grid.geometry_type == 0 && layout.kind == GeometryType::Point;
+        let (true, true, Dimensions::Xy, Some(transform)) =
+            (of_points, grid.plane, layout.dims, &grid.transform)
+        else {
+            return false;
+        };
+        let ([0x1a, length, bytes @ ..] | [0x12, 1, ..=0x7f, 0x1a, length, bytes @ ..]) =
+            message.bytes()
+        else {
+            return false;
+        };
+        if usize::from(*length) != bytes.len() {
+            return false;
+        }
+        let mut coordinates = Coordinates { bytes, at: 0 };
+        let (Ok(x), Ok(y), []) = (coordinates.next(), coordinates.next(), coordinates.bytes) else {
+            return false;
+        };
+        self.buffer
+            .position([transform.x.at(x), transform.y.at(y), f64::NAN, f64::NAN])
     }
 
     /// Adds a piece of coordinates to those before it.
@@ -181,7 +217,7 @@ impl GeometryReader {
         }
         let mut coordinates = Coordinates { bytes, at };
         let lengths = std::mem::take(&mut self.lengths);
-        let plane = stride == 2 && dims == Dimensions::Xy && transform.is_bounded();
+        let plane = grid.plane && dims == Dimensions::Xy;
         if !plane {
             self.buffer.reserve(positions.unwrap_or(0));
         }

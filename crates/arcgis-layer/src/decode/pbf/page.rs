@@ -149,10 +149,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         let mut shape = None;
         let mut unknown = None;
         loop {
-            while let Some(value) = value::plain(&mut message) {
-                self.value(values, value, row)?;
-                values += 1;
-            }
+            values = self.plain_values(&mut message, values, row)?;
             let Some(member) = message.next()? else {
                 break;
             };
@@ -218,6 +215,45 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         self.sink
             .end_row()
             .map_err(|source| DecodeError::refused(row, source))
+    }
+
+    /// Passes values as long as they are plain, and tells how many there are now.
+    #[inline]
+    fn plain_values(
+        &mut self,
+        message: &mut Message<'a>,
+        mut place: usize,
+        row: usize,
+    ) -> Result<usize, DecodeError> {
+        let sink = &mut *self.sink;
+        let targets = self.targets.get(place..).unwrap_or_default();
+        for &target in targets {
+            let taken = match target {
+                Target::Column(column) if Some(place) == self.id_place => {
+                    let before = *message;
+                    match value::plain(message, |value| value) {
+                        Some(ValueRef::Int(id)) => {
+                            self.facts.ids.push(id);
+                            Some(sink.attribute(column, ValueRef::Int(id)))
+                        }
+                        _ => {
+                            *message = before;
+                            None
+                        }
+                    }
+                }
+                Target::Column(column) => {
+                    value::plain(message, |value| sink.attribute(column, value))
+                }
+                Target::HiddenId | Target::Skip => None,
+            };
+            match taken {
+                Some(Ok(())) => place += 1,
+                Some(Err(source)) => return Err(DecodeError::refused(row, source)),
+                None => break,
+            }
+        }
+        Ok(place)
     }
 
     fn attribute(

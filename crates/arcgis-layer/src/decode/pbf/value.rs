@@ -13,24 +13,31 @@ pub(super) enum Cell<'a> {
 }
 
 /// Passes the next member of a row if it is a value in the form that nearly all have: one member, shorter than 128
-/// bytes. What is `None` stays, to be read as it may be.
+/// bytes. Hands the value over; what is `None` stays, to be read as it may be.
+///
+/// Each kind of value is handed over in a place of its own, so that what takes it knows the kind.
 #[inline]
-pub(super) fn plain<'a>(row: &mut Message<'a>) -> Option<ValueRef<'a>> {
+pub(super) fn plain<'a, T>(
+    row: &mut Message<'a>,
+    mut take: impl FnMut(ValueRef<'a>) -> T,
+) -> Option<T> {
     let bytes = row.bytes();
     let &[0x0a, length @ ..=0x7f, ..] = bytes else {
         return None;
     };
     let end = 2 + usize::from(length);
-    let value = match bytes.get(2..end)? {
-        [] => ValueRef::Null,
+    let value = bytes.get(2..end)?;
+    let taken = match value {
+        [] => take(ValueRef::Null),
         [0x0a, length, text @ ..] if usize::from(*length) == text.len() => {
-            ValueRef::Str(std::str::from_utf8(text).ok()?)
+            take(ValueRef::Str(std::str::from_utf8(text).ok()?))
         }
-        [0x19, double @ ..] => ValueRef::Float(f64::from_le_bytes(double.try_into().ok()?)),
+        [0x19, double @ ..] => take(ValueRef::Float(f64::from_le_bytes(double.try_into().ok()?))),
         [0x15, float @ ..] => {
-            ValueRef::Float(f64::from(f32::from_le_bytes(float.try_into().ok()?)))
+            let float = f32::from_le_bytes(float.try_into().ok()?);
+            take(ValueRef::Float(f64::from(float)))
         }
-        [tag, number @ ..] => {
+        [tag @ (0x20 | 0x28 | 0x30 | 0x38 | 0x40 | 0x48), number @ ..] => {
             let (number, length) = match number {
                 [byte @ ..=0x7f] => (u64::from(*byte), 1),
                 number => short_varint(bytes, 3).or_else(|| varint(number).ok())?,
@@ -38,17 +45,22 @@ pub(super) fn plain<'a>(row: &mut Message<'a>) -> Option<ValueRef<'a>> {
             if 3 + length != end {
                 return None;
             }
-            match tag {
-                0x20 | 0x40 => ValueRef::Int(unzigzag(number)),
-                0x28 | 0x38 => unsigned(number),
-                0x30 => ValueRef::Int(number as i64),
-                0x48 => ValueRef::Bool(number != 0),
-                _ => return None,
-            }
+            let whole = match tag {
+                0x20 | 0x40 => unzigzag(number),
+                0x30 => number as i64,
+                0x48 => {
+                    row.pass(end);
+                    return Some(take(ValueRef::Bool(number != 0)));
+                }
+                // Without a sign.
+                _ => i64::try_from(number).ok()?,
+            };
+            take(ValueRef::Int(whole))
         }
+        _ => return None,
     };
     row.pass(end);
-    Some(value)
+    Some(taken)
 }
 
 /// Reads a value. One without a member is null; of several members the last counts, as the format says.
