@@ -6,6 +6,7 @@ mod crs_table;
 mod demo_data;
 mod dependencies;
 mod documentation;
+mod fuzz;
 mod interop;
 mod keyring;
 mod links;
@@ -49,8 +50,11 @@ what is generated:
   picture [<command>]   make docs/export.svg from a real export (or from another command, to try it)
 
 long runs:
-  order                 What the order of rows spares a reader of a part of the map (DuckDB)
-  soak [<part> …]       tokens, resume, ten-million, order, or all; each part prints what it saw";
+  order                 what the order of rows spares a reader of a part of the map (DuckDB)
+  soak [<part> …]       tokens, resume, ten-million, order, or all; each part prints what it saw
+  fuzz [<target>]       libFuzzer on one target or all; says where what it finds lies
+      --seconds N       how long each target runs (60)
+      --minimise        then keep the cases that show something new in fuzz/corpus";
 
 const OTHERS: &str = "\
 other:
@@ -84,6 +88,7 @@ fn run() -> Result<ExitCode> {
         ["bench", options @ ..] => bench::run(&repository, options)?,
         ["order"] => order::run(&repository)?,
         ["soak", parts @ ..] => soak::run(&repository, parts)?,
+        ["fuzz", arguments @ ..] => fuzz::run(&repository, arguments)?,
         ["package", "--verify"] => package::run(&repository, true)?,
         ["--help" | "-h" | "help"] => print!("{}", help()),
         [] => bail!("no task is named\n\n{}", help()),
