@@ -15,7 +15,7 @@ use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::order::{Ordering, RowOrder};
 use crate::page::ArrowSink;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, schema_hash};
 use crate::report::{Report, spatial_reference};
 use crate::saved_answer::{AnswerKind, Outline, kind_of_pbf};
 use crate::schema::{DateZone, ExportSchema};
@@ -166,6 +166,7 @@ impl<'a> Conversion<'a> {
     fn provenance(&self, schema: &ExportSchema) -> Provenance {
         Provenance {
             source: self.source.clone(),
+            schema_hash: Some(schema_hash(schema)),
             spatial_reference: schema.geometry_name().map(|_| spatial_reference(schema)),
             ..Provenance::default()
         }

@@ -1,6 +1,11 @@
 //! Where a file's rows come from, for its footer.
 
+use arcgis_layer::{Layer, ServiceInfo, ServiceKind};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::schema::ExportSchema;
 
 /// This library and its version.
 pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"));
@@ -15,8 +20,12 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:query` | the address that asks for the rows, without order and offset |
 /// | `arcgis:filter_parts` | in how many parts the geometry of a filter was asked for, if it is too large for `arcgis:query` |
 /// | `arcgis:limit` | the most rows that were wanted |
+/// | `arcgis:out_sr` | the reference system that coordinates were asked for in, where it is not the layer's own |
 /// | `arcgis:spatial_reference` | what the service calls the CRS |
 /// | `arcgis:time_zone` | the zone in which the service shows its dates; values are in UTC all the same |
+/// | `arcgis:schema_hash` | the XXH3 of the columns, in hexadecimal digits: names, types, and what the service says of each field |
+/// | `arcgis:last_edit` | when the layer was edited last, read before the first row (`editingInfo.lastEditDate`), RFC 3339 in UTC |
+/// | `arcgis:server_generation` | the layer's generation, read before the first row, where it tracks changes (`changeTrackingInfo`): what changed since, `extractChanges` tells |
 /// | `arcgis:rows` | the number of rows |
 /// | `arcgis:proof` | how it is known that they are all |
 /// | `arcgis:copyright` | the layer's copyright text |
@@ -42,6 +51,14 @@ pub struct Provenance {
     pub limit: Option<u64>,
     /// What the service calls the CRS.
     pub spatial_reference: Option<String>,
+    /// The reference system that coordinates were asked for in, as it was sent.
+    pub out_sr: Option<String>,
+    /// The hash of the columns.
+    pub schema_hash: Option<String>,
+    /// When the layer was edited last, by what it said before the first row.
+    pub last_edit: Option<Timestamp>,
+    /// The layer's generation before the first row, where it tracks changes.
+    pub server_generation: Option<i64>,
     /// The zone in which the service shows its dates.
     pub time_zone: Option<String>,
     /// How it is known that the rows are all.
@@ -84,8 +101,15 @@ impl Provenance {
                 self.filter_parts.map(|parts| parts.to_string()),
             ),
             ("limit", self.limit.map(|rows| rows.to_string())),
+            ("out_sr", self.out_sr.clone()),
             ("spatial_reference", self.spatial_reference.clone()),
             ("time_zone", self.time_zone.clone()),
+            ("schema_hash", self.schema_hash.clone()),
+            ("last_edit", self.last_edit.map(|time| time.to_string())),
+            (
+                "server_generation",
+                self.server_generation.map(|number| number.to_string()),
+            ),
             ("rows", Some(rows.to_string())),
             ("proof", self.proof.clone()),
             ("copyright", self.copyright.clone()),
@@ -95,4 +119,67 @@ impl Provenance {
         .into_iter()
         .filter_map(|(key, value)| Some((format!("arcgis:{key}"), value?)))
     }
+}
+
+/// What a layer says of its state, read before the first row: an export that goes on in another process keeps
+/// what the first one read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerState {
+    /// Milliseconds since 1970.
+    #[serde(default)]
+    last_edit: Option<i64>,
+    #[serde(default)]
+    server_generation: Option<i64>,
+}
+
+impl LayerState {
+    /// Asks the service for the generation if the layer tracks changes; that it does not say fails nothing.
+    pub(crate) async fn of(layer: &Layer) -> Self {
+        let info = layer.info();
+        let tracks = ["ChangeTracking", "Sync"].iter().any(|name| {
+            let mut own = info.capabilities.iter();
+            own.any(|capability| capability.eq_ignore_ascii_case(name))
+        });
+        let service = layer.address().service();
+        let mut state = Self {
+            last_edit: info.last_edit_date,
+            server_generation: None,
+        };
+        if tracks && service.kind() == ServiceKind::FeatureServer {
+            match ServiceInfo::fetch(layer.transport().as_ref(), service).await {
+                Ok(service) => {
+                    let generation = service.layer_generations.get(&info.id);
+                    state.server_generation = generation.copied();
+                }
+                Err(error) => {
+                    tracing::warn!(layer = %layer.address(), %error, "the layer's generation is not known");
+                }
+            }
+        }
+        state
+    }
+
+    pub(crate) fn last_edit(self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.last_edit?).ok()
+    }
+
+    pub(crate) fn server_generation(self) -> Option<i64> {
+        self.server_generation
+    }
+}
+
+/// A hash of columns that any machine gives: of their names, types and metadata.
+pub(crate) fn schema_hash(schema: &ExportSchema) -> String {
+    let mut text = String::new();
+    for field in schema.table().fields() {
+        let mut known: Vec<_> = field.metadata().iter().collect();
+        known.sort();
+        text.push_str(&format!(
+            "{}\u{1f}{}\u{1f}{}\u{1f}{known:?}\u{1e}",
+            field.name(),
+            field.data_type(),
+            field.is_nullable()
+        ));
+    }
+    format!("{:016x}", xxh3_64(text.as_bytes()))
 }

@@ -115,6 +115,10 @@ pub struct WriterReport {
     pub row_group_rows: Option<u64>,
     /// About the most bytes in a row group, encoded.
     pub row_group_bytes: Option<u64>,
+    /// The version of GeoParquet: `1.1` or `2.0`; none for other formats.
+    pub geoparquet_version: Option<String>,
+    /// How geometry is held, `wkb` or `native`; none for other formats.
+    pub geometry_encoding: Option<String>,
 }
 
 /// One column.
@@ -337,6 +341,8 @@ impl WriterReport {
                 .map(|compression| compression.to_string()),
             row_group_rows: groups.map(|options| options.row_group_rows.get() as u64),
             row_group_bytes: groups.map(|options| options.row_group_bytes.get() as u64),
+            geoparquet_version: groups.map(|options| options.geoparquet_version.to_string()),
+            geometry_encoding: groups.map(|options| options.geometry_encoding.to_string()),
         }
     }
 }

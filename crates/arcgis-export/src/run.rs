@@ -22,7 +22,7 @@ use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::order::{Ordering, RowOrder};
 use crate::page::{ArrowPage, ArrowSink};
-use crate::provenance::Provenance;
+use crate::provenance::{LayerState, Provenance, schema_hash};
 use crate::report::{FetchReport, ProofReport, QueryReport, Report, spatial_reference};
 use crate::resume::{ResumeError, ResumeReport};
 use crate::schema::ExportSchema;
@@ -54,6 +54,8 @@ pub(crate) struct Run {
     tally: Tally,
     /// When the first process began.
     retrieved: Timestamp,
+    /// What the layer said of itself before the first row.
+    state: LayerState,
     resumed: Option<ResumeReport>,
     seen: FetchStats,
     time_budget: Option<Duration>,
@@ -126,6 +128,10 @@ impl Run {
             None => None,
         };
         let mut retrieved = start.moment;
+        let mut state = match &found {
+            Some(Found::Leftover(..)) => LayerState::default(),
+            _ => LayerState::of(&layer).await,
+        };
         let mut resumed = None;
         let mut progress = Progress::new();
         let (plan, disk) = match found {
@@ -140,6 +146,7 @@ impl Run {
                     part: place.part,
                     segment_bytes,
                     skips,
+                    state,
                 };
                 let (schema, observer) = (schema.clone(), observer.clone());
                 let disk = blocking(move || DiskSpool::begin(folder, beginning, &schema, observer));
@@ -168,6 +175,7 @@ impl Run {
                     }));
                 }
                 retrieved = leftover.header.started;
+                state = leftover.header.state;
                 resumed = Some(report_of(&leftover));
                 tally.add(&leftover.sums);
                 progress = std::mem::take(&mut leftover.progress);
@@ -202,6 +210,7 @@ impl Run {
             schema,
             tally,
             retrieved: whole_seconds(retrieved),
+            state,
             resumed,
             seen: FetchStats::default(),
             time_budget: fetch.time_budget,
@@ -425,6 +434,14 @@ impl Run {
                 .schema
                 .geometry_name()
                 .map(|_| spatial_reference(&self.schema)),
+            out_sr: self
+                .query
+                .page_request(self.layer.address())
+                .param("outSR")
+                .map(str::to_owned),
+            schema_hash: Some(schema_hash(&self.schema)),
+            last_edit: self.state.last_edit(),
+            server_generation: self.state.server_generation(),
             time_zone: info.date_time_zone.clone(),
             proof: self.proof().map(|proof| proof.level),
             copyright: info

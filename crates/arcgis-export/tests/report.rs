@@ -84,7 +84,7 @@ async fn a_report_says_what_was_asked_and_how_it_was_written() {
     assert_eq!(json["object_id_field"], "OBJECTID");
     assert_eq!(
         json["writer"],
-        json!({"format": "geoparquet", "compression": "zstd:3", "row_group_rows": 2, "row_group_bytes": 134_217_728})
+        json!({"format": "geoparquet", "compression": "zstd:3", "row_group_rows": 2, "row_group_bytes": 134_217_728, "geoparquet_version": "1.1", "geometry_encoding": "wkb"})
     );
     assert_eq!(json["row_groups"], 2);
     assert_eq!(json["fetch"]["strategy"], "offset");

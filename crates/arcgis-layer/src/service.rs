@@ -1,5 +1,7 @@
 //! What a service lists, and what a folder of services lists.
 
+use std::collections::BTreeMap;
+
 use arcgis_auth_core::{Request, Transport, Url};
 
 use crate::address::{DirectoryAddress, ServiceAddress, ServiceKind};
@@ -45,6 +47,9 @@ pub struct ServiceInfo {
     pub query_formats: Vec<String>,
     /// The reference of the map.
     pub spatial_reference: SpatialReference,
+    /// The generation that each layer is at, by its number, where changes are tracked
+    /// (`changeTrackingInfo.layerServerGens`): what changed since then, `extractChanges` tells.
+    pub layer_generations: BTreeMap<i64, i64>,
     /// Where all of its data is.
     pub full_extent: Option<Extent>,
 }
@@ -95,6 +100,18 @@ impl ServiceInfo {
             spatial_reference: top
                 .get("spatialReference")
                 .map(SpatialReference::from_json)
+                .unwrap_or_default(),
+            layer_generations: top
+                .object("changeTrackingInfo")
+                .map(|tracking| {
+                    let layers = tracking.list("layerServerGens").iter();
+                    let layers = layers.filter_map(Members::of);
+                    layers
+                        .filter_map(|layer| {
+                            Some((layer.integer("id")?, layer.integer("serverGen")?))
+                        })
+                        .collect()
+                })
                 .unwrap_or_default(),
             full_extent: ["fullExtent", "initialExtent"]
                 .into_iter()

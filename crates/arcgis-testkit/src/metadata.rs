@@ -168,6 +168,19 @@ pub(crate) fn service(service: &Served, kind: ServerKind) -> Json {
         "layers": layers,
         "tables": plain,
     });
+    let tracked = tables.iter().filter(|table| {
+        let mut own = table.layer.capabilities.split(',');
+        own.any(|capability| capability.trim() == "ChangeTracking")
+    });
+    let generations: Vec<Json> = tracked
+        .map(
+            |table| json!({"id": table.id, "minServerGen": 0, "serverGen": table.read().last_edit}),
+        )
+        .collect();
+    if kind == ServerKind::Feature && !generations.is_empty() {
+        let tracking = json!({"layerServerGens": generations});
+        set(&mut document, "changeTrackingInfo", tracking);
+    }
     if kind == ServerKind::Map {
         set(&mut document, "mapName", json!("Layers"));
         set(&mut document, "supportsDynamicLayers", json!(false));

@@ -22,7 +22,7 @@ use super::{Spool, SpooledPage};
 use crate::batches::Batches;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
-use crate::provenance::TOOL;
+use crate::provenance::{LayerState, TOOL};
 use crate::resume::ResumeError;
 use crate::schema::ExportSchema;
 use crate::tally::PageSums;
@@ -71,6 +71,7 @@ pub(crate) struct Beginning {
     pub(crate) segment_bytes: u64,
     /// Whether rows that the server cannot serve may be left out.
     pub(crate) skips: bool,
+    pub(crate) state: LayerState,
 }
 
 /// What the pages of a spool turned out to be worth, said by whoever finds out.
@@ -115,6 +116,7 @@ impl DiskSpool {
             plan: xxh3_64(&plan),
             part: export.part,
             skips: export.skips,
+            state: export.state,
         };
         let mut file = File::create_new(folder.plan()).map_err(Error::spool)?;
         file.write_all(&plan).map_err(Error::spool)?;
@@ -445,6 +447,14 @@ pub(crate) fn shape(schema: &ExportSchema, lenient: bool) -> Shape {
         known.sort();
         let null = if field.is_nullable() { "" } else { " not null" };
         let mut column = format!("{} {}{null}", field.name(), field.data_type());
+        if Some(field.name().as_str()) == schema.geometry_name() {
+            for (chosen, what) in [
+                (schema.options().m, " with m"),
+                (schema.options().repair, " mended"),
+            ] {
+                column.push_str(if chosen { what } else { "" });
+            }
+        }
         for (name, value) in known {
             column.push_str(&format!(" {name}={value}"));
         }

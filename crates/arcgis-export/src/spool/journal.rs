@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::provenance::LayerState;
 use crate::tally::PageSums;
 
 /// The version of journal and segments.
@@ -48,6 +49,9 @@ pub(crate) struct Header {
     /// Whether rows that the server cannot serve may be left out.
     #[serde(default)]
     pub(crate) skips: bool,
+    /// What the layer said of itself before the first row.
+    #[serde(default)]
+    pub(crate) state: LayerState,
 }
 
 /// What makes rows the same in two processes, beside the plan.
@@ -235,6 +239,7 @@ mod tests {
             plan: u64::MAX,
             part: None,
             skips: false,
+            state: LayerState::default(),
         }
     }
 
