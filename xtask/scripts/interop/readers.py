@@ -22,6 +22,7 @@ import pyproj
 import shapely
 
 import column
+import forms
 import server
 import source
 from run import Run
@@ -167,10 +168,10 @@ def filters(tally, connection, src, path):
     tally.equal("duckdb", f"{src.name}: rows in a rectangle", rows, inside)
 
 
-def check_gpio(tally, run, what, path):
+def check_gpio(tally, run, what, path, kinds=("all", "spec")):
     """`gpio check`, which exits with an error when a check fails."""
     environment = {**os.environ, "HOME": str(run.work / "home"), "NO_COLOR": "1", "COLUMNS": "200"}
-    for kind in ("all", "spec"):
+    for kind in kinds:
         done = subprocess.run(
             [os.path.join(os.path.dirname(sys.executable), "gpio"), "check", kind, str(path)],
             capture_output=True, text=True, env=environment, timeout=120,
@@ -214,6 +215,9 @@ def main():
                 check_gpio(tally, run, what, path)
             if not options and src in demo:
                 filters(tally, connection, src, path)
+    forms.check(tally, run, files, [src.name for src in demo], connection, check_gpio)
+    forms.check_repair(tally, run, files)
+    forms.check_columns(tally, run, files)
     tally.close(run.tally)
 
 
