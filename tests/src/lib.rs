@@ -15,3 +15,7 @@ pub use wkb::{Shape, Wkb, is_counter_clockwise};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/authentication.md")]
 mod authentication {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/export.md")]
+mod export {}

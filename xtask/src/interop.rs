@@ -29,10 +29,15 @@ struct Suite {
     needs: Needs,
 }
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
+        needs: Needs::Nothing,
+    },
+    Suite {
+        name: "formats",
+        about: "pyarrow, Polars, GDAL, DuckDB and SQLite read the same values from every format",
         needs: Needs::Nothing,
     },
     Suite {

@@ -45,7 +45,7 @@ impl Batches {
         Self::with_limits(schema, Limits::BATCH)
     }
 
-    fn with_limits(schema: SchemaRef, limits: Limits) -> Self {
+    pub(crate) fn with_limits(schema: SchemaRef, limits: Limits) -> Self {
         Self {
             schema,
             limits,

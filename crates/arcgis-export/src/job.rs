@@ -14,6 +14,7 @@ use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::{FileFormat, Requirement, WGS84};
+use crate::layer_stream::{BatchLimits, LayerStream};
 use crate::options::WriterOptions;
 use crate::report::Report;
 use crate::resume::Resume;
@@ -290,6 +291,43 @@ impl LayerExport {
         Ok(table)
     }
 
+    /// Gives the rows as they come, as batches whose schema is known before the first of them.
+    ///
+    /// Here they go to any [`AsyncWrite`](tokio::io::AsyncWrite), by way of Parquet's own writer with properties
+    /// of one's own:
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     layer: arcgis_layer::Layer,
+    /// #     out: impl tokio::io::AsyncWrite + Unpin + Send,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// use arcgis_export::{BatchLimits, LayerExport};
+    /// use futures_util::TryStreamExt as _;
+    /// use parquet::arrow::AsyncArrowWriter;
+    /// use parquet::file::properties::WriterProperties;
+    ///
+    /// let mut rows = LayerExport::new(layer).into_stream(BatchLimits::default()).await?;
+    /// let properties = WriterProperties::builder().set_max_row_group_row_count(Some(50_000)).build();
+    /// let mut writer = AsyncArrowWriter::try_new(out, rows.schema(), Some(properties))?;
+    /// while let Some(batch) = rows.try_next().await? {
+    ///     writer.write(&batch).await?;
+    /// }
+    /// // No error came, so the rows are all.
+    /// writer.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layer`] if the query does not fit the layer or it cannot be counted, and [`Error::Unsupported`]
+    /// with [`LayerExport::with_resume`], [`LayerExport::with_spool`] or the order
+    /// [`RowOrder::Hilbert`](crate::RowOrder::Hilbert), which a stream does not have.
+    pub async fn into_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
+        let resolved = self.resolve()?;
+        LayerStream::start(self, resolved, limits).await
+    }
+
     fn resolve(&self) -> Result<ResolvedQuery, Error> {
         Ok(self
             .query
@@ -307,8 +345,7 @@ impl LayerExport {
         let Err(other) = Requirement(format).check_crs(&schema) else {
             return Ok(resolved);
         };
-        let request = resolved.page_request(self.layer.address());
-        if request.param("outSR").is_some() {
+        if self.query.out_sr().is_some() {
             return Err(other);
         }
         let degrees = SpatialReference::from_wkid(WGS84);

@@ -16,7 +16,7 @@ use super::iso::{IsoDate, IsoMoment, IsoTime};
 use super::numbers::{push_double, push_float};
 use super::shape::Shape;
 use super::wkt::push_wkt;
-use super::{Counted, FileWriter, NewFile, Written};
+use super::{Counted, ENOUGH, FileWriter, NewFile, Written};
 
 /// RFC 4180 with line feeds alone, as the readers of today write it: a header; text in UTF-8, quoted where it
 /// has to be; null as nothing, an empty text as `""`; dates in ISO 8601; bytes in base64. The geometry comes
@@ -98,6 +98,9 @@ impl FileWriter for CsvWriter {
                 self.text.push_str("\"\"");
             }
             self.text.push('\n');
+            if self.text.len() >= ENOUGH {
+                self.hand_over()?;
+            }
         }
         self.rows += batch.num_rows() as u64;
         self.hand_over()

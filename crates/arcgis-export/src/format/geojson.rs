@@ -16,7 +16,7 @@ use super::iso::{IsoDate, IsoMoment, IsoTime};
 use super::numbers::{push_double, push_float};
 use super::shape::Shape;
 use super::unfit::Unfit;
-use super::{Counted, FileFormat, FileWriter, NewFile, Written};
+use super::{Counted, ENOUGH, FileFormat, FileWriter, NewFile, Written};
 
 /// RFC 7946: longitude and latitude in WGS 84. The object id is the `id` of its feature, and a property as all
 /// others. Dates are texts in ISO 8601, bytes base64; integers are written out whatever their size, though
@@ -119,6 +119,12 @@ impl FileWriter for GeoJsonWriter {
                 text.push('\n');
             }
             self.rows += 1;
+            if text.len() >= ENOUGH {
+                self.output
+                    .write_all(text.as_bytes())
+                    .map_err(Error::write)?;
+                text.clear();
+            }
         }
         self.hand_over()
     }

@@ -27,6 +27,9 @@ use crate::options::{Compression, WriterOptions};
 pub(crate) use file_writer::{Counted, FileWriter, NewFile, Written, begin};
 pub(crate) use requirement::{Requirement, WGS84};
 
+/// Bytes of text at which they go to the output.
+const ENOUGH: usize = 256 * 1024;
+
 /// What a file is written as.
 ///
 /// | format | names | by |
@@ -126,7 +129,7 @@ impl FileFormat {
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         let path = match name.split_once("://") {
-            Some((_, rest)) => rest.split(['?', '#']).next().unwrap_or(rest),
+            Some((_, rest)) => rest.split(['?', '#']).next()?.split_once('/')?.1,
             None => name,
         };
         let extension = Path::new(path).extension()?.to_str()?.to_ascii_lowercase();

@@ -252,6 +252,12 @@ impl Query {
         self
     }
 
+    /// The reference system that was set; `None` for the layer's own.
+    #[must_use]
+    pub fn out_sr(&self) -> Option<&SpatialReference> {
+        self.out_sr.as_ref()
+    }
+
     /// Only rows whose geometry touches a rectangle in WGS 84 longitude and latitude, whatever the
     /// reference system of the layer. Latitudes are from -90 to 90, longitudes from -180 to 180; a
     /// rectangle across the 180th meridian has to be asked for in two parts.
