@@ -1,14 +1,18 @@
 //! Which rings are around a point, found without looking at all edges.
 
+use std::ops::Range;
+
 use super::ring::{Ring, crossing, edges};
 
-/// Edges by height: which of them a level line meets.
+/// Edges by height: which of them a level line meets. Turned by [`EdgeIndex::sideways`] all is the same, with x for y.
 ///
 /// Heights are cut into cells, 2^k of them on level k. An edge is listed on the finest level where it
 /// lies within two neighbouring cells, so that it is listed twice at most, and a level line meets one cell of each level.
 #[derive(Debug, Default)]
 pub(super) struct EdgeIndex {
     pub(super) size: usize,
+    /// Whether x and y are exchanged.
+    sideways: bool,
     ymin: f64,
     cells_per_unit: f64,
     levels: u32,
@@ -20,6 +24,20 @@ pub(super) struct EdgeIndex {
 }
 
 impl EdgeIndex {
+    /// An index whose level lines are upright.
+    pub(super) fn sideways() -> Self {
+        Self {
+            sideways: true,
+            ..Self::default()
+        }
+    }
+
+    /// A position as the index sees it.
+    #[inline]
+    fn seen(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        if self.sideways { [y, x] } else { [x, y] }
+    }
+
     fn cell(&self, y: f64) -> usize {
         let last = (1usize << self.levels) - 1;
         // The cast saturates, and takes NaN to 0.
@@ -42,8 +60,9 @@ impl EdgeIndex {
     pub(super) fn build(&mut self, coords: &[f64], rings: &[Ring]) {
         let (mut ymin, mut ymax) = (f64::INFINITY, f64::NEG_INFINITY);
         for ring in rings {
-            ymin = ymin.min(ring.bounds[1]);
-            ymax = ymax.max(ring.bounds[3]);
+            let [left, bottom, right, top] = ring.bounds;
+            ymin = ymin.min(self.seen([left, bottom])[1]);
+            ymax = ymax.max(self.seen([right, top])[1]);
         }
         let positions = coords.len() / self.size;
         self.levels = positions.max(2).ilog2().min(20);
@@ -90,6 +109,7 @@ impl EdgeIndex {
                 .get(ring.start * self.size..ring.end * self.size)
                 .unwrap_or_default();
             for (at, (a, b)) in (ring.start..).zip(edges(ring_coords, self.size)) {
+                let (a, b) = (self.seen(a), self.seen(b));
                 // A level edge is crossed by no level line.
                 if a[1] == b[1] {
                     continue;
@@ -106,24 +126,32 @@ impl EdgeIndex {
         }
     }
 
-    /// The rings around a point; `None` if that takes more than the budget has.
-    pub(super) fn around(
-        &mut self,
-        [x, y]: [f64; 2],
-        coords: &[f64],
-        budget: &mut usize,
-    ) -> Option<&[usize]> {
+    /// Which edges the cell of a level lists that the height `y` is in.
+    #[inline]
+    fn listed(&self, level: u32, y: f64) -> Range<usize> {
+        let cell = (1 << level) + (self.cell(y) >> (self.levels - level));
+        let start = self.ends.get(cell).copied().unwrap_or(0);
+        let end = self.ends.get(cell + 1).copied().unwrap_or(self.edges.len());
+        start..end
+    }
+
+    /// How many edges have to be looked at for a point.
+    pub(super) fn cost(&self, point: [f64; 2]) -> usize {
+        let [_, y] = self.seen(point);
+        (0..=self.levels)
+            .map(|level| self.listed(level, y).len())
+            .sum()
+    }
+
+    /// The rings around a point.
+    pub(super) fn around(&mut self, point: [f64; 2], coords: &[f64]) -> &[usize] {
+        let [x, y] = self.seen(point);
         self.touched.clear();
-        let finest = self.cell(y);
         for level in 0..=self.levels {
-            let cell = (1 << level) + (finest >> (self.levels - level));
-            let start = self.ends.get(cell).copied().unwrap_or(0);
-            let end = self.ends.get(cell + 1).copied().unwrap_or(self.edges.len());
-            let edges = self.edges.get(start..end).unwrap_or_default();
-            *budget = budget.checked_sub(edges.len())?;
+            let edges = self.edges.get(self.listed(level, y)).unwrap_or_default();
             for &(ring, at) in edges {
                 let at = at as usize * self.size;
-                let (Some(&[ax, ay]), Some(&[bx, by])) = (
+                let (Some(&a), Some(&b)) = (
                     coords.get(at..).and_then(|rest| rest.first_chunk::<2>()),
                     coords
                         .get(at + self.size..)
@@ -131,6 +159,7 @@ impl EdgeIndex {
                 ) else {
                     continue;
                 };
+                let ([ax, ay], [bx, by]) = (self.seen(a), self.seen(b));
                 // Most edges lie to the right, or above or below within the cell.
                 if (ax > x && bx > x) || !crossing([ax, ay], [bx, by], y).is_some_and(|at| at < x) {
                     continue;
@@ -148,6 +177,6 @@ impl EdgeIndex {
             odd.get_mut(ring)
                 .is_some_and(|odd| std::mem::replace(odd, false))
         });
-        Some(&self.touched)
+        &self.touched
     }
 }

@@ -33,6 +33,9 @@ const FEW: usize = 12;
 const EDGES_PER_POSITION: usize = 500;
 const SPARE: usize = 1_000_000;
 
+/// Of more edges than these it is asked whether there are fewer the other way.
+const MANY_EDGES: usize = 500;
+
 /// Why rings were not assembled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
@@ -65,6 +68,8 @@ pub(crate) struct RingAssembler {
     order: Vec<usize>,
     coords: Vec<f64>,
     index: EdgeIndex,
+    /// For rings side by side, which one level line all meets. Built where the other has too much to look at.
+    sideways: EdgeIndex,
     edges_per_position: usize,
 }
 
@@ -76,6 +81,7 @@ impl Default for RingAssembler {
             order: Vec::new(),
             coords: Vec::new(),
             index: EdgeIndex::default(),
+            sideways: EdgeIndex::sideways(),
             edges_per_position: EDGES_PER_POSITION,
         }
     }
@@ -157,6 +163,7 @@ impl RingAssembler {
             });
         }
         self.index.size = size;
+        self.sideways.size = size;
         dropped
     }
 
@@ -187,6 +194,7 @@ impl RingAssembler {
             return Ok(());
         }
         self.index.build(&self.coords, &self.rings);
+        let mut has_sideways = false;
         let positions = self.coords.len() / size;
         let mut budget = positions
             .saturating_mul(self.edges_per_position)
@@ -198,10 +206,22 @@ impl RingAssembler {
             let Some(ring) = self.rings.get(place).copied() else {
                 continue;
             };
-            let around = self
-                .index
-                .around(ring.inside, &self.coords, &mut budget)
+            let mut cost = self.index.cost(ring.inside);
+            let mut index = &mut self.index;
+            if cost > MANY_EDGES {
+                if !has_sideways {
+                    has_sideways = true;
+                    self.sideways.build(&self.coords, &self.rings);
+                }
+                let other = self.sideways.cost(ring.inside);
+                if other < cost {
+                    (cost, index) = (other, &mut self.sideways);
+                }
+            }
+            budget = budget
+                .checked_sub(cost)
                 .ok_or(Stopped::Tangled { rings: count })?;
+            let around = index.around(ring.inside, &self.coords);
             let mut parent: Option<usize> = None;
             for &other in around {
                 let Some(candidate) = self.rings.get(other) else {

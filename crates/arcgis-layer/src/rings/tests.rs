@@ -288,14 +288,17 @@ fn many_holes_in_one_long_shell_are_quick() {
 
 #[test]
 fn what_would_take_forever_is_refused() {
-    // A comb whose every edge is as high as the whole, and small rings all over it.
+    // A comb of slanting teeth, whose every edge is as high and nearly as wide as the whole, and small rings all over it.
     let comb: Vec<Xy> = (0..10_000)
-        .map(|place| [f64::from(place) * 0.04, f64::from(place % 2) * 1_000.0])
-        .chain([[400.0, 2_000.0], [-1.0, 2_000.0]])
+        .map(|place| {
+            let (along, tip) = (f64::from(place) * 0.04, f64::from(place % 2));
+            [along + tip * 1_000.0, tip * 1_000.0]
+        })
+        .chain([[1_400.0, 2_000.0], [-1.0, 2_000.0]])
         .collect();
     let small = (0..10_000).map(|place| {
         square(
-            f64::from(place % 400),
+            f64::from(place % 400) + 500.0,
             f64::from(place / 400) * 20.0 + 400.0,
             0.001,
         )
@@ -333,6 +336,19 @@ fn a_raster_as_one_polygon_is_not_refused() {
         .collect();
     let (parts, dropped) = assemble(&rings);
     assert_eq!((parts.len(), dropped), (rings.len(), 0));
+}
+
+/// One level line meets all of a row, and an upright one all of a column.
+#[test]
+fn rows_of_rings_are_quick_in_every_direction() {
+    let square = |x: i32, y: i32| square(f64::from(x), f64::from(y), 1.0);
+    let row: Vec<_> = (0..20_000).map(|place| square(3 * place, 0)).collect();
+    let column: Vec<_> = (0..20_000).map(|place| square(0, 3 * place)).collect();
+    let cross: Vec<_> = row.iter().cloned().chain(column[1..].to_vec()).collect();
+    for rings in [row, column, cross] {
+        let (parts, dropped) = assemble(&rings);
+        assert_eq!((parts.len(), dropped), (rings.len(), 0));
+    }
 }
 
 /// Squares in squares: `children` side by side in each, `depth` levels deep.

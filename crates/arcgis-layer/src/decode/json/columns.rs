@@ -45,9 +45,9 @@ impl<'a, 'l> Columns<'a, 'l> {
         Self {
             seen: vec![0; names.slots()],
             has_key: vec![false; names.slots()],
+            known: Vec::with_capacity(names.slots()),
+            places: HashMap::with_capacity(names.slots()),
             names,
-            known: Vec::new(),
-            places: HashMap::new(),
             known_columns: 0,
             row: 0,
             filled: 0,

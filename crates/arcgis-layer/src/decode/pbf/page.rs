@@ -87,7 +87,11 @@ pub fn decode_pbf<S: FeatureSink>(
     let page = Page {
         context,
         sink,
-        facts: PageFacts::default(),
+        facts: PageFacts {
+            // Each row has taken two bytes of the page at least.
+            ids: Vec::with_capacity(features.count),
+            ..PageFacts::default()
+        },
         grid: Grid::of(&features),
         features,
         targets,
