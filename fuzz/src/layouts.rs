@@ -45,10 +45,10 @@ impl<'a> Names<'a> {
     /// The columns, and the hidden object id behind them.
     fn all(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.layout.fields.iter().map(|f| f.name.as_str()).collect();
-        if let Some(id) = &self.layout.object_id {
-            if id.column.is_none() {
-                names.push(&id.name);
-            }
+        if let Some(id) = &self.layout.object_id
+            && id.column.is_none()
+        {
+            names.push(&id.name);
         }
         names
     }

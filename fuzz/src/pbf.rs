@@ -137,10 +137,9 @@ fn rows(page: &FeatureResult, layout: &Layout) -> Option<Vec<Wanted>> {
         let taken = place.is_some() && places.contains(&place);
         places.push(if taken { None } else { place });
     }
-    if let Some(transform) = &page.transform {
-        if !matches!(transform.origin, 0 | 1) {
-            return None;
-        }
+    let origin = page.transform.as_ref().map(|transform| transform.origin);
+    if !matches!(origin, None | Some(0 | 1)) {
+        return None;
     }
     let points_on = |value: &Value| matches!(value.kind, Some(Kind::Index(_)));
     if page.values.iter().any(points_on) {

@@ -179,10 +179,10 @@ fn keys(positions: &[Position], dims: Dimensions) -> Vec<Key> {
 /// A ring, closed, the same whichever way it runs.
 pub(crate) fn either_way(ring: &[Position], dims: Dimensions) -> Vec<Key> {
     let mut closed = ring.to_vec();
-    if let (Some(first), Some(last)) = (ring.first(), ring.last()) {
-        if first[..2] != last[..2] {
-            closed.push(*first);
-        }
+    if let (Some(first), Some(last)) = (ring.first(), ring.last())
+        && first[..2] != last[..2]
+    {
+        closed.push(*first);
     }
     let forth = keys(&closed, dims);
     let mut back = forth.clone();

@@ -57,11 +57,11 @@ pub(super) fn geometry(
             corners[place] = Some(ordinate(value)?);
         }
         match name.as_str() {
-            "rings" | "curveRings" | "paths" | "curvePaths" | "points" => {
-                if *value != Tree::Null && list.is_none() {
-                    let lists = lists(value, name == "points")?;
-                    list = Some((name.as_str(), lists));
-                }
+            "rings" | "curveRings" | "paths" | "curvePaths" | "points"
+                if *value != Tree::Null && list.is_none() =>
+            {
+                let lists = lists(value, name == "points")?;
+                list = Some((name.as_str(), lists));
             }
             "hasZ" | "hasM" if escapes && matches!(value, Tree::Text(_)) => {
                 return Ok(Read::Unknown);
