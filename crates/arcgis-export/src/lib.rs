@@ -11,6 +11,7 @@ mod crs;
 mod destination;
 mod error;
 mod event;
+mod field_metadata;
 mod format;
 mod geometry_summary;
 mod geoparquet;

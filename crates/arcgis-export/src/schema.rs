@@ -4,15 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arcgis_layer::{
-    CodedValue, Domain, Field, FieldType, GeometryLayout, GeometryType, LayerInfo, Layout,
-    SpatialReference, Subtypes,
+    Field, FieldType, GeometryLayout, GeometryType, LayerInfo, Layout, SpatialReference, Subtypes,
 };
 use arrow_schema::{DataType, Field as ArrowField, FieldRef, Schema, SchemaRef, TimeUnit};
-use serde::Serialize;
 
 use crate::column_options::{ColumnNames, ColumnOptions, DateDisplay, DomainValues};
 use crate::columns::{Column, ColumnKind, UUID};
 use crate::crs::{ResolvedCrs, SpatialReferenceCodes, UnknownCrs, resolve_crs};
+use crate::field_metadata::field_metadata;
 use crate::geoparquet::covering;
 use crate::labels::Labels;
 
@@ -467,71 +466,9 @@ pub(crate) fn data_type(kind: ColumnKind, zone: Option<&Arc<str>>) -> DataType {
     }
 }
 
-fn field_metadata(field: &Field) -> HashMap<String, String> {
-    let name = match &field.field_type {
-        FieldType::Other(name) => name.clone(),
-        known => format!("esriFieldType{}", known.name()),
-    };
-    let mut metadata = HashMap::from([
-        ("esri:type".to_owned(), name),
-        ("esri:nullable".to_owned(), field.nullable.to_string()),
-    ]);
-    if let Some(alias) = &field.alias {
-        metadata.insert("esri:alias".to_owned(), alias.clone());
-    }
-    if let Some(length) = field.length {
-        metadata.insert("esri:length".to_owned(), length.to_string());
-    }
-    if let Some(domain) = field.domain.as_ref().and_then(domain_json) {
-        metadata.insert("esri:domain".to_owned(), domain);
-    }
-    metadata
-}
-
-/// A domain as ArcGIS writes it.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
-enum DomainJson<'a> {
-    #[serde(rename_all = "camelCase")]
-    CodedValue {
-        name: &'a str,
-        coded_values: Vec<CodedValueJson<'a>>,
-    },
-    Range {
-        name: &'a str,
-        range: [&'a serde_json::Value; 2],
-    },
-    Inherited,
-}
-
-#[derive(Serialize)]
-struct CodedValueJson<'a> {
-    name: &'a str,
-    code: &'a serde_json::Value,
-}
-
-fn domain_json(domain: &Domain) -> Option<String> {
-    let domain = match domain {
-        Domain::CodedValue { name, values } => DomainJson::CodedValue {
-            name,
-            coded_values: values
-                .iter()
-                .map(|CodedValue { code, name }| CodedValueJson { name, code })
-                .collect(),
-        },
-        Domain::Range { name, min, max } => DomainJson::Range {
-            name,
-            range: [min, max],
-        },
-        Domain::Inherited => DomainJson::Inherited,
-        _ => return None,
-    };
-    serde_json::to_string(&domain).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use arcgis_layer::{Dimensions, GeometryType};
+    use arcgis_layer::{CodedValue, Dimensions, Domain, GeometryType};
     use serde_json::json;
 
     use super::*;
@@ -632,19 +569,6 @@ mod tests {
         assert_eq!(
             metadata["esri:domain"],
             r#"{"type":"codedValue","name":"StatusDomain","codedValues":[{"name":"open","code":1}]}"#
-        );
-        assert_eq!(
-            domain_json(&Domain::Range {
-                name: "R".to_owned(),
-                min: json!(0),
-                max: json!(1.5)
-            })
-            .unwrap(),
-            r#"{"type":"range","name":"R","range":[0,1.5]}"#
-        );
-        assert_eq!(
-            domain_json(&Domain::Inherited).unwrap(),
-            r#"{"type":"inherited"}"#
         );
     }
 }
