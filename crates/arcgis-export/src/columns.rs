@@ -136,7 +136,7 @@ impl ColumnBuilder {
     }
 
     /// Takes a value of the column's own kind, as nearly all are; false if it is left to [`ColumnBuilder::append`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append_own(&mut self, value: ValueRef<'_>) -> bool {
         match (self, value) {
             (Self::Int64(builder), ValueRef::Int(value)) => builder.append_value(value),

@@ -38,7 +38,7 @@ impl<T: ArrowPrimitiveType> NumberBuilder<T> {
 
     #[inline]
     pub(crate) fn append_null(&mut self) {
-        self.nulls.mark(self.values.len());
+        self.nulls.mark(self.values.len(), self.values.capacity());
         self.values.push(T::Native::default());
     }
 
@@ -56,8 +56,11 @@ struct Nulls {
 
 impl Nulls {
     #[inline]
-    fn mark(&mut self, row: usize) {
+    fn mark(&mut self, row: usize, expected_rows: usize) {
         if row / 8 >= self.bits.len() {
+            if self.bits.is_empty() {
+                self.bits.reserve_exact(expected_rows.div_ceil(8));
+            }
             self.bits.resize(row / 8 + 1, 0);
         }
         if let Some(bits) = self.bits.last_mut() {

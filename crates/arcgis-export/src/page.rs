@@ -223,7 +223,8 @@ struct Finished {
 struct Complete;
 
 impl FeatureSink for ArrowPage {
-    #[inline]
+    // In each place where it is called the kind of the value is known.
+    #[inline(always)]
     fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {
         if let State::Growing { columns, .. } = &mut self.state
             && let Some(builder) = columns.get_mut(column)

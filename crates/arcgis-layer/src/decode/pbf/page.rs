@@ -230,15 +230,24 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         row: usize,
     ) -> Result<usize, DecodeError> {
         let sink = &mut *self.sink;
+        let mut refused = None;
         let targets = self.targets.get(place..).unwrap_or_default();
         for &target in targets {
-            let taken = match target {
+            // An error is kept aside: handed through, it would be copied for each value.
+            let mut give = |column, value: ValueRef<'_>| match sink.attribute(column, value) {
+                Ok(()) => true,
+                Err(source) => {
+                    refused = Some(source);
+                    false
+                }
+            };
+            let given = match target {
                 Target::Column(column) if Some(place) == self.id_place => {
                     let before = *message;
                     match value::plain(message, |value| value) {
                         Some(ValueRef::Int(id)) => {
                             self.facts.ids.push(id);
-                            Some(sink.attribute(column, ValueRef::Int(id)))
+                            Some(give(column, ValueRef::Int(id)))
                         }
                         _ => {
                             *message = before;
@@ -246,16 +255,16 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                         }
                     }
                 }
-                Target::Column(column) => {
-                    value::plain(message, |value| sink.attribute(column, value))
-                }
+                Target::Column(column) => value::plain(message, |value| give(column, value)),
                 Target::HiddenId | Target::Skip => None,
             };
-            match taken {
-                Some(Ok(())) => place += 1,
-                Some(Err(source)) => return Err(DecodeError::refused(row, source)),
-                None => break,
+            if given != Some(true) {
+                break;
             }
+            place += 1;
+        }
+        if let Some(source) = refused {
+            return Err(DecodeError::refused(row, source));
         }
         Ok(place)
     }
