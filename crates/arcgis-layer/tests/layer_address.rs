@@ -143,7 +143,11 @@ fn t13_secrets_in_an_address_are_refused_and_not_shown() {
         format!("{LAYER}&token=SECRET"),
         format!("{LAYER}/layers\"&Token=SECRET"),
         format!("{LAYER}%3Ff=json%26token%3DSECRET"),
+        format!("{LAYER}>token=SECRET"),
         "host&token=SECRET".to_owned(),
+        // Where another word, or another address, stands before it.
+        "layer:https://me:SECRET@host/arcgis/rest/services/A/FeatureServer/0".to_owned(),
+        "https://proxy.example/https://me:SECRET@host/rest/services/A/FeatureServer/0".to_owned(),
     ] {
         let error = problem(&text);
         assert!(!error.contains("SECRET"), "{error}");

@@ -49,11 +49,14 @@ fn secret_in(segment: &str) -> Option<String> {
     let text: String = form_urlencoded::parse(segment.as_bytes())
         .map(|(name, value)| format!("{name}={value}&"))
         .collect();
-    text.split(['?', '&', ';', '#'])
-        .filter_map(|parameter| parameter.split_once('='))
-        .find_map(|(name, value)| {
-            (is_secret_parameter(name.trim()) && !value.is_empty()).then(|| name.to_owned())
-        })
+    text.match_indices('=').find_map(|(at, _)| {
+        let (before, behind) = (text.get(..at)?, text.get(at + 1..)?);
+        let name = before
+            .rsplit(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+            .next()?;
+        let says = !behind.is_empty() && !behind.starts_with('&');
+        (says && is_secret_parameter(name)).then(|| name.to_owned())
+    })
 }
 
 impl ResourceAddress {
@@ -111,15 +114,19 @@ impl ResourceAddress {
             let mut shown = url.clone();
             shown.set_query(None);
             shown.set_fragment(None);
-            Err(Error::Address {
-                address: redact_url(&shown),
-                problem,
-            })
+            // One address in another, or under a word that is no scheme: its password is no part of this URL's own.
+            let address = if url.path().contains('@') {
+                "the address".to_owned()
+            } else {
+                redact_url(&shown)
+            };
+            Err(Error::Address { address, problem })
         };
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return refuse(format!("{} is neither http nor https", url.scheme()));
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        let inner = url.path().contains("//") && url.path().contains('@');
+        if inner || !url.username().is_empty() || url.password().is_some() {
             return refuse(
                 "a user name or password does not belong in an address: give it as a credential"
                     .to_owned(),
