@@ -16,6 +16,10 @@ pub fn address(data: &[u8]) {
     if let Ok(address) = ResourceAddress::parse(&text) {
         comes_back(&address);
     }
+    // Only what is put in where secrets stand is one.
+    if text.contains(SECRET) {
+        return;
+    }
     let pasted = match choice % 8 {
         0 => format!("{text}?token={SECRET}"),
         1 => format!("{text}&token={SECRET}"),
@@ -45,6 +49,10 @@ fn comes_back(address: &ResourceAddress) {
     assert_eq!((url.query(), url.fragment()), (None, None));
     assert!(url.username().is_empty() && url.password().is_none());
     let shown = address.to_string();
+    // A quote at the end of what is pasted is one around it.
+    if shown.ends_with('\'') {
+        return;
+    }
     assert_eq!(
         ResourceAddress::parse(&shown).as_ref().ok(),
         Some(address),
