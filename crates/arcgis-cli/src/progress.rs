@@ -103,7 +103,7 @@ impl Progress {
                 }
                 ExportEvent::Verified(_) => {
                     bar.set_style(spinner());
-                    bar.set_message("every row is there; writing the end of the file");
+                    bar.set_message("every row is there; putting them in order and writing them");
                 }
                 _ => {}
             },
