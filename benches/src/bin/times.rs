@@ -22,7 +22,8 @@ fn main() {
         "{:<20} {:<20} {:>10} {:>10} {:>9}",
         "page", "what", "ns a row", "MB/s", "of floor"
     );
-    let pages = [points(2_000), polygons(1_000)];
+    // Short, so that few turns are interrupted.
+    let pages = [points(1_000), polygons(100)];
     for page in pages.into_iter().chain(captured()) {
         if page.name.contains(&wanted) {
             compare(&page, rounds);
