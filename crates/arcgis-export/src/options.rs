@@ -98,8 +98,9 @@ pub struct WriterOptions {
     /// The compression; by default what suits the format: [`Compression::Zstd`] with level 3 in GeoParquet,
     /// none elsewhere.
     pub compression: Option<Compression>,
-    /// Most rows in a row group; 100,000 by default. One row group is held in memory, encoded, and
-    /// readers fetch and skip by row groups: 50,000 to 150,000 suit most.
+    /// Most rows in a row group; 100,000 by default. Readers fetch and skip by row groups: 50,000 to
+    /// 150,000 suit most. What a row group takes beyond some megabytes waits on disk until it is complete: see
+    /// [`WriterOptions::sort_folder`].
     pub row_group_rows: NonZeroUsize,
     /// Most bytes in a row group, encoded, about; 128 MiB by default. Whichever limit comes first.
     pub row_group_bytes: NonZeroUsize,
@@ -113,9 +114,9 @@ pub struct WriterOptions {
     /// The most bytes that rows may take in memory to be sorted, about; 256 MiB by default. More rows than that are
     /// sorted on disk. The order is the same.
     pub sort_memory: NonZeroUsize,
-    /// The folder for rows that are sorted on disk, about twice as large as they are in memory; by default that of
-    /// the output, or the system's for temporary files where the output is no file on this machine. The files in it
-    /// have no names: they go with the process.
+    /// The folder for rows that are sorted on disk, about twice as large as they are in memory, and for what a row
+    /// group takes beyond some megabytes; by default that of the output, or the system's for temporary files where the
+    /// output is no file on this machine. The files in it have no names: they go with the process.
     pub sort_folder: Option<PathBuf>,
 }
 

@@ -20,6 +20,7 @@ use super::flatgeobuf::FlatGeobufWriter;
 use super::geojson::GeoJsonWriter;
 #[cfg(feature = "geopackage")]
 use super::geopackage::GeoPackageWriter;
+use super::scratch::Scratch;
 
 /// A file that rows are written to, with the schema [`ExportSchema::file`]. What is not finished is no file.
 pub(crate) trait FileWriter: Send {
@@ -77,11 +78,16 @@ pub(crate) struct NewFile<'a> {
 /// Begins a file.
 pub(crate) fn begin(new: NewFile<'_>) -> Result<Box<dyn FileWriter>, Error> {
     Ok(match new.format {
-        FileFormat::GeoParquet => Box::new(GeoParquetWriter::try_new(
-            new.output,
-            new.schema,
-            new.options,
-        )?),
+        FileFormat::GeoParquet => {
+            let scratch = Scratch::of(new.options, &new.output);
+            let make = Box::new(move || scratch.file());
+            Box::new(GeoParquetWriter::with_pages_in(
+                make,
+                new.output,
+                new.schema,
+                new.options,
+            )?)
+        }
         FileFormat::ArrowFile => Box::new(ArrowFile::begin(new)?),
         FileFormat::ArrowStream => Box::new(ArrowStream::begin(new)?),
         FileFormat::GeoJson | FileFormat::GeoJsonLines => Box::new(GeoJsonWriter::begin(new)?),

@@ -4,6 +4,7 @@ pub(crate) mod covering;
 mod metadata;
 mod native;
 mod output;
+mod page_store;
 mod row_groups;
 mod version;
 mod writer;

@@ -18,6 +18,7 @@ use crate::schema::ExportSchema;
 
 use super::metadata;
 use super::output::OutputColumns;
+use super::page_store::{MakeFile, Pages};
 use super::row_groups::RowGroups;
 
 /// Writes batches as GeoParquet, or as plain Parquet where there is no geometry.
@@ -54,11 +55,25 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     /// [`Error::Unsupported`] if the options do not go together, or not with the layer's geometry;
     /// [`Error::Write`] if `out` does not take its first bytes.
     pub fn try_new(out: W, schema: &ExportSchema, options: &WriterOptions) -> Result<Self, Error> {
+        let folder = options.sort_folder.clone();
+        let folder = folder.unwrap_or_else(std::env::temp_dir);
+        let make = move || tempfile::tempfile_in(&folder);
+        Self::with_pages_in(Box::new(make), out, schema, options)
+    }
+
+    /// The same, with files of a caller's making for what memory should not hold.
+    pub(crate) fn with_pages_in(
+        make: Box<MakeFile>,
+        out: W,
+        schema: &ExportSchema,
+        options: &WriterOptions,
+    ) -> Result<Self, Error> {
         let columns = OutputColumns::new(schema, options)?;
         let parquet = columns.parquet_schema(schema).map_err(Error::write)?;
         let properties = properties(options, columns.unrepeated(schema, &parquet))?;
         let arrow = ArrowWriterOptions::new()
             .with_properties(properties)
+            .with_page_store_factory(Arc::new(Pages::new(make)))
             .with_parquet_schema(parquet);
         let begun = ArrowWriter::try_new_with_options(out, Arc::clone(columns.schema()), arrow)
             .map_err(Error::write)?;
