@@ -133,6 +133,15 @@ impl Contestant {
 
     /// Gets the layer once.
     pub(super) fn run(&self, setting: &Setting<'_>, layer: &Layer, url: &str) -> Result<Run> {
+        let run = self.run_once(setting, layer, url)?;
+        Ok(Run {
+            // The port is another one each time.
+            failure: run.failure.map(|reason| reason.replace(url, "…")),
+            ..run
+        })
+    }
+
+    fn run_once(&self, setting: &Setting<'_>, layer: &Layer, url: &str) -> Result<Run> {
         let out = self.output(setting, layer);
         if out.exists() {
             fs::remove_file(&out)?;
@@ -151,7 +160,8 @@ impl Contestant {
         match self.kind {
             Kind::Ours(format) => run(Command::new(&setting.programs.arcgis)
                 .args(["export", "--format", format, "--concurrency", REQUESTS])
-                .args(["--compression", "zstd:3", "--overwrite", "--quiet"])
+                .args(["--order", "none", "--compression", "zstd:3"])
+                .args(["--overwrite", "--quiet"])
                 .arg(url)
                 .arg(&out)),
             Kind::Script(name, more, _) => run(script(name).args(more)),
