@@ -166,20 +166,27 @@ fn dictionary(folder: &Path, target: &str) -> Option<String> {
     path.exists().then(|| format!("-dict={}", path.display()))
 }
 
-/// Keeps the fewest and shortest cases that go all the ways that are known.
+/// So many cases at most are kept in one go.
+const KEPT: usize = 40;
+
+/// Keeps some of the cases that together go all the ways that are known, and are short.
 fn minimise(program: &Path, work: &Path, kept: &Path) -> Result<()> {
     let fresh = work.with_extension("fewest");
     let _ = fs::remove_dir_all(&fresh);
     fs::create_dir_all(&fresh)?;
     let status = Command::new(program)
-        .args(["-merge=1", "-max_len=600"])
+        .args(["-set_cover_merge=1", "-use_counters=0", "-max_len=220"])
         .args([fresh.as_path(), kept, work])
         .status()?;
     ensure!(status.success(), "the cases cannot be merged");
+    let mut cases = Vec::new();
     for entry in fs::read_dir(&fresh)? {
-        let path = entry?.path();
+        cases.push(entry?.path());
+    }
+    cases.sort();
+    for path in cases.iter().step_by(cases.len().div_ceil(KEPT).max(1)) {
         let name = path.file_name().context("a case has no name")?;
-        fs::copy(&path, kept.join(name))?;
+        fs::copy(path, kept.join(name))?;
     }
     fs::remove_dir_all(&fresh)?;
     Ok(())
