@@ -111,7 +111,7 @@ pub struct WriterOptions {
     /// The order of rows; by default [`RowOrder::Hilbert`] in files, and [`RowOrder::Id`] in streams, whose rows
     /// go on at once. A table in memory is always in the order of [`RowOrder::Id`].
     pub order: Option<RowOrder>,
-    /// The most bytes that rows may take in memory to be sorted, about; 256 MiB by default. More rows than that are
+    /// The most bytes that rows may take in memory to be sorted, about; 64 MiB by default. More rows than that are
     /// sorted on disk. The order is the same.
     pub sort_memory: NonZeroUsize,
     /// The folder for rows that are sorted on disk, about twice as large as they are in memory, and for what a row
@@ -129,7 +129,7 @@ impl Default for WriterOptions {
             geoparquet_version: GeoParquetVersion::default(),
             geometry_encoding: GeometryEncoding::default(),
             order: None,
-            sort_memory: const { NonZeroUsize::new(256 * 1024 * 1024).unwrap() },
+            sort_memory: const { NonZeroUsize::new(64 * 1024 * 1024).unwrap() },
             sort_folder: None,
         }
     }

@@ -16,7 +16,7 @@ pub(crate) struct OrderArgs {
     #[arg(long, value_name = "hilbert|id|none", value_parser = parse_order)]
     pub(crate) order: Option<RowOrder>,
 
-    /// Memory for rows that are sorted, such as 512M or 2G; more than that are sorted on disk [default: 256M]
+    /// Memory for rows that are sorted, such as 512M or 2G; more than that are sorted on disk [default: 64M]
     #[arg(long, allow_negative_numbers = true, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) memory: Option<NonZeroUsize>,
 }

@@ -118,7 +118,7 @@ pub(crate) const ROW_GROUP_SIZE: Key<NonZeroUsize> =
     key!("row-group-size", Some("128M"), Everywhere, parse_bytes);
 
 pub(crate) const ORDER: Key<RowOrder> = key!("order", None, Everywhere, parse_order);
-pub(crate) const MEMORY: Key<NonZeroUsize> = key!("memory", Some("256M"), Everywhere, parse_bytes);
+pub(crate) const MEMORY: Key<NonZeroUsize> = key!("memory", Some("64M"), Everywhere, parse_bytes);
 
 /// All of them, in the order in which they are shown.
 pub(crate) const ALL: [Facts; 23] = [
