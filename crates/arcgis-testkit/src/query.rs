@@ -199,11 +199,16 @@ fn refuse_what_is_missing(table: &Table, parameters: &Parameters) -> Outcome<()>
 
 /// The moment that is asked about; without archiving the parameter means nothing.
 fn historic_moment(table: &Table, parameters: &Parameters) -> Outcome<Option<u64>> {
+    let late = table.quirk(|quirk| match quirk {
+        Quirk::LateHistory(seconds) => Some(seconds * 1000),
+        _ => None,
+    });
     parameters
         .filled("historicMoment")
         .filter(|_| table.layer.options.archives && !table.has_quirk(Quirk::IgnoresHistoricMoment))
         .map(|text| {
             text.parse()
+                .map(|moment: u64| moment.saturating_sub(late.unwrap_or(0)))
                 .map_err(|_| EsriError::invalid("historicMoment"))
         })
         .transpose()

@@ -44,6 +44,8 @@ pub enum Quirk {
     IgnoresHaving,
     /// `historicMoment` counts for nothing, although the metadata advertise it: the rows are those of now.
     IgnoresHistoricMoment,
+    /// `historicMoment` shows the rows of so many seconds earlier, as where the clock of `Date` is behind that of the history.
+    LateHistory(u64),
 }
 
 /// When a bad row can be served after all.

@@ -32,10 +32,12 @@ pub enum Doubt {
     WrongCount,
     /// A condition on object ids that the server did not heed.
     IgnoredCondition,
+    /// No rows, and the flag that there are more.
+    FlagWithoutRows,
 }
 
 impl Doubt {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::IgnoredOffset,
         Self::ForeignRows,
         Self::Unordered,
@@ -45,6 +47,7 @@ impl Doubt {
         Self::MoreThanAsked,
         Self::WrongCount,
         Self::IgnoredCondition,
+        Self::FlagWithoutRows,
     ];
 
     /// A short name, such as `ignored-offset`.
@@ -60,6 +63,7 @@ impl Doubt {
             Self::MoreThanAsked => "more-than-asked",
             Self::WrongCount => "wrong-count",
             Self::IgnoredCondition => "ignored-condition",
+            Self::FlagWithoutRows => "flag-without-rows",
         }
     }
 }
@@ -76,6 +80,7 @@ impl fmt::Display for Doubt {
             Self::MoreThanAsked => "more rows came at once than asked for",
             Self::WrongCount => "the count is not right",
             Self::IgnoredCondition => "a condition on object ids was ignored",
+            Self::FlagWithoutRows => "no rows came, and the flag that there are more",
         })
     }
 }
@@ -184,6 +189,9 @@ impl Observed {
     pub(crate) fn judge(&self, facts: &PageFacts, asked: u64, ordered: bool) -> Option<i64> {
         if facts.rows as u64 > asked {
             self.doubt(Doubt::MoreThanAsked);
+        }
+        if facts.rows == 0 && facts.exceeded {
+            self.doubt(Doubt::FlagWithoutRows);
         }
         let mut sorted = true;
         let mut twice = None;

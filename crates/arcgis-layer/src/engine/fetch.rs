@@ -91,6 +91,16 @@ pub(crate) struct Slot<P> {
     /// Rows that came in more than one answer, by their fingerprints.
     pub(crate) repeated: u64,
     pub(crate) lack: Lack,
+    pub(crate) border: Border,
+}
+
+/// How a slot by offset lies behind the one before. Rows are known by their ids or their fingerprints.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Border {
+    /// The row that came at the place before the slot's first.
+    pub(crate) before: Option<u64>,
+    /// Whether another row came at a place than before, within the slot.
+    pub(crate) has_moved: bool,
 }
 
 /// What a slot lacks.
@@ -113,6 +123,8 @@ impl<P> Slot<P> {
             missing: self.lack.missing.clone(),
             short: self.lack.short,
             skipped: self.lack.skipped.clone(),
+            before: self.border.before,
+            has_moved: self.border.has_moved,
             ..PageRecord::default()
         };
         if plan.ids().is_some() {
@@ -230,7 +242,7 @@ impl<S: PageSink> Fetcher<S> {
         } = gathered;
         let merged = merge(&facts, &taken);
         let bytes = held.bytes();
-        let repeated = repeated(&facts);
+        let repeated = repeated(&facts, &taken);
         let rows: Vec<(usize, usize)> = taken.into_values().collect();
         let page = self.select(pages, &facts, rows).await?;
         Ok(Slot {
@@ -239,6 +251,7 @@ impl<S: PageSink> Fetcher<S> {
             bytes,
             repeated,
             lack,
+            border: Border::default(),
         })
     }
 
@@ -298,28 +311,37 @@ impl<S: PageSink> Fetcher<S> {
         *means_more.await
     }
 
-    /// The ids of rows that come where the list of ids has ended, after the server said that there are more.
+    /// The ids of rows that come where the list of ids has ended: counts and lists may end at the same place, as where a
+    /// provider behind a server loads so many rows and no more. A list of what lies behind its last id shows that; where the
+    /// server says that there are more rows, they are asked for themselves.
     pub(crate) async fn unlisted(&self) -> Result<IdSet, Error> {
         let mut unlisted = IdSet::new();
         let (plan, layer) = (&self.plan, &self.layer);
-        let (Some(ids), Some(field), true) = (
-            plan.ids(),
-            plan.query.object_id(),
-            self.says_more.load(Ordering::Relaxed),
-        ) else {
+        let (Some(ids), Some(field)) = (plan.ids(), plan.query.object_id()) else {
             return Ok(unlisted);
         };
-        if layer.info().advanced.pagination == Some(true) {
+        let says_more = self.says_more.load(Ordering::Relaxed);
+        if says_more && layer.info().advanced.pagination == Some(true) {
             let behind = row_at(layer, &plan.query, ids.len()).await?.ids;
             if let Some(listed) = behind.iter().find(|id| ids.contains(**id)) {
                 self.identifies(*listed).await?;
             }
             unlisted.extend(behind);
         }
-        if let Some(last) = ids.max() {
-            let behind = plan.query.refined(&format!("{field} > {last}"));
+        let Some(last) = ids.max() else {
+            return Ok(unlisted);
+        };
+        let behind = plan.query.refined(&format!("{field} > {last}"));
+        if says_more {
             let request = self.ordered(behind.page_request(layer.address()));
             unlisted.extend(facts_of(layer, &behind, request).await?.ids);
+        } else if plan.looks_behind() {
+            match layer.object_ids_of(&behind, 0).await {
+                Ok(ids) => unlisted.extend(ids.iter()),
+                Err(error) => {
+                    tracing::warn!(layer = %layer.address(), %error, "ids behind the last one cannot be asked for");
+                }
+            }
         }
         Ok(unlisted.difference(ids))
     }

@@ -1,6 +1,6 @@
 //! What the answers of one slot hold, and which of their rows are taken.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -67,11 +67,6 @@ impl<P> Gathered<P> {
         taken
     }
 
-    /// Keeps an answer and takes its first `most` rows, for layers whose ids are not known.
-    pub(crate) fn take_all(&mut self, answer: Answer<P>, most: usize) -> usize {
-        self.take_where(answer, |row| row < most)
-    }
-
     /// Takes each row whose id is `inside` and was not taken before, and keeps an answer that has one.
     pub(crate) fn take_new(&mut self, answer: Answer<P>, inside: impl Fn(i64) -> bool) -> usize {
         let place = self.pages.len();
@@ -124,20 +119,21 @@ impl<P> Gathered<P> {
     }
 }
 
-/// Rows that an answer has in common with an earlier one. Equal rows within one answer are equal rows of the layer.
-pub(crate) fn repeated(all: &[PageFacts]) -> u64 {
+/// Rows that were taken of an answer and are in an earlier one too. Equal rows within one answer are equal rows of the layer.
+pub(crate) fn repeated(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) -> u64 {
     if all.len() < 2 {
         return 0;
     }
-    let mut seen = HashSet::new();
+    let mut seen = HashMap::new();
     let mut repeated = 0;
-    for facts in all {
-        repeated += facts
-            .fingerprints
-            .iter()
-            .filter(|print| seen.contains(*print))
-            .count() as u64;
-        seen.extend(facts.fingerprints.iter().copied());
+    for (answer, row) in taken.values() {
+        let print = all
+            .get(*answer)
+            .and_then(|facts| facts.fingerprints.get(*row));
+        if let Some(print) = print {
+            let first = seen.entry(*print).or_insert(*answer);
+            repeated += u64::from(first != answer);
+        }
     }
     repeated
 }

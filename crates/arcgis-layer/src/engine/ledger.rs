@@ -31,6 +31,10 @@ pub(crate) struct Ledger {
     repeated: u64,
     short: u64,
     skipped: Vec<SkippedRow>,
+    /// The row that came last, by its id or its fingerprint.
+    last: Option<u64>,
+    /// Whether another row came at a place than before.
+    has_moved: bool,
 }
 
 /// A hash of all rows, each as often as it came, whatever their order.
@@ -59,6 +63,13 @@ impl Ledger {
                 self.doubled.insert(*id);
             }
         }
+        self.has_moved |= page.has_moved;
+        if let (Some(last), Some(before)) = (self.last, page.before) {
+            self.has_moved |= last != before;
+        }
+        let last_id = || page.ids.last().map(|id| *id as u64);
+        let last = page.fingerprints.last().copied().or_else(last_id);
+        self.last = last.or(self.last);
         self.repeated += page.repeated;
         let known = |print: &&u64| self.fingerprints.contains(print);
         self.repeated += page.fingerprints.iter().filter(known).count() as u64;
@@ -90,6 +101,12 @@ impl Ledger {
     /// of their own, or the same again.
     pub(crate) fn is_ambiguous(&self) -> bool {
         self.repeated > 0
+    }
+
+    /// Whether a page by offset began with another row than the one before had ended with: rows that come and go move
+    /// those behind them.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.has_moved
     }
 
     /// Asks the server once more what is there, and judges. `second` is what a second pass came to, if there was one,
@@ -188,6 +205,10 @@ impl Ledger {
                 plan.matching
             );
             return Err(self.incomplete(plan, Some(detail)));
+        }
+        if self.has_moved && second != Some(self.all) {
+            let detail = "rows moved from one page by offset to another meanwhile, and no second pass brought the same ones";
+            return Err(self.incomplete(plan, Some(detail.to_owned())));
         }
         if edited && second != Some(self.all) {
             let detail = "the layer was edited meanwhile, which may shift the rows of pages by offset, and no second pass brought the same ones";

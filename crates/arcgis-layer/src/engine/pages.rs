@@ -188,8 +188,9 @@ impl<S: PageSink> Pages<S> {
         let edited =
             self.plan.may_shift() && edits::is_edited(layer, &self.plan).await == Some(true);
         let may_shift = self.plan.may_shift() && self.plan.by_fingerprint();
-        let shifted =
-            edited || (may_shift && self.plan.shifts(layer.count(&self.plan.query).await?));
+        let shifted = edited
+            || ledger.has_moved()
+            || (may_shift && self.plan.shifts(layer.count(&self.plan.query).await?));
         let second = if ledger.is_ambiguous() || (shifted && may_shift) {
             // A pass that fails proves nothing; the rows that came again are what there is to say then.
             let pass = second_pass(layer, &self.plan, ledger.rows()).await;
@@ -324,7 +325,10 @@ impl<S: PageSink> Pages<S> {
             let number = usize::try_from(from).ok()?;
             return (number < parts.len()).then_some((from + 1, Work::Part(number)));
         }
-        let rows = self.fetcher.pace.rows();
+        let mut rows = self.fetcher.pace.rows();
+        if self.plan.may_shift() && from > 0 && rows > 1 {
+            rows -= 1;
+        }
         if self.plan.strategy == Strategy::KeySet {
             let most = self.plan.query.limit().unwrap_or(u64::MAX);
             let most = most.saturating_sub(self.to_give);

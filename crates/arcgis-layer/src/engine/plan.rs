@@ -123,6 +123,10 @@ impl Plan {
     pub fn pages(&self) -> u64 {
         match &self.source {
             Source::Parts(parts) => parts.len() as u64,
+            Source::Places if self.may_shift() && self.page_size > 1 => {
+                let (first, more) = (u64::from(self.page_size), u64::from(self.page_size) - 1);
+                u64::from(self.rows > 0) + self.rows.saturating_sub(first).div_ceil(more)
+            }
             Source::Listed(_) | Source::Places => self.rows.div_ceil(u64::from(self.page_size)),
         }
     }
@@ -165,7 +169,8 @@ impl Plan {
         self.may_shift() && now != self.matching
     }
 
-    /// Whether rows are known by their places alone, which others that come or go would change.
+    /// Whether rows are known by their places alone, which others that come or go would change. Then each page but the
+    /// first begins with the last row of the one before: another one shows that rows have moved.
     pub(crate) fn may_shift(&self) -> bool {
         self.strategy == Strategy::Offset && self.ids().is_none()
     }
@@ -176,6 +181,12 @@ impl Plan {
         self.strategy == Strategy::KeySet
             && self.options.strategy == Some(Strategy::KeySet)
             && self.query.limit().is_none()
+    }
+
+    /// Whether it is asked what lies behind the last listed id.
+    pub(crate) fn looks_behind(&self) -> bool {
+        let all = self.rows == self.matching;
+        self.ids().is_some_and(|ids| all && !ids.is_empty()) && self.query.parts() == 1
     }
 
     /// The time that is left for the fetch.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ledger::{facts_of, row_at};
-use super::moment;
+use super::moment::{self, Looks};
 use super::options::FetchOptions;
 use super::part::{self, Part};
 use super::plan::{PageCap, Plan, Source};
@@ -65,51 +65,47 @@ impl Layer {
         let info = self.info();
         let (mut format, mut format_reason) = format::choose(self, query.layout(), options.format)?;
         check_strategy(self, query, options)?;
-        let mut query = query.clone();
         let clock = Instant::now();
-        let (matching, made_at) = self.count_and_time(&query).await?;
+        let (mut matching, mut made_at) = self.count_and_time(&query).await?;
         let mut latency = clock.elapsed();
-        // A moment of the caller's own is kept.
-        let moment = made_at.filter(|_| {
-            options.snapshot
-                && info.advanced.historic_moment == Some(true)
-                && !moment::has_own(&query)
-        });
-        let matching = match moment {
-            Some(moment) => {
-                query = moment::as_of(&query, moment);
-                self.count(&query).await?
-            }
-            None => matching,
-        };
+        let sees_moments = options.snapshot
+            && info.advanced.historic_moment == Some(true)
+            // A moment of the caller's own is kept.
+            && !moment::has_own(&query);
         let (cap, page_cap) = self.cap(options, query.layout());
-        let page_size = options.page_size.map_or(cap, |size| size.get().min(cap));
-        let mut draft = Draft {
-            layer: self,
-            rows: matching,
-            query,
-            options,
-            matching,
-            page_size,
-            reason: String::new(),
-            count_excess: 0,
-            // Hashed ids may be others in the next answer.
-            ambiguous_ids: info
-                .unique_id
-                .as_ref()
-                .is_some_and(|unique| unique.object_id_is_hash),
+        let mut looks = Looks::default();
+        let (draft, strategy, source, moment) = loop {
+            let moment = made_at.filter(|_| sees_moments && !looks.are_over());
+            let asked = match moment {
+                Some(moment) => {
+                    let asked = moment::as_of(&query, moment);
+                    matching = self.count(&asked).await?;
+                    asked
+                }
+                None => query.clone(),
+            };
+            let mut draft = Draft::new(self, asked, options, matching, cap);
+            if looks.are_over() {
+                draft.note("the layer as of now lacks rows that are there, so that its history is left alone");
+            }
+            let clock = Instant::now();
+            let (strategy, source) = draft.source().await?;
+            if matches!(source, Source::Listed(_)) {
+                latency = (latency + clock.elapsed()) / 2;
+            }
+            let leaves_out = moment.is_some()
+                && looks
+                    .leaves_out(self, &query, &source, draft.matching)
+                    .await?;
+            if !leaves_out {
+                break (draft, strategy, source, moment);
+            }
+            tracing::warn!(layer = %self.address(), ?moment, "rows that are there are not seen as of this moment");
+            if !looks.are_over() {
+                tokio::time::sleep(moment::TICK).await;
+            }
+            (matching, made_at) = self.count_and_time(&query).await?;
         };
-        if options.page_size.is_some_and(|size| size.get() > cap) {
-            draft.note(format!("the server gives at most {cap} rows at once"));
-        }
-        if draft.ambiguous_ids {
-            draft.note("the layer's object ids are hashes, which identify no row");
-        }
-        let clock = Instant::now();
-        let (strategy, source) = draft.source().await?;
-        if matches!(source, Source::Listed(_)) {
-            latency = (latency + clock.elapsed()) / 2;
-        }
         let by_fingerprint = !matches!(source, Source::Listed(_))
             && (draft.ambiguous_ids || draft.query.layout().object_id.is_none());
         if by_fingerprint && options.format == FormatChoice::Auto && format != PageFormat::Json {
@@ -122,7 +118,7 @@ impl Layer {
             layer_name: info.name.clone(),
             strategy,
             reason: draft.reason,
-            page_size,
+            page_size: draft.page_size,
             cap: page_cap,
             format,
             format_reason: format_reason.to_owned(),
@@ -151,8 +147,10 @@ impl Layer {
         if options.page_size.is_some_and(|size| size.get() <= usual) {
             return (usual, PageCap::Usual);
         }
-        let standard = info
-            .standard_max_record_count
+        let without_geometry = info.standard_max_record_count_no_geometry;
+        let standard = without_geometry
+            .filter(|_| layout.geometry.is_none())
+            .or(info.standard_max_record_count)
             .filter(|cap| *cap > usual && info.advanced.result_type == Some(true));
         if let Some(standard) = standard {
             return (standard, PageCap::Standard);
@@ -209,7 +207,36 @@ fn check_strategy(
     })
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    fn new(
+        layer: &'a Layer,
+        query: ResolvedQuery,
+        options: &'a FetchOptions,
+        matching: u64,
+        cap: u32,
+    ) -> Self {
+        let unique_id = layer.info().unique_id.as_ref();
+        let mut draft = Self {
+            layer,
+            rows: matching,
+            query,
+            options,
+            matching,
+            page_size: options.page_size.map_or(cap, |size| size.get().min(cap)),
+            reason: String::new(),
+            count_excess: 0,
+            // Hashed ids may be others in the next answer.
+            ambiguous_ids: unique_id.is_some_and(|unique| unique.object_id_is_hash),
+        };
+        if options.page_size.is_some_and(|size| size.get() > cap) {
+            draft.note(format!("the server gives at most {cap} rows at once"));
+        }
+        if draft.ambiguous_ids {
+            draft.note("the layer's object ids are hashes, which identify no row");
+        }
+        draft
+    }
+
     fn note(&mut self, clause: impl AsRef<str>) {
         self.reason.push_str(clause.as_ref());
         self.reason.push_str("; ");
@@ -233,7 +260,12 @@ impl Draft<'_> {
     /// Decides how the rows are asked for, and what is known of them beforehand.
     async fn source(&mut self) -> Result<(Strategy, Source), Error> {
         let chosen = self.options.strategy;
-        if self.matching == 0 {
+        let has_rows = self.matching == 0 && self.has_a_row().await?;
+        if has_rows {
+            // A count may be wrong for once.
+            self.matching = self.layer.count(&self.query).await?;
+            self.note("the server counted no rows, and has some");
+        } else if self.matching == 0 {
             self.because("there are no rows");
             self.rows = 0;
             return Ok((chosen.unwrap_or(Strategy::Single), Source::Places));
@@ -241,13 +273,26 @@ impl Draft<'_> {
         let identifies = self.query.layout().object_id.is_some() && !self.ambiguous_ids;
         let by_list = !matches!(chosen, Some(Strategy::KeySet | Strategy::Areas));
         if identifies && by_list {
-            if let Some(listed) = self.list().await? {
+            let listed = self.list().await?;
+            if let Some(listed) = listed.filter(|ids| !has_rows || !ids.is_empty()) {
                 self.matching = listed.len();
                 self.limit();
                 return Ok((self.with_list(chosen)?, Source::Listed(listed)));
             }
         }
         self.limit();
+        if self.matching == 0 && has_rows {
+            return Err(Error::Incomplete(Box::new(Incomplete {
+                expected: 0,
+                received: 0,
+                missing: IdSet::new(),
+                doubled: IdSet::new(),
+                detail: Some(
+                    "the server counts no rows and has some, so that its counts prove nothing"
+                        .to_owned(),
+                ),
+            })));
+        }
         if self.query.parts() > 1 {
             return Err(self.not_queryable(
                 "its object ids cannot be listed, which a filter by so large a geometry takes"
@@ -343,6 +388,28 @@ impl Draft<'_> {
             })),
             _ => self.not_queryable(problem.to_owned()),
         }
+    }
+
+    /// Whether an id is listed, or a row comes, where none is counted: a count of nothing would prove a file of nothing.
+    async fn has_a_row(&self) -> Result<bool, Error> {
+        if self.query.parts() > 1 {
+            // These are not counted but listed.
+            return Ok(false);
+        }
+        if self.query.layout().object_id.is_some() && !self.ambiguous_ids {
+            match self.layer.object_ids_of(&self.query, 0).await {
+                Ok(ids) => return Ok(!ids.is_empty()),
+                Err(error) if is_unsupported(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let facts = if self.paginates() {
+            row_at(self.layer, &self.query, 0).await?
+        } else {
+            let request = self.query.page_request(self.layer.address());
+            facts_of(self.layer, &self.query, request).await?
+        };
+        Ok(facts.rows > 0)
     }
 
     /// Whether the server counts `excess` rows behind the last listed one, and has none there.

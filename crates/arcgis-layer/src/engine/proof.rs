@@ -13,7 +13,8 @@ pub enum Proof {
     ObjectIds,
     /// The server does not list its ids; the rows' own ids are all different and as many as counted.
     UniqueIdsAndCount,
-    /// There are no ids; no row came again on another page, and there are as many as counted.
+    /// There are no ids; no row came again on another page, each page by offset began with the row that the one before
+    /// had ended with, so that none has moved between them, and there are as many as counted.
     FingerprintsAndCount,
     /// There are no ids, and equal rows came on different pages; a second pass over all rows, with pages of another
     /// size, brought the same ones, each as often, and there are as many as counted.

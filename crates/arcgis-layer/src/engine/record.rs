@@ -31,11 +31,21 @@ pub struct PageRecord {
     /// Rows that the server cannot serve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) skipped: Vec<SkippedRow>,
+    /// The row that came at the place before the page's first, where rows are known by their places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<u64>,
+    /// Whether another row came at a place than before, within the page.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) has_moved: bool,
 }
 
 // By reference, as serde calls it.
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl PageRecord {
@@ -68,6 +78,8 @@ impl PageRecord {
         self.ids.append(&mut other.ids);
         self.fingerprints.append(&mut other.fingerprints);
         self.repeated += other.repeated;
+        self.before = self.before.or(other.before);
+        self.has_moved |= other.has_moved;
     }
 }
 

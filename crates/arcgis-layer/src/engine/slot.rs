@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::doubt::Doubt;
-use super::fetch::{Asked, Fetcher, Lack, Paced, Slot, add};
+use super::fetch::{Asked, Border, Fetcher, Lack, Paced, Slot, add};
 use super::gather::{Answer, Gathered};
 use super::part::{Part, Within};
 use super::proof::Incomplete;
@@ -155,21 +155,28 @@ impl<S: PageSink> Fetcher<S> {
         });
     }
 
-    /// A slot whose rows are not known beforehand: by offset, advancing by what is received.
+    /// A slot whose rows are not known beforehand: by offset, advancing by what is received. Each answer
+    /// but the first begins with the last row of the one before: where it does not, rows have moved meanwhile.
     async fn counted(self: &Arc<Self>, places: Range<u64>) -> Result<Slot<S::Page>, Error> {
         let mut gathered = self.gathered();
         let mut broken = false;
         let mut second_look = true;
         let strategy = self.plan.strategy;
         let single = strategy == Strategy::Single;
+        let mut border = Border::default();
+        let mut last = None;
         let Range { mut start, end } = places;
         while start < end {
+            let most = self.pace.rows();
+            // Where one row is all that comes at once, it has to be another.
+            let overlaps = self.plan.may_shift() && start > 0 && most > 1 && second_look;
+            let overlap = u64::from(overlaps);
             let (request, rows) = if single {
                 let request = self.plan.query.page_request(self.layer.address());
                 (self.ordered(request), end - start)
             } else {
-                let rows = self.pace.rows().min(end - start);
-                (self.offset_request(start, rows), rows)
+                let rows = most.min(end - start + overlap);
+                (self.offset_request(start - overlap, rows), rows)
             };
             let answer = if single {
                 match self.ask(request, rows, &mut broken).await? {
@@ -203,8 +210,18 @@ impl<S: PageSink> Fetcher<S> {
                     ),
                 })));
             }
+            let first = self.key(&answer.facts, 0).filter(|_| overlap > 0);
+            match last {
+                None => border.before = border.before.or(first),
+                Some(_) => border.has_moved |= first.is_some() && first != last,
+            }
             let most = usize::try_from(rows).unwrap_or(usize::MAX);
-            let taken = gathered.take_all(answer, most);
+            let behind = usize::try_from(overlap).unwrap_or(0);
+            let key = self.key(&answer.facts, answer.facts.rows.min(most).saturating_sub(1));
+            let taken = gathered.take_where(answer, |row| (behind..most).contains(&row));
+            if taken > 0 {
+                last = key;
+            }
             self.observed.delivered(strategy, taken);
             if taken == 0 && is_short && second_look {
                 // Behind the rows that were counted it is the end; before that, perhaps a mishap.
@@ -216,7 +233,17 @@ impl<S: PageSink> Fetcher<S> {
             }
             start += taken as u64;
         }
-        self.finish(gathered, Lack::default()).await
+        let slot = self.finish(gathered, Lack::default()).await?;
+        Ok(Slot { border, ..slot })
+    }
+
+    /// What a row is known by where its place is all that is asked for.
+    fn key(&self, facts: &PageFacts, row: usize) -> Option<u64> {
+        if self.plan.by_fingerprint() {
+            facts.fingerprints.get(row).copied()
+        } else {
+            facts.ids.get(row).map(|id| *id as u64)
+        }
     }
 
     /// All rows in one answer, in the order of their ids; if that was not all, by ranges of ids.

@@ -87,11 +87,13 @@ impl Plan {
     /// Pages, and what is asked at the end: the count, and the ids if they are known.
     fn expected_requests(&self) -> u64 {
         let proof = 1 + u64::from(self.ids().is_some());
-        let end = u64::from(
-            self.rows > 0 && (self.reads_to_the_end() || self.strategy == Strategy::KeySet),
-        );
+        let by_keys = self.strategy == Strategy::KeySet;
+        let reads_on = self.rows > 0 && (self.reads_to_the_end() || by_keys);
+        let end = u64::from(reads_on || self.looks_behind());
         let edits = u64::from(self.moment.is_none() && self.last_edit.is_some());
-        self.pages() + proof + end + edits
+        // Before a second pass is thought of: the count, and whether there were edits.
+        let moved = u64::from(self.may_shift()) * (1 + u64::from(self.last_edit.is_some()));
+        self.pages() + proof + end + edits + moved
     }
 
     fn at_once(&self) -> usize {

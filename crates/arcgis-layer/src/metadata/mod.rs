@@ -56,6 +56,8 @@ pub struct LayerInfo {
     pub max_record_count: Option<u32>,
     /// Most rows in one answer with `resultType=standard`.
     pub standard_max_record_count: Option<u32>,
+    /// The same where no geometry is asked for.
+    pub standard_max_record_count_no_geometry: Option<u32>,
     /// By how much `maxRecordCountFactor` may raise `max_record_count`: as declared, else 5, where the layer supports it.
     pub max_record_count_factor: Option<u32>,
     /// The formats that `query` answers in, lower case: `json`, `geojson`, `pbf`; `json` where the
@@ -179,6 +181,8 @@ pub struct AdvancedQueryCapabilities {
     pub percentile: Option<bool>,
     /// `resultOffset` and `resultRecordCount` of `queryRelatedRecords`.
     pub related_pagination: Option<bool>,
+    /// `returnCountOnly` and `orderByFields` of `queryRelatedRecords` (`supportsAdvancedQueryRelated`).
+    pub related_counts: Option<bool>,
     /// `datumTransformation`.
     pub datum_transformation: Option<bool>,
     /// `historicMoment` (`archivingInfo.supportsQueryWithHistoricMoment`).

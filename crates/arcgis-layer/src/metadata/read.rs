@@ -88,6 +88,7 @@ impl LayerInfo {
             has_m: top.flag("hasM").unwrap_or(false),
             max_record_count: max_record_count(top),
             standard_max_record_count: top.positive("standardMaxRecordCount"),
+            standard_max_record_count_no_geometry: top.positive("standardMaxRecordCountNoGeometry"),
             max_record_count_factor: top
                 .object("advancedQueryCapabilities")
                 .and_then(|advanced| advanced.flag("supportsMaxRecordCountFactor"))
@@ -280,6 +281,7 @@ fn advanced(top: Members<'_>) -> AdvancedQueryCapabilities {
         having: flag("supportsHavingClause"),
         percentile: flag("supportsPercentileStatistics"),
         related_pagination: flag("supportsQueryRelatedPagination"),
+        related_counts: flag("supportsAdvancedQueryRelated"),
         datum_transformation: flag("supportsQueryWithDatumTransformation")
             .or(top.flag("supportsDatumTransformation")),
         historic_moment: top

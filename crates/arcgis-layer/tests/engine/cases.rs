@@ -268,6 +268,15 @@ async fn t37_a_flag_that_lies() {
         let ranges = layer(25, 10).with_quirk(quirk).without(Ability::Pagination);
         assert_all(&fetch(ranges, vec![]).await.unwrap(), 25);
     }
+    // No rows, and yet more to come: the rows are asked for otherwise, and it is noted.
+    let nothing = FaultKind::Respond {
+        status: 200,
+        content_type: "application/json",
+        body: r#"{"features":[],"exceededTransferLimit":true}"#.into(),
+    };
+    let fetched = fetch(layer(25, 10), vec![Fault::on_query(2, nothing)]).await.unwrap();
+    assert_all(&fetched, 25);
+    assert_eq!(fetched.stats.doubts.count(Doubt::FlagWithoutRows), 1);
 }
 
 #[tokio::test]

@@ -60,3 +60,46 @@ async fn a_row_that_goes_while_pages_come_by_offset_shifts_another_out_of_sight(
     assert_eq!(fetched.completion.drift.count_change, -1);
     assert_eq!(fetched.completion.proof, Proof::FingerprintsTwice);
 }
+
+#[tokio::test]
+async fn a_count_of_nothing_is_not_believed() {
+    let nothing = |layer: arcgis_testkit::Layer| layer.with_quirk(Quirk::WrongCount(-40));
+    let fetched = fetch(nothing(layer(40, 10)), vec![]).await.unwrap();
+    assert_all(&fetched, 40);
+    assert_eq!(fetched.completion.proof, Proof::ObjectIds);
+    for lacking in [
+        layer(40, 10).without(Ability::Ids),
+        layer(40, 10).without(Ability::Ids).without(Ability::Pagination),
+        without_ids(40, 10),
+        without_ids(40, 10).without(Ability::Pagination),
+    ] {
+        let lacks = incomplete(fetch(nothing(lacking), vec![]).await);
+        assert!(lacks.to_string().contains("counts no rows and has some"), "{lacks}");
+    }
+    let by_keys = incomplete(by(nothing(layer(40, 10)), Strategy::KeySet, vec![]).await);
+    assert!(by_keys.to_string().contains("counts no rows and has some"), "{by_keys}");
+    // Once is none.
+    let fault = Fault::on(RequestKind::Count, 1, FaultKind::CountOff(-40));
+    let fetched = fetch(without_ids(40, 10), vec![fault]).await.unwrap();
+    assert_eq!(fetched.rows.len(), 40);
+}
+
+#[tokio::test]
+async fn counts_and_lists_that_end_together_hide_no_row() {
+    let cut = |layer: arcgis_testkit::Layer| {
+        layer
+            .with_quirk(Quirk::WrongCount(-20))
+            .with_quirk(Quirk::IdsCap(20))
+            .with_quirk(Quirk::NeverExceeded)
+    };
+    for layer in [layer(40, 10), layer(40, 100).without(Ability::Pagination)] {
+        let lacks = incomplete(fetch(cut(layer.clone()), vec![]).await);
+        assert!(lacks.missing.contains(63), "{lacks}");
+        assert!(lacks.to_string().contains("neither counts nor lists"), "{lacks}");
+        // A row that came meanwhile, and that is listed then, is drift.
+        let late = edit(2, Edit::Insert(row(1000)));
+        let fetched = fetch(layer, vec![late]).await.unwrap();
+        let inserted: Vec<i64> = fetched.completion.drift.inserted.iter().collect();
+        assert_eq!((fetched.rows.len(), inserted.len()), (40, usize::from(fetched.strategy == Strategy::Offset)));
+    }
+}

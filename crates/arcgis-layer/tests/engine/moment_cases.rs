@@ -44,10 +44,13 @@ async fn a_layer_with_history_is_seen_as_of_one_moment() {
     let requests = fetched.service.requests_of(RequestKind::Features);
     let moment = requests[0].parameters().get("historicMoment").unwrap();
     assert!(moment.parse::<i64>().unwrap() > 1_600_000_000_000);
-    let kinds = [RequestKind::Features, RequestKind::Ids];
-    for request in kinds.iter().flat_map(|kind| fetched.service.requests_of(*kind)) {
+    for request in &requests {
         assert_eq!(request.parameters().get("historicMoment"), Some(moment));
     }
+    // At the start, those of now too: they have to be among those as of the moment. At the end, and behind the last.
+    let lists = fetched.service.requests_of(RequestKind::Ids);
+    let of: Vec<_> = lists.iter().map(|list| list.parameters().get("historicMoment")).collect();
+    assert_eq!(of, [Some(moment), None, Some(moment), Some(moment)]);
     // Without it, what changed shows.
     let fetched = edited_meanwhile(
         layer(40, 10).with_archiving(),
@@ -75,4 +78,53 @@ async fn rows_that_were_edited_meanwhile_are_named() {
     // Each came once, in one of its states.
     let ninety: Vec<_> = fetched.rows.iter().filter(|row| row.0 == 90).collect();
     assert_eq!(ninety.len(), 1);
+}
+
+/// The service with one row more, which came before anything was asked.
+async fn with_a_late_row(layer: arcgis_testkit::Layer) -> Testkit {
+    let service = Testkit::builder().layer(layer).start().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    service.layer("t").unwrap().insert(row(1000)).unwrap();
+    service
+}
+
+fn moments(service: &Testkit) -> Vec<String> {
+    let pages = service.requests_of(RequestKind::Features);
+    let moments = pages.iter().filter_map(|page| page.parameters().get("historicMoment"));
+    moments.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_row_of_the_same_second_is_there_as_of_the_moment() {
+    // `Date` is in whole seconds, which as a rule is before the row came.
+    let service = with_a_late_row(layer(40, 10).with_archiving()).await;
+    let fetched = fetch_from(service, Query::new(), FetchOptions::default()).await.unwrap();
+    assert_eq!((fetched.rows.len(), fetched.rows[40].0), (41, 1000));
+    assert!(moments(&fetched.service).len() >= 4);
+    // Also where nothing tells of the last edit: then the moment is a second later.
+    let layer = layer(40, 10).with_archiving().with_null_metadata("editingInfo");
+    let fetched = fetch_from(with_a_late_row(layer).await, Query::new(), FetchOptions::default());
+    let fetched = fetched.await.unwrap();
+    assert_eq!((fetched.rows.len(), fetched.rows[40].0), (41, 1000));
+    assert!(moments(&fetched.service).len() >= 4);
+}
+
+#[tokio::test]
+async fn a_moment_that_leaves_rows_out_is_left_alone() {
+    let late = || layer(40, 10).with_archiving().with_quirk(Quirk::LateHistory(3600));
+    for layer in [late(), late().without(Ability::Ids)] {
+        let service = with_a_late_row(layer).await;
+        let fetched = fetch_from(service, Query::new(), FetchOptions::default()).await.unwrap();
+        assert_eq!((fetched.rows.len(), fetched.rows[40].0), (41, 1000));
+        assert_eq!(moments(&fetched.service), Vec::<String>::new());
+        assert!(fetched.completion.drift.is_none(), "{}", fetched.completion.drift);
+    }
+    // As many gone as come: the counts are the same.
+    let service = with_a_late_row(late()).await;
+    service.layer("t").unwrap().delete(60).unwrap();
+    let shared = open(&service).await;
+    let query = Query::new().resolve(shared.info()).unwrap();
+    let plan = shared.plan(&query, &FetchOptions::default()).await.unwrap();
+    assert_eq!((plan.rows(), plan.historic_moment()), (40, None));
+    assert!(plan.reason().contains("lacks rows that are there"), "{}", plan.reason());
 }

@@ -60,6 +60,8 @@ async fn as_many_requests_are_sent_as_planned() {
         (layer(95, 10), FetchOptions::default()),
         (layer(95, 10).without(Ability::Pagination), FetchOptions::default()),
         (layer(95, 10), FetchOptions::default().with_strategy(Strategy::IdLists)),
+        (without_ids(95, 10), FetchOptions::default()),
+        (without_ids(95, 10).with_null_metadata("editingInfo"), FetchOptions::default()),
     ] {
         let (plan, service) = planned(layer, Query::new(), options).await;
         let expected = plan.summary().expected_requests;

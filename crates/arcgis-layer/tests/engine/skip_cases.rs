@@ -174,6 +174,18 @@ async fn the_standard_limit_is_used_where_it_is_higher() {
 }
 
 #[tokio::test]
+async fn without_geometry_the_limit_for_that_is_used() {
+    let layer = layer(95, 10)
+        .with_standard_max_record_count(20)
+        .with_standard_max_record_count_no_geometry(60);
+    for (query, pages) in [(Query::new().without_geometry(), 2), (Query::new(), 5)] {
+        let service = Testkit::builder().layer(layer.clone()).start().await.unwrap();
+        let fetched = fetch_from(service, query, FetchOptions::default()).await.unwrap();
+        assert_eq!((fetched.rows.len(), fetched.stats.requests), (95, pages));
+    }
+}
+
+#[tokio::test]
 async fn the_factor_raises_the_limit_of_light_rows() {
     let service = Testkit::builder()
         .layer(layer(95, 10).with_max_record_count_factor(3))

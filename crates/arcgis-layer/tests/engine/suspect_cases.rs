@@ -52,12 +52,48 @@ async fn as_many_rows_gone_as_come_are_seen_where_the_layer_says_that_it_was_edi
     let fetched = serve(layer.clone(), vec![]).await.unwrap();
     assert_eq!(fetched.completion.proof, Proof::FingerprintsAndCount);
     let error = serve(layer.clone(), faults()).await.err().unwrap();
-    assert!(error.to_string().contains("edited meanwhile"), "{error}");
+    assert!(error.to_string().contains("rows moved from one page"), "{error}");
     // Behind the last page nothing moves: a second pass brings the same rows.
     let other = Row::new().at(Geometry::point((7.0, 7.0)));
     let fetched = serve(layer, vec![edit(4, Edit::Update(140, other))]).await.unwrap();
     assert_eq!(fetched.completion.proof, Proof::FingerprintsTwice);
     assert_eq!(fetched.rows.len(), 40);
+}
+
+#[tokio::test]
+async fn as_many_rows_gone_as_come_are_seen_where_nothing_says_that_there_were_edits() {
+    let silent = || by_key(40).with_null_metadata("editingInfo");
+    let serve = async |layer: arcgis_testkit::Layer, at_once: usize, edits: Vec<Fault>| {
+        let mut builder = Testkit::builder().layer(layer);
+        for edit in edits {
+            builder = builder.fault(edit);
+        }
+        let options = FetchOptions::default().with_concurrency(NonZeroUsize::new(at_once).unwrap());
+        let query = Query::new().with_fields(["OBJECTID", "NAME"]);
+        fetch_from(builder.start().await.unwrap(), query, options).await
+    };
+    // "row 102" is on the first page, so that another row is the last of the second one before and after.
+    let swap = || vec![edit(2, Edit::Delete(102)), edit(2, Edit::Insert(row(999)))];
+    let error = serve(silent(), 1, swap()).await.err().unwrap();
+    assert!(error.to_string().contains("rows moved from one page"), "{error}");
+    // Several at once may all come after it: then it is one state, and whole.
+    if let Ok(fetched) = serve(silent(), 4, swap()).await {
+        let names: std::collections::BTreeSet<&str> = fetched.rows.iter().map(|row| row.1.as_str()).collect();
+        assert!(names.len() == 40 && names.contains("row 999") && !names.contains("row 102"), "{names:?}");
+    }
+    // The least of all comes, and the greatest goes: each moves by one place the other way, and one comes twice.
+    let swap = vec![edit(3, Edit::Insert(row(1))), edit(3, Edit::Delete(140))];
+    let error = serve(silent(), 1, swap).await.err().unwrap();
+    assert!(matches!(&error, Error::Incomplete(_)), "{error}");
+    // Nothing moves where nothing is edited, and pages begin with the last row of the one before.
+    let fetched = serve(silent(), 1, vec![]).await.unwrap();
+    assert_eq!((fetched.rows.len(), fetched.completion.proof), (40, Proof::FingerprintsAndCount));
+    let expected = [(0, 10), (9, 10), (18, 10), (27, 10), (36, 4), (39, 10)];
+    assert_eq!(offsets(&fetched.service), expected);
+    // As it is where only one row comes at once, whatever is asked for.
+    let fetched = serve(silent().with_quirk(Quirk::ActualCap(1)), 4, vec![]).await.unwrap();
+    let names: std::collections::BTreeSet<_> = fetched.rows.iter().map(|row| &row.1).collect();
+    assert_eq!((fetched.rows.len(), names.len()), (40, 40));
 }
 
 #[tokio::test]
