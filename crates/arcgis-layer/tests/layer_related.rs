@@ -3,7 +3,9 @@
 
 mod scripted;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arcgis_layer::{
     Cardinality, Error, Layer, LayerAddress, LayerInfo, Query, QueryError, SpatialFilter,
@@ -13,11 +15,21 @@ use geo_types::{MultiPoint, Point};
 use scripted::{Params, Scripted};
 use serde_json::{Value, json};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Server {
+    /// The limit, as declared.
     cap: usize,
+    /// The limit in fact, where it is another.
+    gives: Option<usize>,
     pages: bool,
     claims_pages: bool,
+    counts: bool,
+    /// Never says that there are more.
+    silent: bool,
+    /// Each answer is in another order, whatever it was asked for.
+    shuffles: bool,
+    /// `definitionExpression` selects rows.
+    filters: bool,
 }
 
 fn wells(server: Server) -> Value {
@@ -43,22 +55,53 @@ fn inspections() -> Value {
     })
 }
 
-/// Well n has n % 5 inspections, numbered n*100 + i.
+/// Well n has as many inspections as `rows_of` says, numbered n*100 + i.
 fn respond(server: Server, path: &str, params: &Params) -> Value {
     if path.ends_with("/FeatureServer/1") {
         return inspections();
     }
     assert!(path.ends_with("/0/queryRelatedRecords"), "{path}");
+    static REQUESTS: AtomicU64 = AtomicU64::new(1);
+    let request = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let mut all: Vec<(i64, i64)> = Vec::new();
     for id in params["objectIds"].split(',') {
         let id: i64 = id.parse().unwrap();
-        all.extend((0..id % 5).map(|i| (id, id * 100 + i)));
+        all.extend((0..rows_of(id)).map(|i| (id, id * 100 + i)));
+    }
+    if let Some(condition) = params
+        .get("definitionExpression")
+        .filter(|_| server.filters)
+    {
+        for part in condition.replace(['(', ')'], "").split(" AND ") {
+            let (operator, bound) = part.strip_prefix("NO ").unwrap().split_once(' ').unwrap();
+            let bound: i64 = bound.parse().unwrap();
+            all.retain(|(_, number)| match operator {
+                ">" => *number > bound,
+                "<=" => *number <= bound,
+                other => panic!("{other}"),
+            });
+        }
+    }
+    if server.counts && params.contains_key("returnCountOnly") {
+        let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+        all.iter()
+            .for_each(|(id, _)| *counts.entry(*id).or_default() += 1);
+        let groups: Vec<Value> = counts
+            .iter()
+            .map(|(id, count)| json!({"objectId": id, "count": count}))
+            .collect();
+        return json!({"relatedRecordGroups": groups});
+    }
+    if server.shuffles {
+        let key = |number: i64| (number as u64 * 2_654_435_761).wrapping_mul(request * 2 + 1) >> 7;
+        all.sort_by_key(|(_, number)| key(*number) % 1009);
     }
     let offset: usize = params
         .get("resultOffset")
         .filter(|_| server.pages)
         .map_or(0, |offset| offset.parse().unwrap());
-    let page: Vec<(i64, i64)> = all.iter().copied().skip(offset).take(server.cap).collect();
+    let most = server.gives.unwrap_or(server.cap);
+    let page: Vec<(i64, i64)> = all.iter().copied().skip(offset).take(most).collect();
     let mut groups: Vec<Value> = Vec::new();
     for (id, number) in &page {
         let record = json!({"attributes": {"no": number, "BIG": 9_007_199_254_740_993_i64}});
@@ -70,10 +113,15 @@ fn respond(server: Server, path: &str, params: &Params) -> Value {
         }
     }
     let mut answer = json!({"fields": [], "relatedRecordGroups": groups});
-    if offset + page.len() < all.len() {
+    if offset + page.len() < all.len() && !server.silent {
         answer["exceededTransferLimit"] = json!(true);
     }
     answer
+}
+
+/// Well 1000 has many.
+fn rows_of(id: i64) -> i64 {
+    if id == 1000 { 25 } else { id % 5 }
 }
 
 fn open(server: Server) -> (Arc<Scripted>, Layer) {
@@ -86,78 +134,160 @@ fn open(server: Server) -> (Arc<Scripted>, Layer) {
     (scripted, layer)
 }
 
+/// Asks for all inspections of wells up to this one, and of well 1000, and checks them.
+async fn whole(server: Server, last: i64, name: &str) -> Vec<Params> {
+    let (asked, layer) = open(server);
+    let related = layer.related_layer(3).await.unwrap();
+    let ids: Vec<i64> = (1..=last).rev().chain([5, 6, 1000]).collect();
+    let found = layer
+        .related_records(3, &ids, &related, &Query::new())
+        .await
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    let numbers: Vec<(i64, Vec<i64>)> = found
+        .iter()
+        .map(|group| {
+            let numbers = group
+                .records
+                .iter()
+                .map(|row| row.object_id.unwrap())
+                .collect();
+            (group.object_id, numbers)
+        })
+        .collect();
+    let wanted: Vec<(i64, Vec<i64>)> = (1..=last.max(1000))
+        .filter(|id| rows_of(*id) > 0 && (*id <= last || *id == 1000))
+        .map(|id| (id, (0..rows_of(id)).map(|i| id * 100 + i).collect()))
+        .collect();
+    assert_eq!(numbers, wanted, "{name}");
+    let row = &found[0].records[0];
+    assert_eq!(
+        row.get("big").unwrap().as_i64(),
+        Some(9_007_199_254_740_993)
+    );
+    let requests = asked.asked("queryRelatedRecords");
+    let rows = |params: &&Params| !params.contains_key("returnCountOnly");
+    let sent = requests.iter().find(rows).unwrap();
+    assert_eq!(sent["relationshipId"], "3");
+    assert_eq!(sent["outFields"], "NO,BIG");
+    assert_eq!(sent["returnGeometry"], "false");
+    let at_once = 500.min(last as usize + 1);
+    assert_eq!(sent["objectIds"].split(',').count(), at_once);
+    assert_eq!(sent.get("orderByFields").is_some(), server.claims_pages);
+    assert!(!sent.contains_key("definitionExpression"));
+    requests
+}
+
 #[tokio::test]
 async fn all_related_records_come_whatever_the_server_gives_at_once() {
+    let plain = Server {
+        cap: 5000,
+        counts: true,
+        filters: true,
+        ..Server::default()
+    };
+    let paged = Server {
+        pages: true,
+        claims_pages: true,
+        ..plain
+    };
+    // A count and the rows of each five hundred.
+    assert_eq!(whole(plain, 1100, "at once").await.len(), 6);
+    assert_eq!(whole(paged, 1100, "one page").await.len(), 6);
     for (server, name) in [
-        (
-            Server {
-                cap: 5000,
-                pages: true,
-                claims_pages: true,
-            },
-            "at once",
-        ),
+        (Server { cap: 7, ..paged }, "pages"),
+        (Server { cap: 7, ..plain }, "fewer ids"),
         (
             Server {
                 cap: 7,
-                pages: true,
                 claims_pages: true,
-            },
-            "pages",
-        ),
-        (
-            Server {
-                cap: 7,
-                pages: false,
-                claims_pages: false,
-            },
-            "fewer ids",
-        ),
-        (
-            Server {
-                cap: 7,
-                pages: false,
-                claims_pages: true,
+                ..plain
             },
             "an ignored offset",
         ),
     ] {
-        let (asked, layer) = open(server);
-        let related = layer.related_layer(3).await.unwrap();
-        let ids: Vec<i64> = (1..=1100).rev().chain([5, 6]).collect();
-        let found = layer
-            .related_records(3, &ids, &related, &Query::new())
-            .await
-            .unwrap();
-        let numbers: Vec<(i64, Vec<i64>)> = found
-            .iter()
-            .map(|group| {
-                let numbers = group
-                    .records
-                    .iter()
-                    .map(|row| row.object_id.unwrap())
-                    .collect();
-                (group.object_id, numbers)
-            })
-            .collect();
-        let wanted: Vec<(i64, Vec<i64>)> = (1..=1100)
-            .filter(|id| id % 5 > 0)
-            .map(|id| (id, (0..id % 5).map(|i| id * 100 + i).collect()))
-            .collect();
-        assert_eq!(numbers, wanted, "{name}");
-        let row = &found[0].records[0];
-        assert_eq!(
-            row.get("big").unwrap().as_i64(),
-            Some(9_007_199_254_740_993)
-        );
-        let sent = &asked.asked("queryRelatedRecords")[0];
-        assert_eq!(sent["relationshipId"], "3");
-        assert_eq!(sent["outFields"], "NO,BIG");
-        assert_eq!(sent["returnGeometry"], "false");
-        assert_eq!(sent["objectIds"].split(',').count(), 500);
-        assert_eq!(sent.get("orderByFields").is_some(), server.claims_pages);
-        assert!(!sent.contains_key("definitionExpression"));
+        whole(server, 1100, name).await;
+        let uncounted = Server {
+            counts: false,
+            ..server
+        };
+        whole(uncounted, 1100, &format!("{name}, not counted")).await;
     }
+}
+
+/// As in the wild: pages shorter than declared that look like the last one, and pages in no order.
+#[tokio::test]
+async fn related_records_of_a_server_that_misleads_are_all_there() {
+    let counting = Server {
+        cap: 1000,
+        gives: Some(6),
+        counts: true,
+        silent: true,
+        filters: true,
+        ..Server::default()
+    };
+    let paged = Server {
+        pages: true,
+        claims_pages: true,
+        ..counting
+    };
+    for (server, name) in [
+        (counting, "short answers without a word"),
+        (
+            Server {
+                counts: false,
+                ..counting
+            },
+            "short answers without a word, not counted",
+        ),
+        (paged, "short pages without a word"),
+        (
+            Server {
+                counts: false,
+                ..paged
+            },
+            "short pages without a word, not counted",
+        ),
+        (
+            Server {
+                shuffles: true,
+                ..paged
+            },
+            "short pages in no order, without a word",
+        ),
+        (
+            Server {
+                shuffles: true,
+                silent: false,
+                ..paged
+            },
+            "short pages in no order",
+        ),
+    ] {
+        whole(server, 160, name).await;
+    }
+}
+
+#[tokio::test]
+async fn related_records_that_do_not_add_up_are_an_error_that_says_so() {
+    // 25 rows are counted, one is given, and neither pages nor conditions bring others.
+    let (_, layer) = open(Server {
+        cap: 1000,
+        gives: Some(1),
+        counts: true,
+        silent: true,
+        ..Server::default()
+    });
+    let related = layer.related_layer(3).await.unwrap();
+    let error = layer
+        .related_records(3, &[1000], &related, &Query::new())
+        .await
+        .unwrap_err();
+    let Error::Incomplete(incomplete) = &error else {
+        panic!("{error}");
+    };
+    assert_eq!((incomplete.expected, incomplete.received), (25, 1));
+    let said = error.to_string();
+    assert!(said.contains("object id 1000"), "{said}");
 }
 
 #[tokio::test]
@@ -165,8 +295,8 @@ async fn one_row_with_too_many_related_ones_is_an_error() {
     for claims_pages in [false, true] {
         let (_, layer) = open(Server {
             cap: 2,
-            pages: false,
             claims_pages,
+            ..Server::default()
         });
         let related = layer.related_layer(3).await.unwrap();
         let error = layer
@@ -186,6 +316,7 @@ async fn what_does_not_fit_is_refused_before_anything_is_sent() {
         cap: 10,
         pages: true,
         claims_pages: true,
+        ..Server::default()
     });
     let related = layer.related_layer(3).await.unwrap();
     let before = asked.asked("").len();
@@ -219,6 +350,7 @@ fn relationships_are_read() {
         cap: 1,
         pages: true,
         claims_pages: true,
+        ..Server::default()
     });
     let info = LayerInfo::from_json(info.to_string().as_bytes()).unwrap();
     assert_eq!(info.relationships.len(), 2);
@@ -306,6 +438,7 @@ fn of_points() -> (Arc<Scripted>, Layer) {
         cap: 100,
         pages: true,
         claims_pages: true,
+        ..Server::default()
     });
     info["advancedQueryCapabilities"] =
         json!({"supportsPagination": true, "supportsStatistics": true, "supportsOrderBy": true});
