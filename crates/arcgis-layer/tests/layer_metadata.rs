@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use arcgis_layer::{
-    CodedValue, Domain, Error, FieldType, GeometryType, LayerInfo, LayerKind, ServiceInfo,
-    SpatialReference,
+    CodedValue, Domain, Error, FieldFilter, FieldType, GeometryType, LayerInfo, LayerKind,
+    ServiceInfo, SpatialReference,
 };
 use serde_json::{Value, json};
 
@@ -66,6 +66,7 @@ fn a_hosted_layer() {
     assert_eq!(info.extent.as_ref().unwrap().bbox.ymin, 5.5);
     assert_eq!(info.max_record_count, Some(2000));
     assert_eq!(info.standard_max_record_count, Some(32000));
+    assert_eq!(info.standard_max_record_count_no_geometry, None);
     assert_eq!(info.query_formats, ["json", "geojson", "pbf"]);
     assert_eq!(
         info.capabilities,
@@ -318,6 +319,59 @@ fn t52_t57_fields_without_name_are_dropped_and_others_kept() {
     );
     // What a server does not say of a field.
     assert!(info.fields[0].nullable && !info.fields[0].editable);
+}
+
+#[test]
+fn t57_fields_are_picked_by_name_or_type_and_by_what_may_be_done_with_them() {
+    let info = read(json!({"fields": [
+        {"name": "OBJECTID", "type": "esriFieldTypeOID", "editable": false, "nullable": false},
+        {"name": "Name", "type": "esriFieldTypeString", "editable": true, "nullable": true},
+        {"name": "Code", "type": "esriFieldTypeString", "editable": true, "nullable": false},
+        {"name": "Note", "type": "esriFieldTypeString"},
+        {"name": "Built", "type": "esriFieldTypeDateOnly", "editable": true}
+    ]}));
+    let picked = |filter: FieldFilter| -> Vec<&str> {
+        let fields = info.select_fields(&filter).unwrap();
+        fields.iter().map(|field| field.name.as_str()).collect()
+    };
+    let all = FieldFilter::new;
+    assert_eq!(picked(all()), ["OBJECTID", "Name", "Code", "Note", "Built"]);
+    assert_eq!(
+        picked(all().with_names(["built", "Name", "NAME"])),
+        ["Built", "Name"]
+    );
+    assert_eq!(picked(all().with_names([""; 0])), [""; 0]);
+    assert_eq!(
+        picked(all().with_types(["esrifieldtypestring", " DateOnly"])),
+        ["Name", "Code", "Note", "Built"]
+    );
+    // What the server does not say: not editable, nullable.
+    assert_eq!(picked(all().with_editable(true)), ["Name", "Code", "Built"]);
+    assert_eq!(picked(all().with_editable(false)), ["OBJECTID", "Note"]);
+    assert_eq!(picked(all().with_nullable(true)), ["Name", "Note", "Built"]);
+    assert_eq!(picked(all().with_nullable(false)), ["OBJECTID", "Code"]);
+    let strings = || all().with_types(["String"]);
+    for (editable, nullable, expected) in [
+        (true, true, "Name"),
+        (true, false, "Code"),
+        (false, true, "Note"),
+    ] {
+        let both = strings().with_editable(editable).with_nullable(nullable);
+        assert_eq!(picked(both), [expected]);
+    }
+    assert_eq!(
+        picked(all().with_names(["Note", "Code"]).with_editable(true)),
+        ["Code"]
+    );
+    for (filter, said) in [
+        (strings().with_names(["Name"]), "not by both"),
+        (all().with_types(["String", "Quaternion"]), "Quaternion"),
+        (all().with_types([""]), "no type"),
+        (all().with_names(["Nmae"]), "did you mean Name?"),
+    ] {
+        let error = info.select_fields(&filter).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]
