@@ -40,7 +40,7 @@ fn layout(kind: GeometryType) -> Layout {
 }
 
 fn is_null(row: usize, column: usize) -> bool {
-    (row + column) % 7 == 0
+    (row + column).is_multiple_of(7)
 }
 
 fn text(row: usize, column: usize) -> String {
