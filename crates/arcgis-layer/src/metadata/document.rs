@@ -91,7 +91,7 @@ pub(crate) fn malformed(body: &[u8], error: &serde_json::Error) -> DecodeError {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a truth value",
@@ -186,6 +186,10 @@ impl<'a> Members<'a> {
     /// The member, unless it is null.
     pub(crate) fn get(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn to_map(self) -> Map<String, Value> {
+        self.0.clone()
     }
 
     /// All members in the document's order.

@@ -1,6 +1,7 @@
 //! What a layer says of itself.
 
 pub(crate) mod document;
+mod drift;
 pub(crate) mod read;
 mod relationship;
 mod subtype;
@@ -97,6 +98,8 @@ pub struct LayerInfo {
     pub has_attachments: bool,
     /// Sub-layers of a group layer.
     pub sub_layers: Vec<LayerReference>,
+    /// The whole document, with members too that this library does not know.
+    pub document: Arc<serde_json::Map<String, serde_json::Value>>,
 }
 
 impl LayerInfo {

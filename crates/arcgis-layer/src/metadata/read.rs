@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::document::{Document, Members, positive};
 use super::{
     AdvancedQueryCapabilities, Extent, LayerInfo, LayerKind, LayerReference, Relationship,
-    Subtypes, TimeInfo, UniqueId,
+    Subtypes, TimeInfo, UniqueId, drift,
 };
 use crate::decode::DecodeError;
 use crate::error::Error;
@@ -43,6 +43,7 @@ impl LayerInfo {
     }
 
     pub(crate) fn from_members(top: Members<'_>) -> Self {
+        drift::warn_once(top);
         let fields = fields(top);
         let unique_id = unique_id(top);
         let declared_geometry = top.text("geometryType");
@@ -129,6 +130,7 @@ impl LayerInfo {
             has_attachments: top.flag("hasAttachments").unwrap_or(false),
             sub_layers: LayerReference::list(top.list("subLayers")),
             fields: fields.into(),
+            document: top.to_map().into(),
         }
     }
 }
