@@ -200,7 +200,7 @@ fn refuse_what_is_missing(table: &Table, parameters: &Parameters) -> Outcome<()>
 /// The moment that is asked about; without archiving the parameter means nothing.
 fn historic_moment(table: &Table, parameters: &Parameters) -> Outcome<Option<u64>> {
     let late = table.quirk(|quirk| match quirk {
-        Quirk::LateHistory(seconds) => Some(seconds * 1000),
+        Quirk::LateHistory(seconds) => Some(seconds.saturating_mul(1000)),
         _ => None,
     });
     parameters

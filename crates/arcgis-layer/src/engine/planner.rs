@@ -66,19 +66,19 @@ impl Layer {
         let (mut format, mut format_reason) = format::choose(self, query.layout(), options.format)?;
         check_strategy(self, query, options)?;
         let clock = Instant::now();
-        let (mut matching, mut made_at) = self.count_and_time(&query).await?;
+        let (mut matching, mut made_at) = self.count_and_time(query).await?;
         let mut latency = clock.elapsed();
         let sees_moments = options.snapshot
             && info.advanced.historic_moment == Some(true)
             // A moment of the caller's own is kept.
-            && !moment::has_own(&query);
+            && !moment::has_own(query);
         let (cap, page_cap) = self.cap(options, query.layout());
         let mut looks = Looks::default();
         let (draft, strategy, source, moment) = loop {
             let moment = made_at.filter(|_| sees_moments && !looks.are_over());
             let asked = match moment {
                 Some(moment) => {
-                    let asked = moment::as_of(&query, moment);
+                    let asked = moment::as_of(query, moment);
                     matching = self.count(&asked).await?;
                     asked
                 }
@@ -95,7 +95,7 @@ impl Layer {
             }
             let leaves_out = moment.is_some()
                 && looks
-                    .leaves_out(self, &query, &source, draft.matching)
+                    .leaves_out(self, query, &source, draft.matching)
                     .await?;
             if !leaves_out {
                 break (draft, strategy, source, moment);
@@ -104,7 +104,7 @@ impl Layer {
             if !looks.are_over() {
                 tokio::time::sleep(moment::TICK).await;
             }
-            (matching, made_at) = self.count_and_time(&query).await?;
+            (matching, made_at) = self.count_and_time(query).await?;
         };
         let by_fingerprint = !matches!(source, Source::Listed(_))
             && (draft.ambiguous_ids || draft.query.layout().object_id.is_none());
