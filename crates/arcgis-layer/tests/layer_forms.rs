@@ -389,12 +389,12 @@ async fn a_condition_for_groups_that_the_server_ignores_is_found_out() {
 /// it, and not a row fewer.
 #[tokio::test]
 async fn t38_what_is_too_much_at_once_is_split_down_to_one_row() {
-    let many = || {
+    let sound = || {
         Served::new("squares", GeometryType::Point)
             .with_max_record_count(3000)
             .with_rows((0..3000).map(|i| Row::new().at(Geometry::point((f64::from(i), 0.0)))))
-            .with_quirk(Quirk::TooManyRows(750, Failure::Body))
     };
+    let many = || sound().with_quirk(Quirk::TooManyRows(750, Failure::Body));
     let (server, layer) = serve(many()).await;
     let rows: Vec<Feature> = layer.features(Query::new()).try_collect().await.unwrap();
     assert_eq!(ids(&rows), (1..=3000).collect::<Vec<_>>());
@@ -402,6 +402,12 @@ async fn t38_what_is_too_much_at_once_is_split_down_to_one_row() {
     // The four quarters that fit, and little else: what was split is not asked for again as a whole.
     let pages = server.requests_of(RequestKind::Features).len();
     assert!((4..=16).contains(&pages), "{pages}");
+    // However deep it was split, ids are listed as often as where nothing is.
+    let lists = |server: &Testkit| server.requests_of(RequestKind::Ids).len();
+    let (plain, layer) = serve(sound()).await;
+    let all: Vec<Feature> = layer.features(Query::new()).try_collect().await.unwrap();
+    assert_eq!(all.len(), 3000);
+    assert_eq!(lists(&server), lists(&plain));
 
     let (_server, layer) = serve(many().with_quirk(Quirk::BadRow(17, BadRow::Never))).await;
     let rows: Result<Vec<Feature>, _> = layer.features(Query::new()).try_collect().await;
