@@ -403,12 +403,12 @@ impl<'a> Draft<'a> {
                 Err(error) => return Err(error),
             }
         }
-        let facts = if self.paginates() {
-            row_at(self.layer, &self.query, 0).await?
-        } else {
-            let request = self.query.page_request(self.layer.address());
-            facts_of(self.layer, &self.query, request).await?
-        };
+        // In whatever order: ids that are hashes may have none.
+        let mut request = self.query.page_request(self.layer.address());
+        if self.paginates() {
+            request = request.with_param("resultRecordCount", "1");
+        }
+        let facts = facts_of(self.layer, &self.query, request).await?;
         Ok(facts.rows > 0)
     }
 

@@ -72,6 +72,7 @@ async fn a_count_of_nothing_is_not_believed() {
         layer(40, 10).without(Ability::Ids).without(Ability::Pagination),
         without_ids(40, 10),
         without_ids(40, 10).without(Ability::Pagination),
+        layer(40, 10).with_hashed_object_ids(["NAME"]),
     ] {
         let lacks = incomplete(fetch(nothing(lacking), vec![]).await);
         assert!(lacks.to_string().contains("counts no rows and has some"), "{lacks}");
