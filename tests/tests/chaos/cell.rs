@@ -216,8 +216,12 @@ fn judge(
     let bench = &exported.bench;
     let (report, file) = match (&trouble.expected, &exported.outcome) {
         (Expected::EqualOrCount(_), Ok((report, file))) => (report, file),
-        (Expected::Equal | Expected::Drift { .. }, Err(_)) => return Err("failed".to_owned()),
-        (Expected::Equal | Expected::Drift { .. }, Ok((report, file))) => (report, file),
+        (Expected::Equal | Expected::Drift { .. } | Expected::Edited(..), Err(error)) => {
+            return Err(format!("failed: {}", chain(error)));
+        }
+        (Expected::Equal | Expected::Drift { .. } | Expected::Edited(..), Ok((report, file))) => {
+            (report, file)
+        }
         (_, Ok(_)) => return Err("no error".to_owned()),
         (expected, Err(error)) => {
             is_told(expected, error)?;
@@ -244,6 +248,23 @@ fn judge(
     let (mut got, mut wanted) = (file.batch.clone(), straight.clone());
     if !way.is_in_order() {
         (got, wanted) = (rows::by_key(&got), rows::by_key(&wanted));
+    }
+    if let Expected::Edited(edited, value) = &trouble.expected {
+        let proof = report.proof.as_ref().ok_or("no proof")?;
+        let told = proof.edited || proof.level == "fingerprints-twice";
+        let before = rows::value_of(&wanted, *edited);
+        let now = rows::value_of(&got, *edited);
+        // Which of both it is depends on what came first: the page, or the edit.
+        if !told || before == Some(*value) || (now != before && now != Some(*value)) {
+            return Err(format!("{before:?} became {now:?}, told as {proof:?}"));
+        }
+        let others = |key: i64| key != *edited;
+        rows::same(
+            &rows::only(&got, others),
+            &rows::only(&wanted, others),
+            false,
+        )?;
+        return Ok(Ending::Drift);
     }
     let Expected::Drift { deleted, inserted } = &trouble.expected else {
         rows::same(&got, &wanted, trouble.other_grid)?;

@@ -2,7 +2,7 @@
 
 use arcgis_tests::Wkb;
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{Array, BooleanArray, RecordBatch, UInt32Array};
 use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
@@ -25,6 +25,13 @@ pub(crate) fn by_key(batch: &RecordBatch) -> RecordBatch {
 pub(crate) fn only(batch: &RecordBatch, keep: impl Fn(i64) -> bool) -> RecordBatch {
     let mask: BooleanArray = keys(batch).into_iter().map(|key| Some(keep(key))).collect();
     filter_record_batch(batch, &mask).unwrap()
+}
+
+/// The value of the one row with this key.
+pub(crate) fn value_of(batch: &RecordBatch, key: i64) -> Option<f64> {
+    let row = only(batch, |other| other == key);
+    let values = row.column_by_name("VALUE")?.as_primitive::<Float64Type>();
+    (row.num_rows() == 1).then(|| values.value(0))
 }
 
 /// Whether two files have the same rows, value for value; coordinates to a millionth if they lie on other grids.

@@ -6,7 +6,7 @@ use arcgis_layer::Strategy;
 use arcgis_testkit::{Ability, Fault, Quirk};
 
 /// What has to come of an export.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expected {
     /// The file that comes when nothing goes wrong.
     Equal,
@@ -18,6 +18,8 @@ pub(crate) enum Expected {
         deleted: Vec<i64>,
         inserted: Vec<i64>,
     },
+    /// The file, but that the value of this row (by its key) may be this one, and a report that tells of an edit.
+    Edited(i64, f64),
     /// The service cannot be had: exit code 4, and the message has this.
     Service(&'static str),
     /// The client is not let in any more: exit code 3.

@@ -156,6 +156,9 @@ fn counts(way: Way) -> Vec<Trouble> {
                 way.is_by_area() || way.is_counted(),
                 Expected::Count("of 44 rows"),
             ),
+        Trouble::new("nothing is counted")
+            .quirk(Quirk::WrongCount(-100))
+            .expect_if(!proven, Expected::Count("counts no rows and has some")),
         once("one count too high", 2),
         once("one count too low", -2),
         Trouble::new("ids end early")
