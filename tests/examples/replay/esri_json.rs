@@ -95,8 +95,7 @@ pub(crate) fn description(layer: &Layer, id: usize) -> Json {
 
 /// A page up to its rows.
 pub(crate) fn head(layer: &Layer, exceeded: bool) -> String {
-    let mut head =
-        String::from(r#"{"objectIdFieldName":"OBJECTID","globalIdFieldName":"","#);
+    let mut head = String::from(r#"{"objectIdFieldName":"OBJECTID","globalIdFieldName":"","#);
     if let Some((kind, _)) = layer.geometry {
         let _ = write!(
             head,

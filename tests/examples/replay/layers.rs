@@ -68,7 +68,9 @@ fn fields() -> Vec<Field> {
     let field = |name, kind, value| Field { name, kind, value };
     vec![
         field("OBJECTID", ObjectId, |row| Value::Integer(row as i64)),
-        field("LANES", SmallInteger, |row| Value::Integer(below(row, 20, 8) as i64)),
+        field("LANES", SmallInteger, |row| {
+            Value::Integer(below(row, 20, 8) as i64)
+        }),
         field("NAME", Text, |row| text(name_of(row))),
         field("CATEGORY", Text, |row| {
             text(CATEGORIES[below(row, 1, 12) as usize])
