@@ -5,7 +5,7 @@ mod pages;
 
 use std::path::PathBuf;
 
-use arcgis_export::{AnswerKind, Conversion, Error, LocalFile, Note};
+use arcgis_export::{AnswerKind, Conversion, Error, LocalFile, Note, RowOrder, WriterOptions};
 use arcgis_layer::GeometryType;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -69,6 +69,7 @@ fn captured_answers_keep_their_values() {
         let path = folder.path().join("out.parquet");
         let report = Conversion::new(&answer)
             .with_source(name)
+            .with_writer(WriterOptions::default().with_order(RowOrder::None))
             .to(&LocalFile::new(&path))
             .unwrap();
         let file = Bytes::from(std::fs::read(&path).unwrap());
