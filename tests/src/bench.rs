@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arcgis_auth_http::arcgis_auth_core::{Credentials, Portal};
 use arcgis_auth_http::{ArcGisClient, ArcGisClientBuilder, RetryPolicy};
-use arcgis_export::{Error, LayerExport, LocalFile, Report};
+use arcgis_export::{Error, LayerExport, LocalFile, Report, RowOrder, WriterOptions};
 use arcgis_layer::{FetchOptions, Layer, LayerAddress, LayerInfo};
 use arcgis_testkit::{RequestKind, Testkit, TestkitBuilder};
 
@@ -86,9 +86,10 @@ impl Bench {
         open_json(&self.client, &self.service.layer_url(layer)).await
     }
 
-    /// The export of a layer, which has to open.
+    /// The export of a layer, which has to open, with its rows in the order of their ids: what a suite expects is
+    /// written down in it.
     pub async fn export(&self, layer: &str) -> LayerExport {
-        LayerExport::new(self.open(layer).await.unwrap())
+        in_id_order(self.open(layer).await.unwrap())
     }
 
     /// The folder for outputs.
@@ -140,6 +141,11 @@ impl Bench {
     pub fn count(&self, kind: RequestKind) -> usize {
         self.service.requests_of(kind).len()
     }
+}
+
+/// The export of a layer with its rows in the order of their ids.
+pub fn in_id_order(layer: Layer) -> LayerExport {
+    LayerExport::new(layer).with_writer(WriterOptions::default().with_order(RowOrder::Id))
 }
 
 /// Options for pages of `rows` rows, `at_once` at a time.

@@ -7,7 +7,7 @@ mod noise;
 mod parquet_file;
 mod wkb;
 
-pub use bench::{Bench, open_json, paging, patient_client};
+pub use bench::{Bench, in_id_order, open_json, paging, patient_client};
 pub use noise::Noise;
 pub use parquet_file::ParquetFile;
 pub use wkb::{Shape, Wkb, is_counter_clockwise};

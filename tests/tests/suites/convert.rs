@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arcgis_export::{Conversion, Error, LocalFile, Note};
+use arcgis_export::{Conversion, Error, LocalFile, Note, RowOrder, WriterOptions};
 use arcgis_tests::{Bench, ParquetFile, Wkb};
 use arrow_array::Array;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
@@ -25,6 +25,7 @@ fn convert(answer: &[u8]) -> (arcgis_export::Report, ParquetFile) {
     let path = folder.path().join("out.parquet");
     let report = Conversion::new(answer)
         .with_source("answer.json")
+        .with_writer(WriterOptions::default().with_order(RowOrder::None))
         .to(&LocalFile::new(&path))
         .unwrap();
     let file = ParquetFile::read(&path);

@@ -6,7 +6,7 @@ use arcgis_testkit::{
     Ability, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer, Quirk, RequestKind,
     Row, Testkit, TestkitBuilder,
 };
-use arcgis_tests::{Bench, Noise, ParquetFile, paging, patient_client};
+use arcgis_tests::{Bench, Noise, ParquetFile, in_id_order, paging, patient_client};
 
 const ROWS: i64 = 47;
 const PAGES: u64 = 5;
@@ -159,7 +159,7 @@ async fn a_fault_before_the_first_page_passes_too() {
                 .open("t")
                 .await
                 .unwrap_or_else(|error| panic!("{kind:?} at {request:?}: {error}"));
-            let export = arcgis_export::LayerExport::new(layer);
+            let export = in_id_order(layer);
             let (_, file) = bench
                 .write(export)
                 .await

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use arcgis_export::{Error, LayerExport};
+use arcgis_export::Error;
 use arcgis_layer::{Error as LayerError, Strategy};
 use arcgis_testkit::{
     Ability, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer, RequestKind, Row,
     Security, Testkit, TestkitBuilder,
 };
-use arcgis_tests::{Bench, ParquetFile, paging};
+use arcgis_tests::{Bench, ParquetFile, in_id_order, paging};
 use arrow_array::types::{Int32Type, Int64Type};
 
 /// So many rows of a table, in pages of ten: the number is null in the first page.
@@ -166,7 +166,7 @@ async fn t42_ids_over_the_limit_are_listed_to_the_end() {
         .with_max_unique_id_count(10);
     let bench = Bench::start(Testkit::builder().layer(layer)).await;
     let (report, file) = bench
-        .write(LayerExport::new(bench.open("t").await.unwrap()))
+        .write(in_id_order(bench.open("t").await.unwrap()))
         .await
         .unwrap();
     assert_all(&file, 95);

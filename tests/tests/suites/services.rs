@@ -1,12 +1,12 @@
 //! Servers of several kinds, names of every kind, and many exports at once.
 
-use arcgis_export::{LayerExport, LocalFile};
+use arcgis_export::LocalFile;
 use arcgis_layer::Query;
 use arcgis_testkit::{
     Ability, Field, FieldType, Geometry, GeometryType, Layer, ParameterSource, RequestKind, Row,
     Security, Service, Testkit,
 };
-use arcgis_tests::{Bench, ParquetFile, open_json, paging};
+use arcgis_tests::{Bench, ParquetFile, in_id_order, open_json, paging};
 use arrow_array::types::{Int32Type, Int64Type};
 
 use crate::faults::{service, undisturbed};
@@ -17,7 +17,7 @@ async fn a_map_service_gives_what_a_feature_service_gives() {
     let bench = Bench::start(service()).await;
     let url = bench.service.map_layer_url("t");
     let layer = open_json(&bench.client, &url).await.unwrap();
-    let (report, file) = bench.write(LayerExport::new(layer)).await.unwrap();
+    let (report, file) = bench.write(in_id_order(layer)).await.unwrap();
     assert_eq!(file.batch, straight.batch);
     assert_eq!(report.proof.unwrap().level, "object-ids");
     assert!(file.key("arcgis:source").unwrap().ends_with("/MapServer/0"));
@@ -161,7 +161,7 @@ async fn t5_many_exports_share_one_token() {
         let path = bench.folder().join(format!("{n}.parquet"));
         tokio::spawn(async move {
             let layer = open_json(&client, &url).await.unwrap();
-            let export = LayerExport::new(layer).with_fetch(paging(5, 2));
+            let export = in_id_order(layer).with_fetch(paging(5, 2));
             export.to(LocalFile::new(&path)).await.unwrap();
             ParquetFile::read(&path)
         })

@@ -123,7 +123,7 @@ impl PageStore for ColumnPages {
                     .fetch_sub(page.len(), Ordering::Relaxed);
                 Ok(page)
             }
-            Some(Page::Disk { at, length }) => Ok(self.shared.from_disk(at, length)?),
+            Some(Page::Disk { at, length }) => Ok(self.shared.read_disk(at, length)?),
             Some(Page::Taken) | None => Err(ParquetError::General(format!(
                 "page {} is not there",
                 key.get()
@@ -168,7 +168,7 @@ impl Shared {
         written.ok()
     }
 
-    fn from_disk(&self, at: u64, length: usize) -> io::Result<Bytes> {
+    fn read_disk(&self, at: u64, length: usize) -> io::Result<Bytes> {
         let mut page = vec![0; length];
         let mut disk = self.lock();
         let file = disk.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
