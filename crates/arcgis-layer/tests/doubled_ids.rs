@@ -13,11 +13,11 @@ use scripted::{Params, Scripted};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use wells::{QUERY, answer, at, metadata, open, server};
-use wiremock::MockServer;
 use wiremock::matchers::query_param;
+use wiremock::{MockServer, Request};
 
-/// Serves rows of (object id, depth) in pages of two.
-async fn serving(rows: &[(i64, f64)]) -> (MockServer, Layer) {
+/// Serves rows of (object id, depth) in pages of two, from the offset that is asked for or always the first.
+async fn serving(rows: &[(i64, f64)], heeds_offset: bool) -> (MockServer, Layer) {
     let mut metadata = metadata();
     metadata["maxRecordCount"] = json!(2);
     metadata["advancedQueryCapabilities"] =
@@ -37,27 +37,25 @@ async fn serving(rows: &[(i64, f64)]) -> (MockServer, Layer) {
             .mount(&server)
             .await;
     }
-    for (page, rows) in rows.chunks(2).enumerate() {
-        let features: Vec<Value> = rows
-            .iter()
-            .map(|(id, depth)| {
-                json!({"attributes": {"OBJECTID": id, "DEPTH": depth}, "geometry": {"x": 1.0, "y": 2.0}})
-            })
-            .collect();
-        let mut body = json!({"spatialReference": {"wkid": 2056}, "fields": metadata["fields"]});
-        body["features"] = json!(features);
-        at(QUERY)
-            .and(query_param("resultOffset", (page * 2).to_string()))
-            .respond_with(answer(&body))
-            .mount(&server)
-            .await;
-    }
-    // Behind the last row there is nothing: the proof of the end asks.
-    let mut body = json!({"spatialReference": {"wkid": 2056}, "fields": metadata["fields"]});
-    body["features"] = json!([]);
+    let features: Vec<Value> = rows
+        .iter()
+        .map(|(id, depth)| {
+            json!({"attributes": {"OBJECTID": id, "DEPTH": depth}, "geometry": {"x": 1.0, "y": 2.0}})
+        })
+        .collect();
+    let fields = metadata["fields"].clone();
     at(QUERY)
-        .and(query_param("resultOffset", rows.len().to_string()))
-        .respond_with(answer(&body))
+        .respond_with(move |request: &Request| {
+            let number = |name: &str| {
+                let mut pairs = request.url.query_pairs();
+                pairs.find(|(key, _)| key == name)?.1.parse::<usize>().ok()
+            };
+            let offset = number("resultOffset").filter(|_| heeds_offset).unwrap_or(0);
+            let rows = number("resultRecordCount").unwrap_or(2).min(2);
+            let page: Vec<&Value> = features.iter().skip(offset).take(rows).collect();
+            let reference = json!({"wkid": 2056});
+            answer(&json!({"spatialReference": reference, "fields": fields, "features": page}))
+        })
         .mount(&server)
         .await;
     let layer = open(&server).await.unwrap();
@@ -78,7 +76,7 @@ async fn fetch(layer: &Layer) -> Result<(Vec<Feature>, Proof), Error> {
 #[tokio::test]
 async fn rows_that_share_an_id_all_come() {
     // The second pair lies on two pages; the rows at 1 are equal in everything.
-    let (_server, layer) = serving(&[(1, 5.0), (1, 5.0), (2, 6.0), (3, 7.0), (3, 8.0)]).await;
+    let (_server, layer) = serving(&[(1, 5.0), (1, 5.0), (2, 6.0), (3, 7.0), (3, 8.0)], true).await;
     let (features, proof) = fetch(&layer).await.unwrap();
     assert_eq!(features.len(), 5);
     assert_eq!(proof, Proof::FingerprintsAndCount);
@@ -87,7 +85,7 @@ async fn rows_that_share_an_id_all_come() {
 #[tokio::test]
 async fn a_page_that_comes_twice_is_still_seen() {
     // The count says four; the second page is the first again, as a server does that ignores the offset.
-    let (_server, layer) = serving(&[(1, 5.0), (1, 6.0), (1, 5.0), (1, 6.0)]).await;
+    let (_server, layer) = serving(&[(1, 5.0), (1, 6.0), (1, 5.0), (1, 6.0)], false).await;
     let error = fetch(&layer).await.unwrap_err();
     assert!(matches!(error, Error::Incomplete(_)), "{error:?}");
 }
