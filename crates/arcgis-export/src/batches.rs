@@ -20,7 +20,7 @@ impl Limits {
     /// Of batches on their way to the output.
     pub(crate) const BATCH: Self = Self {
         rows: 16_384,
-        bytes: 4 * 1024 * 1024,
+        bytes: 2 * 1024 * 1024,
     };
 
     pub(crate) fn reached(self, rows: usize, bytes: usize) -> bool {

@@ -15,7 +15,7 @@ use parquet::arrow::arrow_writer::{PageKey, PageStore, PageStoreArgs, PageStoreF
 use parquet::errors::{ParquetError, Result};
 
 /// Bytes of all columns together that wait in memory.
-const IN_MEMORY: usize = 16 * 1024 * 1024;
+const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 /// Makes the file when it is needed.
 pub(super) type MakeFile = dyn Fn() -> io::Result<File> + Send + Sync;
