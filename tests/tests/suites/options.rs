@@ -60,10 +60,14 @@ fn went_with_all(bench: &Bench, name: &str, value: &str) {
         .collect();
     assert!(requests.len() >= 3);
     for request in requests {
-        assert_eq!(
-            request.parameters().get(name),
-            Some(value),
-            "{:?}",
+        let sent = request.parameters().get(name);
+        // Ids are asked for once more behind the last of them.
+        let behind = request.kind() == RequestKind::Ids
+            && name == "where"
+            && sent.is_some_and(|sent| sent.starts_with(&format!("({value}) AND (OBJECTID > ")));
+        assert!(
+            behind || sent == Some(value),
+            "{:?}: {sent:?}",
             request.kind()
         );
     }

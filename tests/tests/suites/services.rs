@@ -147,7 +147,11 @@ async fn t20_a_condition_too_long_for_a_url_goes_as_a_form() {
                 request.parameters().source("where"),
                 Some(ParameterSource::Form)
             );
-            assert_eq!(request.parameters().get("where"), Some(condition.as_str()));
+            let sent = request.parameters().get("where").unwrap();
+            // Ids are asked for once more behind the last of them.
+            let behind =
+                kind == RequestKind::Ids && sent == format!("({condition}) AND (OBJECTID > 138)");
+            assert!(behind || sent == condition, "{kind:?}: {sent}");
         }
     }
 }

@@ -379,6 +379,7 @@ impl<S: PageSink> Fetcher<S> {
             .plan
             .query
             .page_request_within(self.layer.address(), &within);
+        add(&self.counters.requests, 1);
         let Ok(body) = send(&**self.layer.transport(), &request.with_rows(1)).await else {
             return Ok(());
         };
