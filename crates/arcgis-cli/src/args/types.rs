@@ -7,7 +7,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Values")]
 pub(crate) struct TypeArgs {
-    /// What stands in fields of codes, by domain or subtype: code, label, both (a column <name>_label beside), or
+    /// What stands in fields of codes, by domain or subtype: code, label, both (a column {name}_label beside), or
     /// dictionary (labels, as an Arrow dictionary). Domains of subtypes count where their field is exported too; a
     /// code that none lists stays [default: code]
     #[arg(long, value_name = "code|label|both|dictionary")]
