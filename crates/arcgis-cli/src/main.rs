@@ -114,6 +114,8 @@ async fn command(cli: &Cli) -> anyhow::Result<()> {
         Command::Whoami(args) => commands::whoami::run(args, cli.output, settings).await,
         Command::Token(args) => commands::token::run(args, cli.output, settings).await,
         Command::Config(args) => commands::config::run(args, cli.output, settings),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Manual(args) => commands::manual::run(args, cli.output),
         #[cfg(feature = "demo")]
         Command::Serve(args) => commands::serve::run(args, cli.output).await,
     }

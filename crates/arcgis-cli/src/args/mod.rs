@@ -9,6 +9,7 @@ mod form;
 mod format;
 mod geoparquet;
 mod inspect;
+mod installation;
 mod order;
 mod query;
 mod types;
@@ -30,6 +31,7 @@ pub(crate) use inspect::{
     CountArgs, CrawlArgs, ExtentArgs, FEW, HeadArgs, IdsArgs, NamedStatistic, RelatedArgs,
     SampleArgs, SelectionArgs, StatsArgs, TableArgs, ValuesArgs, parse_statistic,
 };
+pub(crate) use installation::{CompletionsArgs, ManualArgs};
 pub(crate) use order::OrderArgs;
 pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use types::TypeArgs;
@@ -100,6 +102,17 @@ Example:
 const CONFIG_NOTES: &str = "\
 Each value is looked for in the arguments, the environment, a file .env in the working folder and config.toml; \
 the first place that has one counts.";
+
+const COMPLETIONS_NOTES: &str = "\
+Examples:
+  arcgis completions bash > ~/.local/share/bash-completion/completions/arcgis
+  arcgis completions zsh > \"${fpath[1]}/_arcgis\"
+  arcgis completions fish > ~/.config/fish/completions/arcgis.fish
+  arcgis completions powershell >> $PROFILE";
+
+const MANUAL_NOTES: &str = "\
+Example:
+  arcgis manual ~/.local/share/man/man1 && man arcgis-export";
 
 const EXPORT_NOTES: &str = concat!(
     from_environment!(),
@@ -218,6 +231,12 @@ pub(crate) enum Command {
     /// Show what is set, and where
     #[command(after_help = CONFIG_NOTES)]
     Config(ConfigArgs),
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = COMPLETIONS_NOTES)]
+    Completions(CompletionsArgs),
+    /// Write the manual: a page for each command, as man reads them
+    #[command(after_help = MANUAL_NOTES)]
+    Manual(ManualArgs),
     /// Serve the demo layers on this machine until Ctrl-C
     #[cfg(feature = "demo")]
     Serve(ServeArgs),

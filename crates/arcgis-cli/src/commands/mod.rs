@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod convert;
 pub(crate) mod count;
@@ -11,6 +12,7 @@ pub(crate) mod ids;
 pub(crate) mod info;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod manual;
 pub(crate) mod related;
 #[cfg(feature = "demo")]
 pub(crate) mod serve;

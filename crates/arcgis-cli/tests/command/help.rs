@@ -2,24 +2,100 @@
 
 use crate::run::Desk;
 
+/// The commands that `arcgis --help` lists, so that none can be forgotten here.
+fn commands(desk: &Desk) -> Vec<String> {
+    let help = desk.run_in(&[("COLUMNS", "100")], &["--help"]).ok().stdout;
+    let listed = help.split("Commands:\n").nth(1).unwrap();
+    listed
+        .lines()
+        .take_while(|line| !line.is_empty())
+        // The text of a long line goes on further to the right.
+        .filter_map(|line| {
+            line.strip_prefix("  ")
+                .filter(|line| !line.starts_with(' '))
+        })
+        .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        .collect()
+}
+
 #[test]
 fn every_command_explains_itself() {
     let desk = Desk::new();
-    for command in [
-        "", "export", "info", "crawl", "count", "ids", "extent", "values", "stats", "head",
-        "sample", "related", "convert", "login", "logout", "whoami", "token", "config", "serve",
+    let overview = desk.run_in(&[("COLUMNS", "100")], &["--help"]).ok();
+    insta::assert_snapshot!("arcgis", overview.stdout);
+    let commands = commands(&desk);
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in &commands {
+        let ran = desk
+            .run_in(&[("COLUMNS", "100")], &[command, "--help"])
+            .ok();
+        insta::assert_snapshot!(command.as_str(), ran.stdout);
+    }
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command() {
+    let desk = Desk::new();
+    let listed = desk.run(&["manual", "man/man1"]).ok().stdout;
+    let mut expected: Vec<String> = commands(&desk)
+        .iter()
+        .map(|command| format!("arcgis-{command}.1"))
+        .collect();
+    expected.push("arcgis.1".to_owned());
+    expected.sort();
+    let mut pages: Vec<String> = std::fs::read_dir(desk.path("man/man1"))
+        .unwrap()
+        .map(|page| page.unwrap().file_name().into_string().unwrap())
+        .collect();
+    pages.sort();
+    assert_eq!(pages, expected);
+    assert_eq!(listed.lines().count(), pages.len());
+    let page = std::fs::read_to_string(desk.path("man/man1/arcgis-export.1")).unwrap();
+    for part in [
+        ".TH arcgis-export 1",
+        "\\fB\\-\\-where\\fR",
+        "arcgis export demo:places places.parquet",
     ] {
-        let args: Vec<&str> = [command, "--help"]
-            .into_iter()
-            .filter(|arg| !arg.is_empty())
-            .collect();
-        let ran = desk.run_in(&[("COLUMNS", "100")], &args).ok();
-        let name = if command.is_empty() {
-            "arcgis"
-        } else {
-            command
-        };
-        insta::assert_snapshot!(name, ran.stdout);
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    // A folder that cannot be made.
+    desk.write("file", "");
+    assert_eq!(desk.run(&["manual", "file/man1"]).code, 6);
+}
+
+#[test]
+fn shells_complete_every_command() {
+    let desk = Desk::new();
+    let commands = commands(&desk);
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = desk.run(&["completions", shell]).ok().stdout;
+        for command in &commands {
+            assert!(script.contains(command.as_str()), "{shell}: {command}");
+        }
+        assert!(
+            script.contains("--row-group-rows") || script.contains("row-group-rows"),
+            "{shell}"
+        );
+    }
+    let refused = desk.run(&["completions", "tcsh"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+}
+
+/// Bash itself is asked what it would offer.
+#[cfg(unix)]
+#[test]
+fn bash_offers_options_behind_a_command() {
+    let desk = Desk::new();
+    let script = desk.run(&["completions", "bash"]).ok().stdout;
+    let asked = "\nCOMP_WORDS=(arcgis export --row); COMP_CWORD=2; _arcgis arcgis --row export; printf '%s\\n' \"${COMPREPLY[@]}\"\n";
+    let path = desk.write("ask.sh", &(script + asked));
+    match std::process::Command::new("bash").arg(path).output() {
+        Ok(answer) => {
+            let offered = String::from_utf8(answer.stdout).unwrap();
+            let offered: Vec<&str> = offered.lines().collect();
+            assert_eq!(offered, ["--row-group-rows", "--row-group-size"]);
+        }
+        Err(error) => eprintln!("skipped: no bash here ({error})"),
     }
 }
 
