@@ -98,12 +98,26 @@ fn facts(report: &Report, client: Option<Stats>) -> Facts {
         if proof.count_change != 0 {
             drift.push(format!("{:+} rows by count", proof.count_change));
         }
+        if proof.edits_unknown {
+            drift.push("perhaps edited, which could not be asked for".to_owned());
+        }
         if !drift.is_empty() {
             facts.add(
                 "Drift",
                 format!("{} on the server meanwhile", drift.join(", ")),
             );
         }
+    }
+    if let Some(proof) = report
+        .proof
+        .as_ref()
+        .filter(|proof| proof.refetched_rows > 0)
+    {
+        let rows = counted(proof.refetched_rows, "row");
+        facts.add(
+            "Refetched",
+            format!("{rows} edited on the server meanwhile"),
+        );
     }
     if let Some(proof) = report.proof.as_ref().filter(|proof| proof.skipped_rows > 0) {
         facts.add("Skipped", skipped(proof));

@@ -8,9 +8,11 @@ use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::{Counted, FileFormat, FileWriter, NewFile, Written, begin};
+use crate::geometry_summary::GeometrySummary;
 use crate::options::WriterOptions;
 use crate::provenance::Provenance;
 use crate::report::{Report, WriterReport};
+use crate::schema::ExportSchema;
 use crate::spool::{Spool, SpooledPage};
 use crate::tally::{PageSums, Start};
 use crate::writer_thread::GivenUp;
@@ -23,6 +25,9 @@ pub(crate) struct Assembly {
     observer: Observer,
     given_up: GivenUp,
     told: usize,
+    schema: ExportSchema,
+    /// What is known of the geometries that are written, where those of the pages are not all of them.
+    written: Option<GeometrySummary>,
 }
 
 impl Assembly {
@@ -34,6 +39,8 @@ impl Assembly {
     ) -> Result<Self, Error> {
         Ok(Self {
             spool,
+            schema: new.schema.clone(),
+            written: None,
             format: new.format,
             writer: begin(new)?,
             observer,
@@ -42,7 +49,16 @@ impl Assembly {
         })
     }
 
+    /// Rows take the place of others, or did so in an earlier process: what pages say of their geometries is not what is
+    /// in the file. Nothing is written then before this is called.
+    pub(crate) fn looks_again(&mut self) {
+        self.written.get_or_insert_default();
+    }
+
     pub(crate) fn push(&mut self, page: SpooledPage) -> Result<(), Error> {
+        if !page.replaces.is_empty() {
+            self.looks_again();
+        }
         self.spool.push(page)?;
         self.drain()
     }
@@ -56,6 +72,9 @@ impl Assembly {
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        if let Some(written) = &mut self.written {
+            written.merge(&GeometrySummary::of_file(batch, &self.schema)?);
+        }
         self.writer.write(batch)?;
         for group in self.writer.row_groups(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(group));
@@ -78,12 +97,14 @@ impl Assembly {
             self.given_up.check()?;
             self.write(&batch)?;
         }
-        check_rows(all.rows, self.writer.rows())?;
+        check_rows(all.different_rows(), self.writer.rows())?;
         let Written {
             output,
             row_groups,
             misfits,
-        } = self.writer.finish(&all.geometry, provenance)?;
+        } = self
+            .writer
+            .finish(self.written.as_ref().unwrap_or(&all.geometry), provenance)?;
         for group in row_groups.iter().flatten().skip(self.told) {
             self.observer.tell(&ExportEvent::RowGroup(*group));
         }
@@ -94,6 +115,7 @@ impl Assembly {
             output,
             bytes,
             format: self.format,
+            written: self.written,
             row_groups: row_groups.map(|groups| groups.len() as u64),
             misfits,
         })
@@ -106,6 +128,7 @@ pub(crate) struct WholeFile {
     output: Box<dyn Output>,
     bytes: u64,
     format: FileFormat,
+    written: Option<GeometrySummary>,
     row_groups: Option<u64>,
     misfits: BTreeMap<String, u64>,
 }
@@ -121,6 +144,10 @@ impl WholeFile {
         before: impl FnOnce(&Report) -> Result<(), Error>,
     ) -> Result<Report, Error> {
         self.output.settle()?;
+        let report = match &self.written {
+            Some(written) => report.with_geometry(written),
+            None => report,
+        };
         let report = report.with_misfits(self.misfits).in_file(
             name,
             self.bytes,

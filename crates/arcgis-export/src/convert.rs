@@ -121,6 +121,7 @@ impl<'a> Conversion<'a> {
             order: RowOrder::of_file(&self.writer, format),
             options: &self.writer,
             strategy: None,
+            holds: false,
             part: output.temporary(),
             given_up: given_up.clone(),
         };

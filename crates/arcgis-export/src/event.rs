@@ -34,7 +34,7 @@ pub enum ExportEvent {
     Resumed(ResumeReport),
     /// A page was judged and taken.
     Page {
-        /// Its rows.
+        /// Its rows; not those that take the place of earlier ones.
         rows: u64,
         /// The size of the answers that it came in, after decompression.
         bytes: u64,

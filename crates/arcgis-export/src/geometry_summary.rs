@@ -3,7 +3,11 @@
 use arcgis_layer::{Bbox, Dimensions, GeometryType};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, StructArray};
+use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_schema::ArrowError;
+
+use crate::format::Shape;
+use crate::schema::ExportSchema;
 
 /// The geometry types that are written, by their number in WKB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,6 +277,44 @@ impl GeometrySummary {
             summary.with_m += u64::from(row.dropped_m);
         }
         summary
+    }
+}
+
+impl GeometrySummary {
+    /// The same of rows as they are in a file. What was left out or mended does not show there.
+    ///
+    /// # Errors
+    ///
+    /// A geometry that is not in WKB.
+    pub(crate) fn of_file(rows: &RecordBatch, schema: &ExportSchema) -> Result<Self, ArrowError> {
+        let column = |name: Option<&str>| name.and_then(|name| rows.column_by_name(name));
+        let geometry = column(schema.geometry_name()).and_then(|all| all.as_binary_opt::<i32>());
+        let covering = column(schema.covering_name()).and_then(|all| all.as_struct_opt());
+        let (Some(geometry), Some(covering), Some(kind)) =
+            (geometry, covering, schema.geometry_type())
+        else {
+            return Ok(Self::default());
+        };
+        let mut shape = Shape::default();
+        let rows: Result<Vec<RowGeometry>, ArrowError> = geometry
+            .iter()
+            .map(|wkb| {
+                let Some(wkb) = wkb else {
+                    return Ok(RowGeometry::NULL);
+                };
+                shape.read(wkb)?;
+                let (least, most) = RowGeometry::NULL.z;
+                Ok(RowGeometry {
+                    wkb_type: Some(shape.kind),
+                    dims: Dimensions::new(shape.has_z, shape.has_m),
+                    z: shape.z.iter().fold((least, most), |(least, most), z| {
+                        (least.min(*z), most.max(*z))
+                    }),
+                    ..RowGeometry::NULL
+                })
+            })
+            .collect();
+        Ok(Self::of(&rows?, covering, kind))
     }
 }
 

@@ -14,8 +14,10 @@ use crate::destination::Destination;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::{FileFormat, Requirement, WGS84};
+use crate::geometry_summary::GeometrySummary;
 use crate::layer_stream::{BatchLimits, LayerStream};
 use crate::options::WriterOptions;
+use crate::replaced::Sieve;
 use crate::report::Report;
 use crate::resume::Resume;
 use crate::run::{Message, Place, Run};
@@ -265,6 +267,7 @@ impl LayerExport {
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut spool = run.other_spool().await?;
         let mut batches = Vec::new();
+        let mut is_checked = false;
         // The pages as they are: a spool that keeps nothing would copy every row once more.
         while let Some(page) = run.next().await? {
             match spool.take() {
@@ -274,10 +277,24 @@ impl LayerExport {
         }
         if let Some(other) = spool.take() {
             spool = Some(through(other, None, &mut batches).await?);
+            is_checked = true;
+        }
+        if !run.replaced().is_empty() {
+            batches = Sieve::new(run.replaced().clone()).keep_all(batches)?;
+        }
+        if is_checked {
             let given_back = batches.iter().map(|batch| batch.num_rows() as u64).sum();
             check_rows(run.rows(), given_back)?;
         }
-        let (schema, provenance, report) = (run.schema().clone(), run.provenance(), run.report());
+        let (schema, provenance, mut report) =
+            (run.schema().clone(), run.provenance(), run.report());
+        if !run.replaced().is_empty() {
+            let mut written = GeometrySummary::default();
+            for rows in &batches {
+                written.merge(&GeometrySummary::of_file(rows, &schema)?);
+            }
+            report = report.with_geometry(&written);
+        }
         let table = blocking(move || -> Result<Table, Error> {
             let table = Table::new(&schema, batches, &provenance, report)?;
             if let Some(mut spool) = spool {

@@ -27,6 +27,7 @@ mod page;
 mod provenance;
 #[cfg(feature = "repair")]
 mod repair;
+mod replaced;
 mod report;
 mod resume;
 mod run;

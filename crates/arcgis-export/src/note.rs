@@ -101,7 +101,14 @@ pub enum Note {
         /// The object ids of the first ten.
         first: Vec<i64>,
     },
-    /// Rows were edited on the server meanwhile.
+    /// Rows were edited on the server meanwhile, and are here as they were at the end.
+    Refetched {
+        /// How many.
+        rows: u64,
+    },
+    /// It is not known whether rows were edited on the server meanwhile: the layer tracks edits and could not be asked.
+    EditsUnknown,
+    /// Rows were edited on the server meanwhile, and may be here as they were before.
     Edited {
         /// How many; `None` where the layer does not say which.
         rows: Option<u64>,
@@ -212,6 +219,14 @@ impl fmt::Display for Note {
                     more => write!(f, " and {more} more"),
                 }
             }
+            Self::Refetched { rows } => write!(
+                f,
+                "edited on the server meanwhile, and fetched again: {}, here as at the end",
+                of(*rows, "row")
+            ),
+            Self::EditsUnknown => f.write_str(
+                "the layer tracks edits and could not be asked for them: rows may have been edited meanwhile",
+            ),
             Self::Edited { rows: Some(rows) } => write!(
                 f,
                 "edited on the server meanwhile: {}, each here once, as before or as after",
@@ -261,6 +276,8 @@ impl Note {
             Self::Corrected { .. } => "corrected",
             Self::FellBack { .. } => "fell-back",
             Self::Skipped { .. } => "skipped",
+            Self::Refetched { .. } => "refetched",
+            Self::EditsUnknown => "edits-unknown",
             Self::Edited { .. } => "edited",
             Self::UndeclaredAttributes { .. } => "undeclared-attributes",
             Self::Partial { .. } => "partial",
@@ -289,6 +306,7 @@ impl Serialize for Note {
             Self::DroppedM { rows }
             | Self::LeftOut { rows }
             | Self::NoGeometry { rows }
+            | Self::Refetched { rows }
             | Self::Partial { rows } => map.serialize_entry("rows", rows)?,
             Self::OtherGeometry { expected, rows } => {
                 map.serialize_entry("expected", expected.esri_name())?;
@@ -305,6 +323,7 @@ impl Serialize for Note {
                 map.serialize_entry("rows", rows)?;
                 map.serialize_entry("first", first)?;
             }
+            Self::EditsUnknown => {}
             Self::Edited { rows } => map.serialize_entry("rows", rows)?,
             Self::UndeclaredAttributes { names } => map.serialize_entry("names", names)?,
         }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::format::FileFormat;
+use crate::geometry_summary::GeometrySummary;
 use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::resume::ResumeReport;
@@ -137,7 +138,7 @@ pub struct ColumnReport {
 }
 
 /// What the geometry is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GeometryReport {
     /// The CRS as authority and code, `EPSG:3857`; none if it is not known.
@@ -181,7 +182,10 @@ pub struct ProofReport {
     pub inserted_rows: u64,
     /// The object ids of the first [`ProofReport::MOST_IDS`] of them.
     pub inserted_ids: Vec<i64>,
-    /// Rows that were edited on the server meanwhile, where the layer tracks edits: each came once, as it was
+    /// Rows that were edited on the server meanwhile, where the layer tracks edits, and are here as they were at the end:
+    /// they were fetched again.
+    pub refetched_rows: u64,
+    /// Other rows that were edited on the server meanwhile, where the layer tracks edits: each came once, as it was
     /// before or after.
     pub updated_rows: u64,
     /// The object ids of the first [`ProofReport::MOST_IDS`] of them.
@@ -190,6 +194,8 @@ pub struct ProofReport {
     pub count_change: i64,
     /// Whether the layer was edited meanwhile and does not say where.
     pub edited: bool,
+    /// Whether the layer tracks edits and could not be asked for them: rows may have been edited meanwhile.
+    pub edits_unknown: bool,
     /// Rows that the server cannot serve and that were left out, as
     /// [`FetchOptions::allow_skips`](arcgis_layer::FetchOptions::allow_skips) allows.
     pub skipped_rows: u64,
@@ -331,6 +337,23 @@ fn rectangle(sent: &str) -> Option<[f64; 4]> {
     Some([side("xmin")?, side("ymin")?, side("xmax")?, side("ymax")?])
 }
 
+impl GeometryReport {
+    /// Takes over what is known of all geometries.
+    pub(crate) fn set(&mut self, all: &GeometrySummary) {
+        let types = all.geometry_types().into_iter();
+        self.types = types.map(str::to_owned).collect();
+        self.extent = all
+            .bbox()
+            .map(|bbox| [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax]);
+        self.z_range = all.z_range().map(|(least, most)| [least, most]);
+        self.null_rows = all.nulls();
+        self.empty_rows = all.empty();
+        self.dropped_m_rows = all.dropped_m();
+        self.other_kind_rows = all.other_kind();
+        self.mended_rows = all.mended();
+    }
+}
+
 impl WriterReport {
     pub(crate) fn new(format: FileFormat, options: &WriterOptions) -> Self {
         let groups = format.has_row_groups().then_some(options);
@@ -394,10 +417,12 @@ impl ProofReport {
             deleted_ids: first(&drift.deleted),
             inserted_rows: drift.inserted.len(),
             inserted_ids: first(&drift.inserted),
+            refetched_rows: completion.refetched,
             updated_rows: drift.updated.len(),
             updated_ids: first(&drift.updated),
             count_change: drift.count_change,
             edited: drift.edited,
+            edits_unknown: drift.edits_unknown,
             skipped_rows: completion.skipped.len() as u64,
             skipped: completion
                 .skipped
@@ -410,6 +435,18 @@ impl ProofReport {
 }
 
 impl Report {
+    /// With what is known of the geometries in the file.
+    pub(crate) fn with_geometry(mut self, written: &GeometrySummary) -> Self {
+        if let Some(geometry) = &mut self.geometry {
+            let (dropped_m, mended) = (geometry.dropped_m_rows, geometry.mended_rows);
+            geometry.set(written);
+            // These do not show in a file; rows that others took the place of are among them.
+            geometry.dropped_m_rows = dropped_m.min(self.rows);
+            geometry.mended_rows = mended.min(self.rows);
+        }
+        self
+    }
+
     /// With values that the format of the file has no place for.
     pub(crate) fn with_misfits(mut self, misfits: BTreeMap<String, u64>) -> Self {
         for (column, count) in misfits {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arcgis_layer::arcgis_auth_core::{Url, redact_url};
 use arcgis_layer::{
-    AcceptedPage, CheckpointError, Completion, FetchStats, Layer, LayerInfo, Pages, Plan, Progress,
-    ResolvedQuery,
+    AcceptedPage, CheckpointError, Completion, FetchStats, IdSet, Layer, LayerInfo, Pages, Plan,
+    Progress, ResolvedQuery,
 };
 use jiff::Timestamp;
 
@@ -57,6 +57,8 @@ pub(crate) struct Run {
     /// What the layer said of itself before the first row.
     state: LayerState,
     resumed: Option<ResumeReport>,
+    /// Rows whose place others took, by their numbers among all that came.
+    replaced: IdSet,
     seen: FetchStats,
     time_budget: Option<Duration>,
     completion: Option<Completion>,
@@ -134,6 +136,7 @@ impl Run {
         };
         let mut resumed = None;
         let mut progress = Progress::new();
+        let mut replaced = IdSet::new();
         let (plan, disk) = match found {
             None => (layer.plan(&query, &fetch).await?, None),
             Some(Found::Nothing(folder)) => {
@@ -179,6 +182,7 @@ impl Run {
                 resumed = Some(report_of(&leftover));
                 tally.add(&leftover.sums);
                 progress = std::mem::take(&mut leftover.progress);
+                replaced.clone_from(&leftover.replaced);
                 let (schema, observer) = (schema.clone(), observer.clone());
                 let disk = blocking(move || {
                     DiskSpool::go_on(
@@ -203,8 +207,21 @@ impl Run {
             observer.tell(&ExportEvent::Noted(note.clone()));
         }
         let sink = ArrowSink::new(schema.clone()).with_lenient(lenient);
+        let holds = holds_rows(&plan, place.format);
+        let is_held = match place.name {
+            Some(_) => {
+                let order = RowOrder::of_file(&writer, place.format);
+                order.is_held(&schema, Some(plan.strategy()), holds)
+            }
+            None => holds,
+        };
+        let mut pages = layer.pages_after(plan, sink, progress);
+        if is_held && !spools.are_other() {
+            pages = pages.with_edited_rows_again();
+        }
         Ok(Self {
-            pages: layer.pages_after(plan, sink, progress),
+            pages,
+            replaced,
             layer,
             query,
             schema,
@@ -246,6 +263,7 @@ impl Run {
         };
         let page = take(accepted)?;
         self.tally.add(&PageSums::of(&page));
+        self.replaced.extend(page.replaces.iter());
         let stats = self.pages.stats();
         if stats.retries > self.seen.retries {
             self.observer.tell(&ExportEvent::Retried {
@@ -254,7 +272,7 @@ impl Run {
         }
         self.seen = stats;
         self.observer.tell(&ExportEvent::Page {
-            rows: page.batch.num_rows() as u64,
+            rows: (page.batch.num_rows() as u64).saturating_sub(page.replaces.len()),
             bytes: page.bytes,
             stats,
         });
@@ -303,6 +321,8 @@ impl Run {
         let provenance = self.provenance();
         let (disk, spools, plan) = (self.disk.take(), self.spools.clone(), self.spool_plan());
         let before_commit = self.before_commit.clone();
+        let holds = holds_rows(self.pages.plan(), format);
+        let looks_again = !self.replaced.is_empty();
         WriterThread::start(move |mut messages| {
             let given_up = messages.given_up();
             let ordering = Ordering {
@@ -310,6 +330,7 @@ impl Run {
                 order: RowOrder::of_file(&options, format),
                 options: &options,
                 strategy: Some(plan.strategy),
+                holds,
                 part: output.temporary(),
                 given_up: given_up.clone(),
             };
@@ -326,6 +347,9 @@ impl Run {
                 lenient,
             };
             let mut assembly = Assembly::new(new, spool, observer, given_up)?;
+            if looks_again {
+                assembly.looks_again();
+            }
             // What the spool has from an earlier time.
             assembly.drain()?;
             while let Some(message) = messages.next() {
@@ -371,8 +395,14 @@ impl Run {
         &self.schema
     }
 
+    /// Different rows.
     pub(crate) fn rows(&self) -> u64 {
-        self.tally.sums.rows
+        self.tally.sums.different_rows()
+    }
+
+    /// Rows whose place others took, by their numbers among all that came.
+    pub(crate) fn replaced(&self) -> &IdSet {
+        &self.replaced
     }
 
     fn info(&self) -> &Arc<LayerInfo> {
@@ -474,7 +504,8 @@ fn take(accepted: AcceptedPage<ArrowPage>) -> Result<SpooledPage, Error> {
     let batch = accepted.page.into_batch()?;
     Ok(SpooledPage::new(accepted.position, batch, accepted.facts)
         .with_bytes(accepted.bytes)
-        .with_record(accepted.record))
+        .with_record(accepted.record)
+        .with_replaces(accepted.replaces))
 }
 
 fn planned(plan: &Plan) -> ExportEvent {
@@ -486,6 +517,12 @@ fn planned(plan: &Plan) -> ExportEvent {
         reason: plan.reason().to_owned(),
         format: plan.format(),
     }
+}
+
+/// Whether no row may go on before all are there: some may come again at the end, as they are then. What is read while
+/// it is written does not wait.
+fn holds_rows(plan: &Plan, format: FileFormat) -> bool {
+    plan.names_edited_rows() && !format.is_stream()
 }
 
 /// What the end of a fetch showed.
@@ -506,14 +543,20 @@ fn notes_of(completion: &Completion) -> impl Iterator<Item = Note> {
         let rows = Some(drift.updated.len()).filter(|rows| *rows > 0);
         rows.is_some().then_some(Note::Edited { rows })
     };
-    skipped.into_iter().chain(edited)
+    let refetched = Some(completion.refetched).filter(|rows| *rows > 0);
+    let unknown = drift.edits_unknown.then_some(Note::EditsUnknown);
+    skipped
+        .into_iter()
+        .chain(refetched.map(|rows| Note::Refetched { rows }))
+        .chain(edited)
+        .chain(unknown)
 }
 
 fn report_of(leftover: &Leftover) -> ResumeReport {
     ResumeReport {
         started: leftover.header.started,
         earlier_runs: leftover.runs,
-        rows: leftover.sums.rows,
+        rows: leftover.sums.different_rows(),
         pages: leftover.pages,
         bytes: leftover.bytes,
     }

@@ -32,10 +32,14 @@ impl Start {
     }
 }
 
-/// What pages add to footer and report. It does not grow with rows, and the order of pages does not matter.
+/// What pages add to footer and report. It does not grow with rows, and the order of pages does not matter. Rows whose
+/// place others took are counted in all but [`PageSums::different_rows`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PageSums {
     pub(crate) rows: u64,
+    /// How many of them take the place of others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) replacing: u64,
     #[serde(with = "words")]
     pub(crate) geometry: GeometrySummary,
     /// Values that did not fit and became null, by column.
@@ -53,6 +57,11 @@ pub(crate) struct PageSums {
     /// Rows that came without a column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     absent: BTreeMap<usize, u64>,
+}
+
+// By reference, as serde calls it.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Geometry as the bits of its numbers: infinities have no place in JSON.
@@ -82,6 +91,7 @@ impl PageSums {
         }
         Self {
             rows: page.batch.num_rows() as u64,
+            replacing: page.replaces.len(),
             geometry: page.geometry.clone(),
             misfits: page.misfits.by_place().collect(),
             unlisted: page.unlisted.by_place().collect(),
@@ -100,8 +110,14 @@ impl PageSums {
         }
     }
 
+    /// Rows that no others have taken the place of.
+    pub(crate) fn different_rows(&self) -> u64 {
+        self.rows.saturating_sub(self.replacing)
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         self.rows += other.rows;
+        self.replacing += other.replacing;
         self.geometry.merge(&other.geometry);
         self.left_out += other.left_out;
         if !other.mended.is_empty() {
@@ -157,6 +173,7 @@ impl Tally {
     pub(crate) fn notes(&self) -> Vec<Note> {
         let PageSums {
             rows,
+            replacing: _,
             geometry,
             misfits,
             unlisted,
@@ -230,7 +247,6 @@ impl Tally {
 
     /// The report, of an output in memory as far as this goes.
     pub(crate) fn report(&self, notes: Vec<Note>) -> Report {
-        let geometry = &self.sums.geometry;
         Report {
             tool: crate::provenance::TOOL.to_owned(),
             source: None,
@@ -243,26 +259,17 @@ impl Tally {
             started: self.start.moment,
             finished: Timestamp::now(),
             elapsed: self.start.elapsed(),
-            rows: self.sums.rows,
+            rows: self.sums.different_rows(),
             columns: columns(&self.schema),
-            geometry: self.schema.geometry_name().map(|_| GeometryReport {
-                crs: self.schema.crs().map(|crs| crs.id()),
-                crs_name: self.schema.crs().map(|crs| crs.name().to_owned()),
-                spatial_reference: spatial_reference(&self.schema),
-                types: geometry
-                    .geometry_types()
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect(),
-                extent: geometry
-                    .bbox()
-                    .map(|bbox| [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax]),
-                z_range: geometry.z_range().map(|(least, most)| [least, most]),
-                null_rows: geometry.nulls(),
-                empty_rows: geometry.empty(),
-                dropped_m_rows: geometry.dropped_m(),
-                other_kind_rows: geometry.other_kind(),
-                mended_rows: geometry.mended(),
+            geometry: self.schema.geometry_name().map(|_| {
+                let mut report = GeometryReport {
+                    crs: self.schema.crs().map(|crs| crs.id()),
+                    crs_name: self.schema.crs().map(|crs| crs.name().to_owned()),
+                    spatial_reference: spatial_reference(&self.schema),
+                    ..GeometryReport::default()
+                };
+                report.set(&self.sums.geometry);
+                report
             }),
             proof: None,
             fetch: None,

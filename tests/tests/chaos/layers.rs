@@ -133,6 +133,9 @@ pub(crate) fn row(shape: Shape, n: i64, id: bool) -> Row {
     }
 }
 
+/// The fields of each layer.
+pub(crate) const FIELDS: [&str; 7] = ["OBJECTID", "KEY", "NAME", "SMALL", "BIG", "VALUE", "SEEN"];
+
 /// A layer of so many rows in pages of [`PAGE`].
 pub(crate) fn layer(shape: Shape, rows: i64) -> Layer {
     let layer = match shape {

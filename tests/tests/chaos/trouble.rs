@@ -20,6 +20,8 @@ pub(crate) enum Expected {
     },
     /// The file, but that the value of this row (by its key) may be this one, and a report that tells of an edit.
     Edited(i64, f64),
+    /// The file, but that these rows (by their keys) have this value: they were edited meanwhile and fetched again.
+    Refetched(Vec<i64>, f64),
     /// The service cannot be had: exit code 4, and the message has this.
     Service(&'static str),
     /// The client is not let in any more: exit code 3.
@@ -28,6 +30,16 @@ pub(crate) enum Expected {
     Rows(Vec<i64>),
     /// Rows are lost or doubled: exit code 5, and the message has this. There are no ids to name.
     Count(&'static str),
+}
+
+impl Expected {
+    /// Whether there has to be a file.
+    pub(crate) fn is_a_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Equal | Self::Drift { .. } | Self::Edited(..) | Self::Refetched(..)
+        )
+    }
 }
 
 /// Something that goes wrong.
@@ -54,6 +66,8 @@ pub(crate) struct Trouble {
     pub(crate) longest_url: Option<usize>,
     /// Whether a token is needed.
     pub(crate) secured: bool,
+    /// Whether the layer says which rows were edited when.
+    pub(crate) tracked: bool,
     /// Whether the metadata is at another origin, where a redirect leads.
     pub(crate) moved: bool,
 }
@@ -74,6 +88,7 @@ impl Trouble {
             one_by_one: false,
             longest_url: None,
             secured: false,
+            tracked: false,
             moved: false,
         }
     }
@@ -85,6 +100,11 @@ impl Trouble {
 
     pub(crate) fn quirk(mut self, quirk: Quirk) -> Self {
         self.quirks.push(quirk);
+        self
+    }
+
+    pub(crate) fn tracked(mut self) -> Self {
+        self.tracked = true;
         self
     }
 

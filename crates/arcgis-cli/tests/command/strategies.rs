@@ -125,12 +125,13 @@ fn edits_meanwhile_are_in_the_summary() {
         ])
         .ok();
     assert!(
-        ran.stderr.contains("1 row edited on the server meanwhile"),
+        ran.stderr
+            .contains("Refetched  1 row edited on the server meanwhile"),
         "{ran:?}"
     );
     let proof = &ran.json()["proof"];
-    assert_eq!(proof["updated_rows"], 1, "{proof}");
-    assert_eq!(proof["updated_ids"][0], 5, "{proof}");
+    assert_eq!(proof["refetched_rows"], 1, "{proof}");
+    assert_eq!(proof["updated_rows"], 0, "{proof}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::options::{Compression, WriterOptions};
 
 pub(crate) use file_writer::{Counted, FileWriter, NewFile, Written, begin};
 pub(crate) use requirement::{Requirement, WGS84};
+pub(crate) use shape::Shape;
 
 /// Bytes of text at which they go to the output.
 const ENOUGH: usize = 256 * 1024;

@@ -26,6 +26,12 @@ pub(crate) struct SortBy {
 }
 
 impl SortBy {
+    /// As rows come.
+    pub(crate) const ARRIVAL: Self = Self {
+        covering: None,
+        id: None,
+    };
+
     /// By place; `None` if rows have none.
     pub(crate) fn place(schema: &ExportSchema) -> Option<Self> {
         let covering = schema.file().index_of(schema.covering_name()?).ok()?;

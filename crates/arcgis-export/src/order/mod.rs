@@ -32,6 +32,8 @@ pub(crate) struct Ordering<'a> {
     pub(crate) options: &'a WriterOptions,
     /// How rows are asked for; none for rows that are there already.
     pub(crate) strategy: Option<Strategy>,
+    /// Whether later rows may take the place of earlier ones, so that none can go on before all are there.
+    pub(crate) holds: bool,
     /// The file that is written to, if it is on this machine.
     pub(crate) part: Option<&'a Path>,
     pub(crate) given_up: GivenUp,
@@ -41,9 +43,10 @@ impl Ordering<'_> {
     /// The spool for rows in that order, around one that keeps pages for another process.
     pub(crate) fn spool(&self, disk: Option<DiskSpool>) -> Box<dyn Spool> {
         let schema = self.schema.file();
-        let Some(by) = self.by() else {
+        let by = self.order.sorts_by(self.schema, self.strategy, self.holds);
+        let Some(by) = by else {
             return match disk {
-                Some(disk) => Box::new(disk),
+                Some(disk) => Box::new(disk.without_replaced()),
                 None => DirectSpool::boxed(self.schema),
             };
         };
@@ -62,28 +65,9 @@ impl Ordering<'_> {
         Box::new(SortSpool::new(sort, schema, disk))
     }
 
-    /// The order that rows get: without geometry there is none by place.
+    /// The order that rows get.
     pub(crate) fn order(&self) -> RowOrder {
-        match self.order {
-            RowOrder::Hilbert if self.schema.geometry_name().is_none() => RowOrder::Id,
-            order => order,
-        }
-    }
-
-    /// What to sort by; `None` where rows come in that order.
-    fn by(&self) -> Option<SortBy> {
-        let by_id = || {
-            // Other plans ask for their parts in the order of the ids.
-            let ascending = self
-                .strategy
-                .is_some_and(|strategy| strategy != Strategy::Areas);
-            SortBy::id(self.schema).filter(|_| !ascending)
-        };
-        match self.order() {
-            RowOrder::Hilbert => SortBy::place(self.schema),
-            RowOrder::Id => by_id(),
-            RowOrder::None => None,
-        }
+        self.order.within(self.schema)
     }
 }
 
@@ -111,6 +95,46 @@ impl WriterOptions {
 }
 
 impl RowOrder {
+    /// The order of rows with these columns: without geometry there is none by place.
+    fn within(self, schema: &ExportSchema) -> Self {
+        match self {
+            Self::Hilbert if schema.geometry_name().is_none() => Self::Id,
+            order => order,
+        }
+    }
+
+    /// Whether rows go on only when all are there. `holds` says that later ones may take the place of earlier ones.
+    pub(crate) fn is_held(
+        self,
+        schema: &ExportSchema,
+        strategy: Option<Strategy>,
+        holds: bool,
+    ) -> bool {
+        self.sorts_by(schema, strategy, holds).is_some()
+    }
+
+    /// What to sort by; `None` where rows come in that order and can go on at once.
+    fn sorts_by(
+        self,
+        schema: &ExportSchema,
+        strategy: Option<Strategy>,
+        holds: bool,
+    ) -> Option<SortBy> {
+        match self.within(schema) {
+            Self::Hilbert => SortBy::place(schema),
+            Self::Id => {
+                // Other plans ask for their parts in the order of the ids.
+                let ascending = strategy.is_some_and(|strategy| strategy != Strategy::Areas);
+                match SortBy::id(schema) {
+                    by if !ascending => by,
+                    by if holds => Some(by.unwrap_or(SortBy::ARRIVAL)),
+                    _ => None,
+                }
+            }
+            Self::None => None,
+        }
+    }
+
     /// The order of a file, where nothing else is said: rows of a stream go on at once.
     pub(crate) fn of_file(options: &WriterOptions, format: FileFormat) -> Self {
         options.order.unwrap_or(if format.is_stream() {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arcgis_layer::IdSet;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -13,6 +14,7 @@ use super::key::{Extent, SortBy};
 use super::merge::{Merge, Runs, Sorting};
 use crate::batches::{Batches, Limits};
 use crate::error::Error;
+use crate::replaced::Sieve;
 use crate::spool::{DiskSpool, Replay, Spool, SpooledPage};
 use crate::writer_thread::GivenUp;
 
@@ -40,7 +42,10 @@ pub(crate) struct SortSpool {
     disk: Option<DiskSpool>,
     /// Even batches, so that small pages cost no more than large ones.
     batches: Batches,
+    /// Around all rows that came, also those whose place others take.
     extent: Extent,
+    /// Rows whose place others take, by their numbers among all that came.
+    replaced: IdSet,
     state: State,
 }
 
@@ -66,6 +71,9 @@ impl SortSpool {
         Self {
             sort,
             schema: Arc::clone(schema),
+            replaced: disk
+                .as_ref()
+                .map_or_else(IdSet::new, |disk| disk.replaced().clone()),
             disk,
             batches: Batches::new(Arc::clone(schema)),
             extent: Extent::EMPTY,
@@ -144,7 +152,12 @@ impl SortSpool {
         self.take_batches()?;
         self.state = match std::mem::replace(&mut self.state, State::Broken) {
             State::InMemory(chunk) => {
-                State::Sorted(chunk.sort(&self.sort.by, &self.extent, Limits::BATCH))
+                let sieve = Sieve::new(std::mem::take(&mut self.replaced));
+                let mut kept = Chunk::default();
+                for rows in sieve.keep_all(chunk.into_batches())? {
+                    kept.push(rows);
+                }
+                State::Sorted(kept.sort(&self.sort.by, &self.extent, Limits::BATCH))
             }
             State::OnDisk(Kept::Here(blocks, list)) => {
                 let kept = KeptReader::Here(blocks, list.into_iter());
@@ -176,10 +189,11 @@ impl SortSpool {
             extent: self.extent,
         };
         let mut runs = Runs::new(Blocks::new(folder, &self.schema).map_err(Error::spool)?);
+        let mut sieve = Sieve::new(self.replaced.clone());
         let mut chunk = Chunk::default();
         while let Some(rows) = kept.next()? {
             given_up.check()?;
-            chunk.push(rows);
+            chunk.push(sieve.keep(rows)?);
             if chunk.cost() > *memory {
                 runs.add(std::mem::take(&mut chunk), &sorting, given_up)?;
             }
@@ -199,6 +213,7 @@ impl Spool for SortSpool {
             disk.keep(&page)?;
         }
         self.take_earlier()?;
+        self.replaced.extend(page.replaces.iter());
         self.add(page.batch)
     }
 

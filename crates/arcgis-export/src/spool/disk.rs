@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use arcgis_layer::Checkpoint;
+use arcgis_layer::{Checkpoint, IdSet};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use crate::batches::Batches;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::provenance::{LayerState, TOOL};
+use crate::replaced::Sieve;
 use crate::resume::ResumeError;
 use crate::schema::ExportSchema;
 use crate::tally::PageSums;
@@ -49,6 +50,10 @@ pub(crate) struct DiskSpool {
     /// Bytes after which another segment begins.
     segment_bytes: u64,
     replay: Option<Replay>,
+    /// Rows of an earlier process whose place later ones take, by their numbers.
+    replaced: IdSet,
+    /// Leaves those out of what goes on, unless somebody else does.
+    sieve: Sieve,
     batches: Batches,
     observer: Observer,
     pages: u64,
@@ -128,6 +133,8 @@ impl DiskSpool {
         folder.sync();
         Ok(Self {
             replay: None,
+            replaced: IdSet::new(),
+            sieve: Sieve::default(),
             folder: Some(folder),
             schema: Arc::clone(schema.file()),
             journal,
@@ -176,6 +183,8 @@ impl DiskSpool {
         };
         Ok(Self {
             replay: Some(replay),
+            replaced: leftover.replaced.clone(),
+            sieve: Sieve::default(),
             folder: Some(folder),
             schema: Arc::clone(schema.file()),
             journal,
@@ -185,12 +194,23 @@ impl DiskSpool {
             batches: Batches::new(Arc::clone(schema.file())),
             observer,
             pages: leftover.pages,
-            rows: leftover.sums.rows,
+            rows: leftover.sums.different_rows(),
             unsynced: 0,
             synced: Instant::now(),
             broken: false,
             worth: Worth::default(),
         })
+    }
+
+    /// Rows of an earlier process whose place later ones take, by their numbers among all rows that came.
+    pub(crate) fn replaced(&self) -> &IdSet {
+        &self.replaced
+    }
+
+    /// The spool, without those rows.
+    pub(crate) fn without_replaced(mut self) -> Self {
+        self.sieve = Sieve::new(self.replaced.clone());
+        self
     }
 
     /// Where to say what the pages turn out to be worth.
@@ -232,12 +252,13 @@ impl DiskSpool {
             bytes: page.bytes,
             sums: PageSums::of(page),
             record: page.record.clone(),
+            replaces: page.replaces.iter().collect(),
         };
         self.journal
             .add(&Line::Page(Box::new(line)))
             .map_err(Error::spool)?;
         self.pages += 1;
-        self.rows += page.batch.num_rows() as u64;
+        self.rows += (page.batch.num_rows() as u64).saturating_sub(page.replaces.len());
         if self.unsynced >= SYNC_BYTES || self.synced.elapsed() >= SYNC_EVERY {
             self.sync()?;
         }
@@ -300,20 +321,27 @@ impl DiskSpool {
     }
 }
 
+impl DiskSpool {
+    /// Lets the next rows of an earlier process go on; false if there are no more.
+    fn pass_on(&mut self) -> Result<bool, Error> {
+        let Some(rows) = self.replayed()? else {
+            return Ok(false);
+        };
+        self.batches.push(self.sieve.keep(rows)?)?;
+        Ok(true)
+    }
+}
+
 impl Spool for DiskSpool {
     fn push(&mut self, page: SpooledPage) -> Result<(), Error> {
         // Those of an earlier process come first.
-        while let Some(rows) = self.replayed()? {
-            self.batches.push(rows)?;
-        }
+        while self.pass_on()? {}
         self.keep(&page)?;
         Ok(self.batches.push(page.batch)?)
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        while let Some(rows) = self.replayed()? {
-            self.batches.push(rows)?;
-        }
+        while self.pass_on()? {}
         self.sync()?;
         Ok(self.batches.cut()?)
     }
@@ -323,9 +351,8 @@ impl Spool for DiskSpool {
             if let Some(batch) = self.batches.pop() {
                 return Ok(Some(batch));
             }
-            match self.replayed()? {
-                Some(rows) => self.batches.push(rows)?,
-                None => return Ok(None),
+            if !self.pass_on()? {
+                return Ok(None);
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::provenance::LayerState;
 use crate::tally::PageSums;
 
 /// The version of journal and segments.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 /// A line of a layer whose rows are known by their fingerprints has twenty bytes for each row of a page.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
@@ -72,6 +72,9 @@ pub(crate) struct PageLine {
     pub(crate) bytes: u64,
     pub(crate) sums: PageSums,
     pub(crate) record: PageRecord,
+    /// Rows that these take the place of, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaces: Vec<i64>,
 }
 
 /// Where the rows of a page end, and the hash of their bytes.
@@ -254,6 +257,7 @@ mod tests {
             bytes: 10,
             sums: PageSums::default(),
             record: PageRecord::default(),
+            replaces: Vec::new(),
         }))
     }
 

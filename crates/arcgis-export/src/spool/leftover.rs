@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use arcgis_layer::{Checkpoint, CheckpointError, Progress};
+use arcgis_layer::{Checkpoint, CheckpointError, IdSet, Progress};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::SpoolFolder;
@@ -20,6 +20,8 @@ pub(crate) struct Leftover {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) progress: Progress,
     pub(crate) sums: PageSums,
+    /// Rows whose place later ones take, by their numbers.
+    pub(crate) replaced: IdSet,
     pub(crate) pages: u64,
     /// The size of the answers.
     pub(crate) bytes: u64,
@@ -74,6 +76,7 @@ impl Leftover {
             checkpoint,
             progress: Progress::new(),
             sums: PageSums::default(),
+            replaced: IdSet::new(),
             pages: 0,
             bytes: 0,
             runs: 1,
@@ -123,6 +126,7 @@ impl Leftover {
                         break;
                     }
                     self.sums.merge(&page.sums);
+                    self.replaced.extend(page.replaces);
                     self.pages += 1;
                     self.bytes += page.bytes;
                     self.next_segment = place.segment.saturating_add(1);

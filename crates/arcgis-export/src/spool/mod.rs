@@ -9,7 +9,7 @@ mod segment;
 use std::fmt;
 use std::sync::Arc;
 
-use arcgis_layer::{PageFacts, PageFormat, PageRecord, Strategy};
+use arcgis_layer::{IdSet, PageFacts, PageFormat, PageRecord, Strategy};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -47,6 +47,9 @@ pub struct SpooledPage {
     pub bytes: u64,
     /// What the proof at the end has to know of the page, if the fetch is to go on in another process.
     pub record: PageRecord,
+    /// Rows of earlier pages that these take the place of, by their numbers among all rows that came, from 0. None
+    /// reach a spool of the caller's.
+    pub replaces: IdSet,
 }
 
 impl SpooledPage {
@@ -63,6 +66,7 @@ impl SpooledPage {
             mended: page.mended,
             bytes: 0,
             record: PageRecord::default(),
+            replaces: IdSet::new(),
         }
     }
 
@@ -70,6 +74,13 @@ impl SpooledPage {
     #[must_use]
     pub fn with_record(mut self, record: PageRecord) -> Self {
         self.record = record;
+        self
+    }
+
+    /// Sets which rows of earlier pages these take the place of.
+    #[must_use]
+    pub(crate) fn with_replaces(mut self, replaces: IdSet) -> Self {
+        self.replaces = replaces;
         self
     }
 
@@ -165,6 +176,11 @@ pub(crate) struct Spools(Option<Arc<dyn SpoolFactory>>);
 impl Spools {
     pub(crate) fn of(factory: impl SpoolFactory) -> Self {
         Self(Some(Arc::new(factory)))
+    }
+
+    /// Whether there is a factory of the caller's.
+    pub(crate) fn are_other(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The spool of the caller's, if there is a factory.

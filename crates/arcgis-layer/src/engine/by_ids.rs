@@ -14,11 +14,11 @@ use crate::literal::object_id_range;
 use crate::sink::PageSink;
 
 /// Ids in one list: within what every database behind a server takes.
-const LISTED: usize = 250;
+pub(crate) const LISTED: usize = 250;
 
 /// How a chunk of ids is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Saying {
+pub(crate) enum Saying {
     /// `id >= a AND id <= b`.
     Range,
     /// `id IN (a, b, …)`.
@@ -30,6 +30,15 @@ enum Saying {
 }
 
 impl Saying {
+    /// What to begin with for rows that a slot of a plan still lacks.
+    pub(crate) fn first(strategy: Strategy) -> Self {
+        if strategy == Strategy::IdLists {
+            Self::List
+        } else {
+            Self::Range
+        }
+    }
+
     /// What to try where this one brings other rows than those asked for.
     fn next(self) -> Self {
         match self {
@@ -54,13 +63,13 @@ fn fruitless_most(rows: usize) -> usize {
     16 + 2 * narrowing + 3 * rows.div_ceil(LISTED)
 }
 
-fn comma_separated(ids: &[i64]) -> String {
+pub(crate) fn comma_separated(ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
     ids.join(",")
 }
 
 impl<S: PageSink> Fetcher<S> {
-    /// Asks for what is left by ids: by ranges of them, or one by one where rows that are not wanted fill the ranges.
+    /// Asks for what is left by ids, as is said at first; one by one where rows that are not wanted fill the ranges.
     ///
     /// Gives the ids that do not come. How many requests may bring nothing is bounded, so that a server that
     /// answers with other rows, or with none, ends in missing rows and not in requests without end.
@@ -68,17 +77,13 @@ impl<S: PageSink> Fetcher<S> {
         self: &Arc<Self>,
         gathered: &mut Gathered<S::Page>,
         mut wanted: Wanted,
+        mut saying: Saying,
         broken: &mut bool,
     ) -> Result<Lack, Error> {
         let mut lack = Lack::default();
         let Some(column) = &self.layout.object_id else {
             lack.missing = wanted.into_keys().collect();
             return Ok(lack);
-        };
-        let mut saying = if self.plan.strategy == Strategy::IdLists {
-            Saying::List
-        } else {
-            Saying::Range
         };
         let mut narrowed = usize::MAX;
         let mut in_vain = 0;

@@ -355,6 +355,7 @@ impl Layer {
             ambiguous_ids: head.ambiguous_ids,
             moment: head.moment,
             made_at: head.made_at,
+            edit_field: self.info().edit_date_field.clone(),
             last_edit: head.last_edit,
             options: options.clone(),
             begun: Instant::now(),

@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::ledger::Ledger;
 use super::plan::Plan;
 use super::proof::Drift;
+use crate::error::Error;
+use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::literal::Literal;
 
@@ -15,20 +18,16 @@ const SKEW: i64 = 60_000;
 ///
 /// Of a layer as of one moment there is nothing to tell. It is asked all the same: its server may offer moments and
 /// not heed them.
-pub(crate) async fn look(layer: &Layer, plan: &Plan, drift: &mut Drift) {
-    if let (Some(field), Some(since), Some(ids)) =
-        (&layer.info().edit_date_field, since(plan), plan.ids())
-    {
-        let condition = format!("{field} >= {}", Literal::utc(since));
-        match layer.object_ids(&plan.query.refined(&condition)).await {
-            Ok(edited) => {
-                drift.updated = edited.intersection(ids);
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(layer = %layer.address(), %error, "edited rows cannot be asked for");
-                drift.edits_unknown = true;
-            }
+pub(crate) async fn look(layer: &Layer, plan: &Plan, ledger: &Ledger, drift: &mut Drift) {
+    match edited(layer, plan, ledger).await {
+        Ok(Some(edited)) => {
+            drift.updated = edited;
+            return;
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(layer = %layer.address(), %error, "edited rows cannot be asked for");
+            drift.edits_unknown = true;
         }
     }
     if plan.moment.is_some() && drift.is_none() {
@@ -43,6 +42,24 @@ pub(crate) async fn look(layer: &Layer, plan: &Plan, drift: &mut Drift) {
         }
         None => drift.edits_unknown |= plan.last_edit.is_some(),
     }
+}
+
+/// Of the rows that came, those that were edited since the plan was made; `None` where the layer cannot be asked.
+pub(crate) async fn edited(
+    layer: &Layer,
+    plan: &Plan,
+    ledger: &Ledger,
+) -> Result<Option<IdSet>, Error> {
+    let Some((field, since)) = plan.edit_field.as_ref().zip(since(plan)) else {
+        return Ok(None);
+    };
+    if plan.ids().is_none() {
+        return Ok(None);
+    }
+    let condition = format!("{field} >= {}", Literal::utc(since));
+    let edited = layer.object_ids(&plan.query.refined(&condition)).await?;
+    let came = |id: &i64| ledger.number_of(plan, *id).is_some();
+    Ok(Some(edited.iter().filter(came).collect()))
 }
 
 /// The first moment of edits that the plan does not know: what was edited before was there when it was made. By the

@@ -1,6 +1,6 @@
 //! The books of one fetch: what came, what did not, and whether that is all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arcgis_auth_core::Request;
@@ -22,7 +22,12 @@ use crate::sink::{PageFacts, PageSink};
 /// Keeps the books of one fetch.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// Different rows.
     rows: u64,
+    /// Rows that were handed out, those that took the place of others among them.
+    handed: u64,
+    /// Rows that came again, each with its number among those that were handed out.
+    again: BTreeMap<i64, u64>,
     missing: IdSet,
     seen: IdSet,
     doubled: IdSet,
@@ -54,7 +59,10 @@ impl Ledger {
     /// Enters a page: by the ids that it lacks where the engine has taken each wanted row once, by its own ids, or
     /// by fingerprints. Equal rows of two answers look like one that came twice.
     pub(crate) fn enter(&mut self, page: &PageRecord) {
-        self.rows += page.rows;
+        self.rows += page.rows.saturating_sub(page.again.len() as u64);
+        self.again
+            .extend(page.again.iter().copied().zip(self.handed..));
+        self.handed += page.rows;
         self.short += page.short;
         self.missing.extend(page.missing.iter().copied());
         self.skipped.extend(page.skipped.iter().cloned());
@@ -80,6 +88,22 @@ impl Ledger {
     /// Rows that were entered.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// The number of a row among those that were handed out, the newest if it came more than once; `None` for one that
+    /// was not wanted or did not come. Where ids were listed, each page has its part of them, in their order.
+    pub(crate) fn number_of(&self, plan: &Plan, id: i64) -> Option<u64> {
+        if let Some(number) = self.again.get(&id) {
+            return Some(*number);
+        }
+        let ids = plan.ids().filter(|ids| ids.contains(id))?;
+        let place = ids.count_between(i64::MIN, id).checked_sub(1)?;
+        let is_skipped = self.skipped.iter().any(|row| row.object_id == id);
+        if place >= plan.rows || self.missing.contains(id) || is_skipped {
+            return None;
+        }
+        let skipped = self.skipped.iter().filter(|row| row.object_id < id).count();
+        place.checked_sub(self.missing.count_between(i64::MIN, id) + skipped as u64)
     }
 
     /// The greatest id of all rows, where ids were not listed beforehand: of those that came, or were skipped.
@@ -110,8 +134,8 @@ impl Ledger {
     }
 
     /// Asks the server once more what is there, and judges. `second` is what a second pass came to, if there was one,
-    /// `edited` whether rows that are known by their places were edited meanwhile, and `unlisted` are ids that came where
-    /// the list had ended.
+    /// `edited` whether rows that are known by their places were edited meanwhile, `unlisted` are ids that came where
+    /// the list had ended, and `stale` are rows that are known to be older than those at the end, if that was asked for.
     pub(crate) async fn close(
         &self,
         layer: &Layer,
@@ -119,6 +143,7 @@ impl Ledger {
         second: Option<Multiset>,
         edited: bool,
         unlisted: &IdSet,
+        stale: Option<&IdSet>,
     ) -> Result<Completion, Error> {
         let mut completion = match plan.ids() {
             Some(ids) => self.close_listed(layer, plan, ids, unlisted).await?,
@@ -126,7 +151,13 @@ impl Ledger {
         };
         completion.skipped.clone_from(&self.skipped);
         completion.skipped.sort_by_key(|row| row.object_id);
-        super::edits::look(layer, plan, &mut completion.drift).await;
+        match stale {
+            Some(stale) => completion.drift.updated.clone_from(stale),
+            None => super::edits::look(layer, plan, self, &mut completion.drift).await,
+        }
+        let stale = &completion.drift.updated;
+        let fresh = self.again.keys().filter(|id| !stale.contains(**id));
+        completion.refetched = fresh.count() as u64;
         Ok(completion)
     }
 
@@ -249,6 +280,7 @@ impl Ledger {
             proof,
             drift,
             rows: self.rows,
+            refetched: 0,
             skipped: Vec::new(),
         }
     }

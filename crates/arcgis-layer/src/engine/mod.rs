@@ -1,5 +1,6 @@
 //! From a query to its rows: a plan, its pages, and the proof that they are all.
 
+mod again;
 mod behind;
 mod by_ids;
 mod checkpoint;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
+use super::again::Again;
 use super::doubt::{Delivered, Doubt, Doubts};
 use super::edits;
 use super::fetch::{Fetcher, Slot};
@@ -19,6 +20,7 @@ use super::slot::Work;
 use super::strategy::Strategy;
 use super::verify::second_pass;
 use crate::error::{Error, QueryError};
+use crate::ids::IdSet;
 use crate::layer::Layer;
 use crate::sink::{PageFacts, PageSink};
 
@@ -45,6 +47,8 @@ pub struct Pages<S: PageSink> {
     ledger: Option<Ledger>,
     /// What is known of slots that brought no page since the last one that did.
     without_page: PageRecord,
+    /// What is fetched again, if that is wanted.
+    again: Option<Again>,
     completion: Option<Completion>,
     page_bytes: u64,
 }
@@ -63,6 +67,9 @@ pub struct AcceptedPage<P> {
     pub bytes: u64,
     /// What has to be kept beside the rows so that a fetch can go on behind this page.
     pub record: PageRecord,
+    /// The rows of earlier pages that these take the place of, as many as these: their numbers among all rows that were
+    /// handed out, from 0, those of an earlier process too. None but with [`Pages::with_edited_rows_again`].
+    pub replaces: IdSet,
 }
 
 /// What a fetch has cost so far, and how it went.
@@ -112,6 +119,7 @@ impl Layer {
             at_the_end: false,
             ledger: Some(progress.ledger),
             without_page: PageRecord::default(),
+            again: None,
             completion: None,
             page_bytes: GUESSED_PAGE_BYTES,
         }
@@ -119,6 +127,21 @@ impl Layer {
 }
 
 impl<S: PageSink> Pages<S> {
+    /// Has rows that were edited since the plan was made come once more, behind all others, in pages that
+    /// [replace](AcceptedPage::replaces) rows of earlier ones: so that all are as they are at the end. For
+    /// callers who can drop the older ones; the others learn which rows they are from [`Drift::updated`]. By default
+    /// no row comes again.
+    ///
+    /// Where the plan [names edited rows](Plan::names_edited_rows). While others go on editing, up to three times;
+    /// and no more than 100,000 rows. What is still older then is in [`Drift::updated`].
+    ///
+    /// [`Drift::updated`]: crate::Drift::updated
+    #[must_use]
+    pub fn with_edited_rows_again(mut self) -> Self {
+        self.again = Some(Again::default());
+        self
+    }
+
     /// The next page, or `None` when all are there and proven to be all.
     ///
     /// May be dropped while it waits; the next call goes on.
@@ -181,6 +204,12 @@ impl<S: PageSink> Pages<S> {
                 None => break,
             }
         }
+        if let (Some(again), Some(ledger)) = (&mut self.again, &self.ledger) {
+            if let Some(slot) = again.next(&self.fetcher, ledger).await {
+                return self.replacing(slot).map(Some);
+            }
+        }
+        let stale = self.again.as_ref().and_then(Again::stale);
         let ledger = self.ledger.as_mut().ok_or(Error::Failed)?;
         ledger.enter(&std::mem::take(&mut self.without_page));
         let layer = &self.fetcher.layer;
@@ -203,7 +232,7 @@ impl<S: PageSink> Pages<S> {
         };
         let unlisted = self.fetcher.unlisted().await?;
         let completion = ledger
-            .close(layer, &self.plan, second, edited, &unlisted)
+            .close(layer, &self.plan, second, edited, &unlisted, stale)
             .await?;
         if ledger.rows() > self.plan.rows || self.plan.count_excess > 0 {
             self.fetcher.doubt(Doubt::WrongCount);
@@ -246,7 +275,41 @@ impl<S: PageSink> Pages<S> {
             facts: slot.facts,
             bytes: slot.bytes,
             record,
+            replaces: IdSet::new(),
         }))
+    }
+
+    /// Enters rows into the books that take the place of earlier ones.
+    fn replacing(&mut self, slot: Slot<S::Page>) -> Result<AcceptedPage<S::Page>, Error> {
+        let (Some(page), Some(ledger)) = (slot.page, &mut self.ledger) else {
+            return Err(Error::Failed);
+        };
+        let ids = &slot.facts.ids;
+        let numbers = ids.iter().map(|id| ledger.number_of(&self.plan, *id));
+        let numbers: Option<Vec<u64>> = numbers.collect();
+        let numbers = numbers.ok_or(Error::Failed)?.into_iter();
+        let replaces = numbers
+            .filter_map(|number| i64::try_from(number).ok())
+            .collect();
+        let position = self.to_give;
+        self.to_give += 1;
+        self.to_start = self.to_give;
+        let mut record = std::mem::take(&mut self.without_page);
+        record.append(PageRecord {
+            next: self.to_give,
+            rows: ids.len() as u64,
+            again: ids.clone(),
+            ..PageRecord::default()
+        });
+        ledger.enter(&record);
+        Ok(AcceptedPage {
+            position,
+            page,
+            facts: slot.facts,
+            bytes: slot.bytes,
+            record,
+            replaces,
+        })
     }
 
     /// Whether there is a slot at this position only to see whether there are more rows than counted.

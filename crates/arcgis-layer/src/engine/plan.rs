@@ -43,6 +43,8 @@ pub struct Plan {
     pub(crate) moment: Option<i64>,
     /// When the plan was made, by the server's clock, in milliseconds since 1970.
     pub(crate) made_at: Option<i64>,
+    /// The field that says when a row was edited last.
+    pub(crate) edit_field: Option<String>,
     /// When the layer was edited last, as it said before the plan was made.
     pub(crate) last_edit: Option<i64>,
     pub(crate) options: FetchOptions,
@@ -136,6 +138,17 @@ impl Plan {
     #[must_use]
     pub fn historic_moment(&self) -> Option<i64> {
         self.moment
+    }
+
+    /// Whether the layer can be asked at the end which rows were edited since the plan was made: it tracks edits
+    /// (`editFieldsInfo`), its ids are listed, and it is not seen as of a moment. Then [`Pages::with_edited_rows_again`]
+    /// fetches them again.
+    ///
+    /// [`Pages::with_edited_rows_again`]: crate::Pages::with_edited_rows_again
+    #[must_use]
+    pub fn names_edited_rows(&self) -> bool {
+        let dated = self.edit_field.is_some() && self.made_at.is_some();
+        dated && self.moment.is_none() && self.ids().is_some_and(|ids| !ids.is_empty())
     }
 
     /// How it will be known that every row came once.

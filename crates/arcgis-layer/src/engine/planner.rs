@@ -129,6 +129,7 @@ impl Layer {
             ambiguous_ids: draft.ambiguous_ids,
             moment,
             made_at,
+            edit_field: info.edit_date_field.clone(),
             last_edit: info.last_edit_date,
             query: draft.query,
             options: options.clone(),

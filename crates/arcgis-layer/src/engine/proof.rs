@@ -63,7 +63,8 @@ pub struct Drift {
     /// Rows that were added after the start, which are not in the result, where there are ids.
     pub inserted: IdSet,
     /// Rows that were edited after the start, where the layer tracks edits (`editFieldsInfo`) and there are ids. Each came
-    /// once, as it was before or after.
+    /// once, as it was before or after. Those that were [fetched again](crate::Pages::with_edited_rows_again) are not
+    /// among them, unless they were edited once more.
     pub updated: IdSet,
     /// By how much the count changed, where there are no ids to tell.
     pub count_change: i64,
@@ -130,8 +131,11 @@ pub struct Completion {
     pub proof: Proof,
     /// What changed on the server meanwhile.
     pub drift: Drift,
-    /// Rows delivered.
+    /// Different rows that were delivered.
     pub rows: u64,
+    /// Rows that were edited meanwhile, were [fetched again](crate::Pages::with_edited_rows_again), and came as they were
+    /// at the end.
+    pub refetched: u64,
     /// Rows that the server cannot serve and that were left out, as [`FetchOptions::allow_skips`] allows; in the order
     /// of their ids.
     ///

@@ -37,6 +37,9 @@ pub struct PageRecord {
     /// Whether another row came at a place than before, within the page.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) has_moved: bool,
+    /// The ids of rows that came before, were edited since, and are here as they are now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) again: Vec<i64>,
 }
 
 // By reference, as serde calls it.
@@ -49,7 +52,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl PageRecord {
-    /// How many rows the page has.
+    /// How many rows the page has, those that take the place of others among them.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
@@ -80,6 +83,7 @@ impl PageRecord {
         self.repeated += other.repeated;
         self.before = self.before.or(other.before);
         self.has_moved |= other.has_moved;
+        self.again.append(&mut other.again);
     }
 }
 
@@ -134,7 +138,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Rows that are safe.
+    /// Rows that are safe, each counted once.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.ledger.rows()

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::by_ids::Saying;
 use super::doubt::Doubt;
 use super::fetch::{Asked, Border, Fetcher, Lack, Paced, Slot, add};
 use super::gather::{Answer, Gathered};
@@ -84,7 +85,10 @@ impl<S: PageSink> Fetcher<S> {
         if !wanted.is_empty() && !matches!(strategy, Strategy::IdRanges | Strategy::IdLists) {
             add(&self.counters.corrected, 1);
         }
-        let lack = self.by_ids(&mut gathered, wanted, &mut broken).await?;
+        let saying = Saying::first(strategy);
+        let lack = self
+            .by_ids(&mut gathered, wanted, saying, &mut broken)
+            .await?;
         self.finish(gathered, lack).await
     }
 

@@ -12,6 +12,7 @@ mod json {
     include!("strategy_cases.rs");
     include!("skip_cases.rs");
     include!("moment_cases.rs");
+    include!("again_cases.rs");
     include!("plan_cases.rs");
     include!("seed_cases.rs");
     include!("suspect_cases.rs");
@@ -27,6 +28,7 @@ mod pbf {
     include!("strategy_cases.rs");
     include!("skip_cases.rs");
     include!("moment_cases.rs");
+    include!("again_cases.rs");
     include!("plan_cases.rs");
     include!("seed_cases.rs");
     include!("suspect_cases.rs");

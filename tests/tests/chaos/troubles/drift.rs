@@ -7,7 +7,7 @@ use crate::layers::{self, ROWS, Shape};
 use crate::trouble::{Expected, Trouble};
 use crate::ways::{Ids, Way};
 
-/// What row 40 has for a value after an edit; before, it has 5.
+/// What rows have for a value after an edit; before, row 2 has a quarter, and row 40 has 5.
 const EDITED: f64 = -77.5;
 
 pub(super) fn all(shape: Shape, way: Way) -> Vec<Trouble> {
@@ -75,6 +75,20 @@ pub(super) fn all(shape: Shape, way: Way) -> Vec<Trouble> {
                     Row::new().with("VALUE", EDITED),
                 )))
                 .expect(Expected::Edited(40, EDITED)),
+        );
+    }
+    if way.is_listed() {
+        let save = |key| {
+            let row = Row::new().with("VALUE", EDITED);
+            edit(Edit::Update(shape.id(key), row))
+        };
+        // One that has come by then, and one that has not.
+        all.push(
+            Trouble::new("rows edited, on a layer that says when")
+                .tracked()
+                .fault(save(2))
+                .fault(save(40))
+                .expect(Expected::Refetched(vec![2, 40], EDITED)),
         );
     }
     for trouble in &mut all {
