@@ -25,6 +25,7 @@ mod refusal;
 mod rows;
 mod secret_input;
 mod selection;
+mod service_progress;
 mod settings;
 mod shape;
 mod shown;
@@ -88,7 +89,10 @@ fn interrupted(command: &Command, signal: &str) -> anyhow::Result<()> {
     match command {
         #[cfg(feature = "demo")]
         Command::Serve(_) => Ok(()),
-        Command::Export(args) if args.fetch.resume => Err(Failure::new(Exit::Other, signal).into()),
+        // Layers that are through stay, and the index says which they are.
+        Command::Export(args) if args.fetch.resume || args.folder().is_some() => {
+            Err(Failure::new(Exit::Other, signal).into())
+        }
         _ => Err(Failure::new(Exit::Other, format!("{signal}; nothing was left behind")).into()),
     }
 }

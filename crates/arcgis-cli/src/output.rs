@@ -34,7 +34,7 @@ pub(crate) struct Outputs {
 }
 
 /// The report's file, which is there already under another name.
-struct PendingReport {
+pub(crate) struct PendingReport {
     file: LocalFile,
     output: Box<dyn Output>,
 }
@@ -171,18 +171,10 @@ impl Outputs {
         let place = Place::new(out, args.overwrite);
         // Opening makes a file of another name in the folder; dropping it takes it away again.
         drop(place.open()?);
-        let report = match &args.report {
-            Some(path) => {
-                let file = LocalFile::new(path).with_overwrite(args.overwrite);
-                let output = file.open()?;
-                Some(PendingReport { file, output })
-            }
-            None => None,
-        };
         Ok(Self {
             place,
             format: args.format(out)?,
-            report,
+            report: PendingReport::of(args)?,
         })
     }
 
@@ -205,9 +197,31 @@ impl Outputs {
         client: Option<Sent>,
         kept: Option<&Kept>,
     ) {
-        let Some(report) = self.report else {
-            return;
+        if let Some(report) = self.report {
+            report.write_failure(error, source, client, kept);
+        }
+    }
+}
+
+impl PendingReport {
+    /// Makes sure that the report can be written, if one is wanted.
+    pub(crate) fn of(args: &FileArgs) -> Result<Option<Self>> {
+        let Some(path) = &args.report else {
+            return Ok(None);
         };
+        let file = LocalFile::new(path).with_overwrite(args.overwrite);
+        let output = file.open()?;
+        Ok(Some(Self { file, output }))
+    }
+
+    /// Writes why there is no output.
+    pub(crate) fn write_failure(
+        self,
+        error: &anyhow::Error,
+        source: &str,
+        client: Option<Sent>,
+        kept: Option<&Kept>,
+    ) {
         let ending = Ending::of(error);
         let mut said = json!({ "source": source, "error": ending });
         if let (Some(client), Some(members)) = (client, said.as_object_mut()) {
@@ -216,17 +230,15 @@ impl Outputs {
         if let (Some(kept), Some(members)) = (kept, said.as_object_mut()) {
             members.insert("kept".to_owned(), json!(kept));
         }
-        if let Err(error) = report.write(&said) {
+        if let Err(error) = self.write(&said) {
             tracing::warn!(
                 error = spelling::message(&error),
                 "the report was not written"
             );
         }
     }
-}
 
-impl PendingReport {
-    fn write(self, said: &impl Serialize) -> Result<()> {
+    pub(crate) fn write(self, said: &impl Serialize) -> Result<()> {
         let Self { file, mut output } = self;
         let unwritable = |source| export::Error::Unwritable {
             path: file.path().to_owned(),

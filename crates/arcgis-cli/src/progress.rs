@@ -28,6 +28,11 @@ pub(crate) fn above<T>(print: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Says which bar is on the screen.
+pub(crate) fn take_screen(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
 /// Shows how far an export is. It leaves the screen when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Progress(Shown);
@@ -73,7 +78,7 @@ impl Progress {
         bar.set_prefix(one_line(label));
         bar.set_message("counting rows");
         bar.enable_steady_tick(Duration::from_millis(100));
-        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        take_screen(Some(bar.clone()));
         Self(Shown::Bar(bar, Mutex::new(0)))
     }
 
@@ -156,7 +161,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Shown::Bar(bar, _) = &self.0 {
-            *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            take_screen(None);
             bar.finish_and_clear();
         }
     }

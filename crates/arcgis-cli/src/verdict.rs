@@ -25,12 +25,24 @@ pub(crate) fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
 
 fn of_export(error: &export::Error) -> (Exit, Option<String>) {
     match error {
+        export::Error::Exists { path } if path.ends_with("index.json") => (
+            Exit::Output,
+            hint("--resume goes on with the earlier export, --overwrite begins anew"),
+        ),
         export::Error::Exists { .. } => (
             Exit::Output,
             hint("--overwrite replaces it once the new file is whole"),
         ),
         export::Error::Unwritable { .. } | export::Error::Write(_) | export::Error::Spool(_) => {
             (Exit::Output, None)
+        }
+        export::Error::Unreadable { .. } => (Exit::Output, None),
+        export::Error::Index { .. } => (
+            Exit::Output,
+            hint("another folder, or --overwrite without --resume, begins anew"),
+        ),
+        export::Error::NoLayers { .. } => {
+            (Exit::Usage, hint("arcgis crawl <url> lists all layers"))
         }
         export::Error::Unsupported { .. } => (Exit::Usage, None),
         export::Error::NotInDegrees { .. } => (

@@ -28,6 +28,20 @@ pub trait Destination: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+impl Destination for Box<dyn Destination> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn open(&self) -> Result<Box<dyn Output>, Error> {
+        (**self).open()
+    }
+
+    fn spool_folder(&self) -> Option<PathBuf> {
+        (**self).spool_folder()
+    }
+}
+
 /// An export on its way to its place. Dropping it leaves the place as it was.
 pub trait Output: Write + Send {
     /// Everything is written: does all that can still fail before it appears under its name.

@@ -36,6 +36,33 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// What is there already cannot be read: make it readable, or choose another place.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// What should be the index of an earlier export is none: choose another folder, or allow to overwrite it.
+    #[error("{path} cannot be gone on with")]
+    Index {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: crate::service::IndexError,
+    },
+
+    /// There is no layer that is wanted: give another address or another selection.
+    #[error("{at} has no layers and no tables that are wanted{}", meant_none(.idle))]
+    NoLayers {
+        /// The service, folder or server.
+        at: String,
+        /// Patterns that stand for no layer.
+        idle: Vec<crate::service::Pattern>,
+    },
+
     /// An option asks for what cannot be held, as native geometry by GeoParquet 2.0: leave one of both out.
     #[error("{option} is not for {by}")]
     Unsupported {
@@ -154,6 +181,14 @@ impl Error {
         };
         Self::Panicked { message }
     }
+}
+
+fn meant_none(patterns: &[crate::service::Pattern]) -> String {
+    if patterns.is_empty() {
+        return String::new();
+    }
+    let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+    format!(": none is meant by {}", patterns.join(", "))
 }
 
 fn object_ids(ids: &IdSet) -> String {

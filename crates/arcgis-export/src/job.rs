@@ -353,7 +353,7 @@ impl LayerExport {
     }
 
     /// The query for a file: in longitude and latitude where its format knows nothing else.
-    fn resolve_for(&self, format: FileFormat) -> Result<ResolvedQuery, Error> {
+    pub(crate) fn resolve_for(&self, format: FileFormat) -> Result<ResolvedQuery, Error> {
         let resolved = self.resolve()?;
         if !Requirement(format).is_of_degrees() {
             return Ok(resolved);

@@ -33,6 +33,7 @@ mod resume;
 mod run;
 mod saved_answer;
 mod schema;
+mod service;
 mod spool;
 mod table;
 mod tally;
@@ -67,6 +68,11 @@ pub use report::{
 pub use resume::{Resume, ResumeError, ResumeReport};
 pub use saved_answer::AnswerKind;
 pub use schema::{DateZone, ExportSchema};
+pub use service::{
+    Folder, IndexError, IndexedLayer, IndexedRelationship, LayerOutcome, LayerSelection,
+    LayerStatus, LocalFolder, ParsePatternError, Pattern, PlannedAction, PlannedLayer,
+    ServiceEvent, ServiceExport, ServiceIndex, ServicePlan, ServiceReport, Unread,
+};
 pub use spool::{DirectSpool, Spool, SpoolFactory, SpoolPlan, SpooledPage};
 pub use table::Table;
 pub use wkb::GeometryError;

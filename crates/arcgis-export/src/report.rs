@@ -55,6 +55,12 @@ pub struct Report {
     pub columns: Vec<ColumnReport>,
     /// The geometry; none for tables.
     pub geometry: Option<GeometryReport>,
+    /// The hash of the columns, as in the file's own account of its origin; none for saved answers, as the two below.
+    pub schema_hash: Option<String>,
+    /// When the layer had been edited last, by what it said before its first row; in JSON RFC 3339 in UTC.
+    pub last_edit: Option<Timestamp>,
+    /// The layer's generation before its first row, where it tracks changes.
+    pub server_generation: Option<i64>,
     /// How it is known that the rows are all; none for saved answers.
     pub proof: Option<ProofReport>,
     /// What it took to fetch the rows; none for saved answers.

@@ -488,6 +488,9 @@ impl Run {
         report.layer = Some(self.info().name.clone());
         report.query = Some(QueryReport::from((&self.query, self.query_url())));
         report.object_id_field = self.query.object_id().map(str::to_owned);
+        report.schema_hash = Some(schema_hash(&self.schema));
+        report.last_edit = self.state.last_edit();
+        report.server_generation = self.state.server_generation();
         report.proof = self.proof();
         report.resumed = self.resumed.clone();
         report.fetch = Some(FetchReport::new(

@@ -271,6 +271,9 @@ impl Tally {
                 report.set(&self.sums.geometry);
                 report
             }),
+            schema_hash: None,
+            last_edit: None,
+            server_generation: None,
             proof: None,
             fetch: None,
             resumed: None,

@@ -1,7 +1,7 @@
 //! Options for fetching rows and writing them.
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arcgis_rest::export::Compression;
@@ -11,15 +11,17 @@ use clap::Args;
 use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
 use super::{
     ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, GeoParquetArgs, OrderArgs,
-    RequestArgs, TypeArgs,
+    RequestArgs, ServiceArgs, TypeArgs,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries
+    /// The layer: …/FeatureServer/0 or …/MapServer/3, as pasted; or demo:places, demo:rivers, demo:countries. For all
+    /// layers: a service, a folder or …/rest/services; or demo:
     pub(crate) layer: String,
 
-    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output
+    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output. For all
+    /// layers: a folder, with / behind it where it is not there yet
     #[arg(value_name = "OUT", required_unless_present = "plan")]
     pub(crate) out: Option<PathBuf>,
 
@@ -44,6 +46,9 @@ pub(crate) struct ExportArgs {
     pub(crate) fail_on_drift: bool,
 
     #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+
+    #[command(flatten)]
     pub(crate) requests: RequestArgs,
 
     #[command(flatten)]
@@ -51,6 +56,15 @@ pub(crate) struct ExportArgs {
 
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
+}
+
+impl ExportArgs {
+    /// The folder that files of several layers go to, if it is one that is named.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let out = self.out.as_deref()?;
+        let ends = out.as_os_str().to_string_lossy();
+        (ends.ends_with(std::path::is_separator) || out.is_dir()).then_some(out)
+    }
 }
 
 /// How rows are fetched.

@@ -12,6 +12,7 @@ mod inspect;
 mod installation;
 mod order;
 mod query;
+mod service;
 mod types;
 pub(crate) mod values;
 
@@ -34,6 +35,7 @@ pub(crate) use inspect::{
 pub(crate) use installation::{CompletionsArgs, ManualArgs};
 pub(crate) use order::OrderArgs;
 pub(crate) use query::{ColumnArgs, FilterArgs};
+pub(crate) use service::ServiceArgs;
 pub(crate) use types::TypeArgs;
 pub(crate) use values::OutSr;
 
@@ -123,6 +125,7 @@ Examples:
   arcgis export https://host/arcgis/rest/services/Wells/FeatureServer/0 wells.parquet \\
       --where \"DEPTH > 100\" --bbox 5,47,15,55 --fields NAME,DEPTH
   arcgis export <layer> out.parquet --clip border.geojson --resume
+  arcgis export https://host/arcgis/rest/services water/ --include \"Water/*\" --resume
   arcgis export <layer> --plan
   arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
 );
@@ -176,7 +179,7 @@ Example:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Export a layer to a GeoParquet file
+    /// Export a layer to a GeoParquet file, or a whole service or server to a folder
     #[command(after_help = EXPORT_NOTES)]
     Export(Box<ExportArgs>),
     /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service, folder, item or map

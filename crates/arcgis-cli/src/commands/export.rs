@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, RowOrder, WriterOptions};
-use arcgis_rest::layer::{FetchOptions, Query};
+use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
 
+use super::service::Whole;
 use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutputArgs};
 use crate::exit::{Failure, note};
 use crate::facts::counted;
@@ -28,9 +29,10 @@ pub(crate) async fn run(
     let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
+    let folder = args.folder();
     let format = match &args.out {
-        Some(out) => Outputs::check_names(out, &args.file, output)?,
-        None => args.file.format.written_as.unwrap_or_default(),
+        Some(out) if folder.is_none() => Outputs::check_names(out, &args.file, output)?,
+        _ => args.file.format.written_as.unwrap_or_default(),
     };
     let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
@@ -42,7 +44,18 @@ pub(crate) async fn run(
     )
     .await?
     .with_shown_requests(args.requests.show_requests);
-    target.check_layer()?;
+    let is_whole = !matches!(target.address, ResourceAddress::Layer(_))
+        && (folder.is_some() || (args.plan && args.out.is_none()));
+    if let Some(option) = args.service.first_given().filter(|_| !is_whole) {
+        return Err(Failure::usage(format!(
+            "{option}: it is for all layers of a service, a folder or a server, into a folder"
+        ))
+        .with_hint("arcgis export <service> <folder>/")
+        .into());
+    }
+    if !is_whole {
+        target.check_layer()?;
+    }
     let how = How {
         fetch: args.fetch.options(settings)?,
         writer: args.fetch.spilling(
@@ -51,6 +64,17 @@ pub(crate) async fn run(
         )?,
         resume: args.fetch.resume(settings)?,
     };
+    if is_whole {
+        let whole = Whole {
+            args,
+            output,
+            target: &target,
+            query,
+            how,
+            format,
+        };
+        return whole.run().await;
+    }
     match &args.out {
         Some(out) if !args.plan => {
             let job = Job {
@@ -102,10 +126,11 @@ fn asked<'a>(filter: &'a FilterArgs, columns: &'a ColumnArgs) -> Asked<'a> {
 }
 
 /// How rows are fetched and written.
-struct How {
-    fetch: FetchOptions,
-    writer: WriterOptions,
-    resume: Option<Resume>,
+#[derive(Clone)]
+pub(super) struct How {
+    pub(super) fetch: FetchOptions,
+    pub(super) writer: WriterOptions,
+    pub(super) resume: Option<Resume>,
 }
 
 impl FetchArgs {

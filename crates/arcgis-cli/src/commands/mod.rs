@@ -16,6 +16,7 @@ pub(crate) mod manual;
 pub(crate) mod related;
 #[cfg(feature = "demo")]
 pub(crate) mod serve;
+mod service;
 pub(crate) mod stats;
 pub(crate) mod token;
 pub(crate) mod values;

@@ -27,6 +27,7 @@ mod profiles;
 mod resuming;
 mod run;
 mod secrets;
+mod services;
 mod sign_in;
 mod strategies;
 mod web;

@@ -258,6 +258,12 @@ impl Query {
         self.out_sr.as_ref()
     }
 
+    /// Whether rows are chosen by where they are: by a rectangle or another geometry.
+    #[must_use]
+    pub fn has_spatial_filter(&self) -> bool {
+        self.bbox.is_some() || self.spatial.is_some()
+    }
+
     /// Only rows whose geometry touches a rectangle in WGS 84 longitude and latitude, whatever the
     /// reference system of the layer. Latitudes are from -90 to 90, longitudes from -180 to 180; a
     /// rectangle across the 180th meridian has to be asked for in two parts.

@@ -1,0 +1,337 @@
+//! The file `index.json`: what an export of several layers wrote, and what is still to be done.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::error::IndexError;
+
+/// What the file says it is.
+const KIND: &str = "arcgis-index";
+
+/// The version that is written.
+const VERSION: u32 = 1;
+
+/// The name of the file.
+pub(super) const NAME: &str = "index.json";
+
+/// The largest index that is read: some 100,000 layers.
+pub(super) const MOST_BYTES: u64 = 128 * 1024 * 1024;
+
+/// What an export of several layers wrote: the file `index.json` in its folder.
+///
+/// It is written when it is known what is to be done, and again after each layer, so that it is true whenever the
+/// export ends. Names that are not known or do not apply are left out. Readers should pass over names that they do not
+/// know: the version changes only where an earlier reader would misunderstand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServiceIndex {
+    /// What the file is: `arcgis-index`.
+    pub kind: String,
+    /// The version of its layout: 1.
+    pub version: u32,
+    /// The library that wrote it, and its version.
+    pub tool: String,
+    /// The address of the service, folder or server, without secrets.
+    pub source: String,
+    /// When the export began; that of an earlier process, if it was gone on with.
+    pub started: Timestamp,
+    /// When it came to its end, whether or not all layers could be had; none before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+    /// The layers and tables, in the server's order, those among them that were left out or failed.
+    pub layers: Vec<IndexedLayer>,
+    /// Folders and services that could not be read, so that nobody knows which layers they have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
+}
+
+/// A layer or table in a [`ServiceIndex`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IndexedLayer {
+    /// The service with its folder, such as `Water/Wells`.
+    pub service: String,
+    /// The number in the service.
+    pub id: u32,
+    /// The name.
+    pub name: String,
+    /// What it is, such as `Feature Layer` or `Table`.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// The address, without secrets.
+    pub url: String,
+    /// What became of it.
+    pub status: LayerStatus,
+    /// Why it was left out or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The file, as a path from the index with `/` between its parts. It is there once the status is `done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The format of the file, by its [name](crate::FileFormat::name).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The size of the file in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Rows in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// The kind of geometry, such as `esriGeometryPoint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry_type: Option<String>,
+    /// The reference system of the coordinates, such as `EPSG:4326`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crs: Option<String>,
+    /// Least x and y, greatest x and y.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<[f64; 4]>,
+    /// How it is known that the rows are all: [`ProofReport::level`](crate::ProofReport::level).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+    /// The hash of the columns, as in the footer of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_hash: Option<String>,
+    /// A hash of what was asked for and how it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options_hash: Option<String>,
+    /// When the layer had been edited last, by what it said before its first row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_edit: Option<Timestamp>,
+    /// The layer's generation before its first row, where it tracks changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_generation: Option<i64>,
+    /// When its export began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// When its file was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+    /// How its rows belong to those of other layers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relationships: Vec<IndexedRelationship>,
+}
+
+/// What became of a layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LayerStatus {
+    /// It has not had its turn.
+    #[default]
+    Pending,
+    /// Its file is there, with every row.
+    Done,
+    /// It could not be exported, and there is no file of this export.
+    Failed,
+    /// It was left out on purpose, since it has no rows that could be had.
+    Skipped,
+}
+
+/// A relationship of a layer in a [`ServiceIndex`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IndexedRelationship {
+    /// The number of the relationship.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// The number of the other layer or table in the same service.
+    pub related_id: u32,
+    /// The file of the other one, if it is exported too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related_file: Option<String>,
+    /// How many rows belong to how many: `one-to-one`, `one-to-many` or `many-to-many`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cardinality: Option<String>,
+    /// Whether this layer is the one that the relationship starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_origin: Option<bool>,
+    /// The column of this layer that rows are joined by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_field: Option<String>,
+    /// The column of the other layer, where that names one for the same relationship.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related_key_field: Option<String>,
+}
+
+/// A folder or service that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Unread {
+    /// Its address, without secrets.
+    pub url: String,
+    /// Why not.
+    pub problem: String,
+}
+
+impl Unread {
+    pub(super) fn new(url: &str, problem: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+impl ServiceIndex {
+    pub(super) fn new(source: String, started: Timestamp, layers: Vec<IndexedLayer>) -> Self {
+        Self {
+            kind: KIND.to_owned(),
+            version: VERSION,
+            tool: crate::provenance::TOOL.to_owned(),
+            source,
+            started,
+            finished: None,
+            layers,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`] for whatever is no index, is one of a later version, or names files outside its folder.
+    pub fn from_json(json: &[u8]) -> Result<Self, IndexError> {
+        #[derive(Deserialize)]
+        struct Head {
+            kind: String,
+            version: u32,
+        }
+        let head: Head = serde_json::from_slice(json).map_err(IndexError::Other)?;
+        if head.kind != KIND {
+            return Err(IndexError::OtherKind(head.kind));
+        }
+        if head.version != VERSION {
+            return Err(IndexError::Version(head.version));
+        }
+        let index: Self = serde_json::from_slice(json).map_err(IndexError::Other)?;
+        let mut files = std::collections::HashSet::new();
+        for file in index
+            .layers
+            .iter()
+            .filter_map(|layer| layer.file.as_deref())
+        {
+            if !is_within(file) || !files.insert(file.to_lowercase()) {
+                return Err(IndexError::File(file.to_owned()));
+            }
+        }
+        Ok(index)
+    }
+
+    pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    /// Whether the export has ended and every layer with rows has its file.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let has_its_file =
+            |layer: &IndexedLayer| matches!(layer.status, LayerStatus::Done | LayerStatus::Skipped);
+        self.finished.is_some() && self.unread.is_empty() && self.layers.iter().all(has_its_file)
+    }
+
+    /// The layers of a status.
+    pub fn of_status(&self, status: LayerStatus) -> impl Iterator<Item = &IndexedLayer> {
+        self.layers
+            .iter()
+            .filter(move |layer| layer.status == status)
+    }
+}
+
+/// Whether a path from the index leads to a file in its folder, or in one below, on every system.
+fn is_within(path: &str) -> bool {
+    let is_plain = |part: &str| {
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && !part.contains(['\\', ':', '\0'])
+            && !part.ends_with(['.', ' '])
+    };
+    path.len() <= 4096 && path.split('/').all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn index() -> ServiceIndex {
+        let layer = IndexedLayer {
+            service: "Water/Wells".to_owned(),
+            id: 3,
+            name: "Deep wells".to_owned(),
+            kind: "Feature Layer".to_owned(),
+            url: "https://host/rest/services/Water/Wells/FeatureServer/3".to_owned(),
+            status: LayerStatus::Done,
+            file: Some("Water/Wells/Deep_wells.parquet".to_owned()),
+            rows: Some(u64::MAX),
+            extent: Some([0.1, -0.0, 1e300, f64::MIN_POSITIVE]),
+            last_edit: Some(Timestamp::UNIX_EPOCH),
+            ..IndexedLayer::default()
+        };
+        ServiceIndex::new(
+            "https://host".to_owned(),
+            Timestamp::UNIX_EPOCH,
+            vec![layer],
+        )
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut index = index();
+        index.unread.push(Unread::new("https://host/x", "gone"));
+        let json = index.to_json().unwrap();
+        assert_eq!(ServiceIndex::from_json(&json).unwrap(), index);
+        assert!(!index.is_complete());
+        index.finished = Some(Timestamp::UNIX_EPOCH);
+        assert!(!index.is_complete());
+        index.unread.clear();
+        assert!(index.is_complete());
+        // Names of a later writer are passed over.
+        let mut value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        value["layers"][0]["news"] = serde_json::json!([1, {"a": null}]);
+        assert!(ServiceIndex::from_json(value.to_string().as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_index_is_refused() {
+        let refused = |json: &str| {
+            ServiceIndex::from_json(json.as_bytes())
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(refused("").contains("is no index"));
+        assert!(refused("{}").contains("is no index"));
+        assert!(
+            refused(r#"{"kind": "FeatureCollection", "version": 1}"#).contains("FeatureCollection")
+        );
+        assert!(refused(r#"{"kind": "arcgis-index", "version": 2}"#).contains("version 2"));
+        for file in [
+            "../x", "/x", "a//b", "C:x", "a\\..\\b", "a/./b", "", "a/b.", "a/..", "\0",
+        ] {
+            let mut index = index();
+            index.layers[0].file = Some(file.to_owned());
+            let json = String::from_utf8(index.to_json().unwrap()).unwrap();
+            assert!(refused(&json).contains("outside"), "{file}");
+        }
+        let mut twice = index();
+        twice.layers.push(twice.layers[0].clone());
+        assert!(ServiceIndex::from_json(&twice.to_json().unwrap()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut json = index().to_json().unwrap();
+            let at = at.index(json.len());
+            json[at] = byte;
+            let _ = ServiceIndex::from_json(&json);
+            let _ = ServiceIndex::from_json(&json[..at]);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! An export of several layers that is under way.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::event::ServiceEvent;
+use super::export::{ServiceExport, chain};
+use super::folder::Folder;
+use super::index::{self, IndexedLayer, LayerStatus, ServiceIndex};
+use super::prospect::Prospect;
+use super::related::{link, relationships};
+use super::report::{LayerOutcome, ServiceReport};
+use super::stac;
+use super::survey::{Survey, Surveyed};
+use crate::error::Error;
+use crate::job::{LayerExport, blocking};
+use crate::report::Report;
+
+/// An export of several layers.
+pub(super) struct Run {
+    export: ServiceExport,
+    folder: Arc<dyn Folder>,
+    earlier: Option<ServiceIndex>,
+    survey: Survey,
+    index: Mutex<ServiceIndex>,
+}
+
+impl Run {
+    /// Writes down what is to be done.
+    pub(super) async fn new(
+        export: ServiceExport,
+        folder: Arc<dyn Folder>,
+        earlier: Option<ServiceIndex>,
+        survey: Survey,
+    ) -> Result<Self, Error> {
+        let mut layers: Vec<IndexedLayer> = survey.layers.iter().map(Surveyed::indexed).collect();
+        // What an earlier export did stays true until a layer has its turn.
+        for layer in &mut layers {
+            let before = earlier
+                .as_ref()
+                .and_then(|earlier| done(earlier, &layer.url));
+            if let Some(before) = before.filter(|before| before.file == layer.file) {
+                *layer = before.clone();
+            }
+        }
+        let started = match &earlier {
+            Some(earlier) if !earlier.is_complete() => earlier.started,
+            _ => Timestamp::now(),
+        };
+        let mut index = ServiceIndex::new(export.source(), started, layers);
+        index.unread.clone_from(&survey.unread);
+        export.observer.tell(&ServiceEvent::Listed(&index.layers));
+        let run = Self {
+            export,
+            folder,
+            earlier,
+            survey,
+            index: Mutex::new(index),
+        };
+        let index = run.index.lock().await;
+        run.write(&index).await?;
+        drop(index);
+        Ok(run)
+    }
+
+    /// Exports all layers, and says what came of each.
+    pub(super) async fn finish(self) -> Result<ServiceReport, Error> {
+        let full = std::sync::atomic::AtomicBool::new(false);
+        let turns = (0..self.survey.layers.len()).map(|place| {
+            let (run, full) = (&self, &full);
+            async move {
+                use std::sync::atomic::Ordering;
+                if full.load(Ordering::Relaxed) {
+                    return Ok((place, LayerOutcome::NotTried));
+                }
+                let outcome = run.turn(place).await?;
+                if let LayerOutcome::Failed(error) = &outcome
+                    && is_of_the_place(error)
+                {
+                    full.store(true, Ordering::Relaxed);
+                }
+                Ok::<_, Error>((place, outcome))
+            }
+        });
+        let mut turns = stream::iter(turns).buffer_unordered(self.export.at_once.get());
+        let mut outcomes = Vec::new();
+        while let Some(turn) = turns.next().await {
+            outcomes.push(turn?);
+        }
+        drop(turns);
+        outcomes.sort_by_key(|(place, _)| *place);
+        let mut index = self.index.lock().await;
+        link(&mut index);
+        if !full.into_inner() {
+            index.finished = Some(Timestamp::now());
+        }
+        if self.export.stac {
+            let (path, json) = stac::catalog(&index)?;
+            self.put(&path, json).await?;
+        }
+        self.write(&index).await?;
+        Ok(ServiceReport {
+            index: index.clone(),
+            outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+            idle: self.survey.idle.clone(),
+        })
+    }
+
+    /// One layer. An error is that of the index.
+    async fn turn(&self, place: usize) -> Result<LayerOutcome, Error> {
+        let Some(layer) = self.survey.layers.get(place) else {
+            return Ok(LayerOutcome::LeftOut);
+        };
+        let entry = layer.indexed();
+        if layer.left_out.is_none() {
+            let began = ServiceEvent::Began {
+                place,
+                layer: &entry,
+            };
+            self.export.observer.tell(&began);
+        }
+        let (entry, outcome) = match self.carry_out(place, layer, &entry).await {
+            Ok((entry, outcome)) => (entry, outcome),
+            Err(error) => {
+                let failed = IndexedLayer {
+                    status: LayerStatus::Failed,
+                    problem: Some(chain(&error)),
+                    ..entry
+                };
+                (failed, LayerOutcome::Failed(error))
+            }
+        };
+        let mut index = self.index.lock().await;
+        let ended = ServiceEvent::Ended {
+            place,
+            layer: &entry,
+            outcome: &outcome,
+        };
+        self.export.observer.tell(&ended);
+        if let Some(slot) = index.layers.get_mut(place) {
+            *slot = entry;
+        }
+        if !matches!(outcome, LayerOutcome::LeftOut) {
+            self.write(&index).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn carry_out(
+        &self,
+        place: usize,
+        layer: &Surveyed,
+        entry: &IndexedLayer,
+    ) -> Result<(IndexedLayer, LayerOutcome), Error> {
+        let Some(path) = layer.file.clone().filter(|_| layer.left_out.is_none()) else {
+            return Ok((entry.clone(), LayerOutcome::LeftOut));
+        };
+        let export = self.export.open(layer).await?;
+        if let Some(problem) = self.export.without_place(&export) {
+            let skipped = IndexedLayer {
+                status: LayerStatus::Skipped,
+                problem: Some(problem),
+                file: None,
+                ..entry.clone()
+            };
+            return Ok((skipped, LayerOutcome::LeftOut));
+        }
+        let prospect = Prospect::of(&export, self.export.format)?;
+        let before = self.earlier.as_ref().and_then(|earlier| {
+            let mut layers = earlier.layers.iter();
+            Some((layers.find(|before| before.url == entry.url)?, earlier))
+        });
+        if let Some((before, earlier)) = before
+            && prospect.is_that_of(before, earlier)
+            && self.is_there(before).await?
+        {
+            return Ok((before.clone(), LayerOutcome::Kept));
+        }
+        // A file that an earlier export wrote or was about to write is its own to replace.
+        let ours = before.is_some_and(|(before, _)| before.file.as_deref() == Some(&*path));
+        let (layer, query) = (export.layer.clone(), export.query.clone());
+        let info = Arc::clone(layer.info());
+        let report = self.one(place, export, &path, ours).await?;
+        let mut done = entry.clone();
+        done.kind = info.kind.name().to_owned();
+        done.relationships = relationships(&info);
+        let geometry = prospect.geometry.clone();
+        fill(&mut done, &report, prospect);
+        if self.export.stac {
+            let extent = stac::extent(&layer, &query, &report).await;
+            let item = stac::item(&done, &info, &report, geometry.as_deref(), extent)?;
+            self.put(&stac::item_path(&path), item).await?;
+        }
+        Ok((done, LayerOutcome::Exported(Box::new(report))))
+    }
+
+    async fn one(
+        &self,
+        place: usize,
+        mut export: LayerExport,
+        path: &str,
+        ours: bool,
+    ) -> Result<Report, Error> {
+        let overwrite = self.export.overwrite || ours;
+        let (folder, path) = (Arc::clone(&self.folder), path.to_owned());
+        let file = blocking(move || folder.file(&path, overwrite)).await??;
+        if let Some(resume) = &self.export.resume {
+            export = export.with_resume(resume.clone());
+        }
+        let observer = self.export.observer.clone();
+        export
+            .with_observer(move |event| observer.tell(&ServiceEvent::Layer { place, event }))
+            .to(file)
+            .await
+    }
+
+    /// Whether the file of an earlier export is there, as long as it was, and its item if one is wanted.
+    async fn is_there(&self, before: &IndexedLayer) -> Result<bool, Error> {
+        let (Some(path), Some(bytes)) = (before.file.clone(), before.bytes) else {
+            return Ok(false);
+        };
+        let (folder, stac) = (Arc::clone(&self.folder), self.export.stac);
+        blocking(move || {
+            let is_whole = folder.size(&path)? == Some(bytes);
+            Ok(is_whole && (!stac || folder.size(&stac::item_path(&path))?.is_some()))
+        })
+        .await?
+    }
+
+    async fn write(&self, index: &ServiceIndex) -> Result<(), Error> {
+        self.put(index::NAME, index.to_json().map_err(Error::write)?)
+            .await
+    }
+
+    /// Writes a small file, whole or not at all.
+    async fn put(&self, path: &str, content: Vec<u8>) -> Result<(), Error> {
+        let (folder, path) = (Arc::clone(&self.folder), path.to_owned());
+        blocking(move || {
+            let mut output = folder.file(&path, true)?.open()?;
+            output.write_all(&content).map_err(Error::write)?;
+            output.settle()?;
+            output.commit().map(drop)
+        })
+        .await?
+    }
+}
+
+/// A layer that an earlier export wrote.
+fn done<'a>(earlier: &'a ServiceIndex, url: &str) -> Option<&'a IndexedLayer> {
+    let mut done = earlier.of_status(LayerStatus::Done);
+    done.find(|layer| layer.url == url)
+}
+
+/// What the report adds to the index.
+fn fill(layer: &mut IndexedLayer, report: &Report, prospect: Prospect) {
+    let geometry = report.geometry.as_ref();
+    layer.status = LayerStatus::Done;
+    layer.problem = None;
+    layer.format = report.writer.as_ref().map(|writer| writer.format.clone());
+    layer.bytes = report.file_bytes;
+    layer.rows = Some(report.rows);
+    layer.crs = geometry.and_then(|geometry| geometry.crs.clone());
+    let extent = geometry.and_then(|geometry| geometry.extent);
+    layer.extent = extent.filter(|sides| sides.iter().all(|side| side.is_finite()));
+    layer.proof = report.proof.as_ref().map(|proof| proof.level.clone());
+    layer.schema_hash = Some(prospect.schema_hash);
+    layer.options_hash = Some(prospect.options_hash);
+    layer.last_edit = report.last_edit;
+    layer.server_generation = report.server_generation;
+    layer.started = Some(report.started);
+    layer.finished = Some(report.finished);
+}
+
+/// Whether an error is about the whole folder: no other layer will do better.
+fn is_of_the_place(error: &Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(
+            kind,
+            Some(
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::ReadOnlyFilesystem
+            )
+        ) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,205 @@
+//! What there is to export, and what of it is left out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arcgis_layer::arcgis_auth_core::Transport;
+use arcgis_layer::{Crawl, CrawlEntry, LayerAddress, LayerEntry, ResourceAddress};
+use futures_util::StreamExt as _;
+
+use super::file_names::FileNames;
+use super::index::{IndexedLayer, LayerStatus, ServiceIndex, Unread};
+use super::pattern::Pattern;
+use super::selection::{LayerSelection, decoded, service_kind};
+
+/// What a server lists, as far as it is wanted.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) layers: Vec<Surveyed>,
+    pub(super) unread: Vec<Unread>,
+    /// Patterns that stand for nothing that there is.
+    pub(super) idle: Vec<Pattern>,
+    /// Why there is nothing at all, where the way in is barred.
+    pub(super) barred: bool,
+}
+
+/// A layer that is wanted.
+#[derive(Debug)]
+pub(super) struct Surveyed {
+    pub(super) entry: LayerEntry,
+    /// Its address; none for what a server lists under a number that no address has.
+    pub(super) address: Option<LayerAddress>,
+    /// Why it is left out.
+    pub(super) left_out: Option<String>,
+    /// The file, unless it is left out.
+    pub(super) file: Option<String>,
+}
+
+impl Survey {
+    /// Asks what there is below `root`.
+    pub(super) async fn of(
+        transport: &Arc<dyn Transport>,
+        root: &ResourceAddress,
+        selection: &LayerSelection,
+    ) -> Self {
+        let mut survey = Self::default();
+        let mut entries = Crawl::new(Arc::clone(transport)).entries(root.clone());
+        let (mut listed, mut others) = (Vec::new(), 0_usize);
+        while let Some(entry) = entries.next().await {
+            match entry {
+                CrawlEntry::Layer(layer) => listed.push(layer),
+                CrawlEntry::Folder(folder) => {
+                    others += 1;
+                    let name = folder.name.as_deref().unwrap_or_default();
+                    survey.note(folder.error.as_deref(), name, &folder.url, selection);
+                }
+                CrawlEntry::Service(service) => {
+                    others += 1;
+                    survey.note(
+                        service.error.as_deref(),
+                        &service.name,
+                        &service.url,
+                        selection,
+                    );
+                }
+                _ => {}
+            }
+        }
+        survey.barred = listed.is_empty() && others == 1 && !survey.unread.is_empty();
+        survey.idle = selection.idle(&listed);
+        survey.layers = listed
+            .into_iter()
+            .filter(|layer| selection.selects(layer))
+            .map(Surveyed::new)
+            .collect();
+        survey.leave_out_twins();
+        survey
+    }
+
+    fn note(&mut self, error: Option<&str>, name: &str, url: &str, selection: &LayerSelection) {
+        if let Some(problem) = error
+            && (name.is_empty() || selection.may_select_below(name, url))
+        {
+            self.unread.push(Unread::new(url, problem));
+        }
+    }
+
+    /// Map services show what feature services of the same name have: a layer of the same number and name is
+    /// exported once, from the feature service.
+    fn leave_out_twins(&mut self) {
+        let of_features: HashSet<(String, u32, String)> = self
+            .layers
+            .iter()
+            .filter(|layer| layer.left_out.is_none() && layer.entry.error.is_none())
+            .filter(|layer| service_kind(&layer.entry) == "FeatureServer")
+            .map(|layer| key(&layer.entry))
+            .collect();
+        for layer in &mut self.layers {
+            let is_twin = layer.left_out.is_none()
+                && service_kind(&layer.entry) == "MapServer"
+                && of_features.contains(&key(&layer.entry));
+            if is_twin {
+                let feature = layer
+                    .entry
+                    .url
+                    .replacen("/MapServer/", "/FeatureServer/", 1);
+                layer.left_out = Some(format!("it is the same as {feature}"));
+            }
+        }
+    }
+
+    /// Gives each layer its file: that of an earlier index, if there is one.
+    pub(super) fn name_files(
+        &mut self,
+        root: &ResourceAddress,
+        extension: &str,
+        earlier: Option<&ServiceIndex>,
+    ) {
+        let mut names = FileNames::without(["index", "catalog"]);
+        let before = |url: &str| {
+            let mut layers = earlier?.layers.iter();
+            let file = layers.find(|layer| layer.url == url)?.file.clone()?;
+            file.ends_with(&format!(".{extension}")).then_some(file)
+        };
+        let wanted = |layer: &&mut Surveyed| layer.left_out.is_none();
+        for layer in self.layers.iter_mut().filter(wanted) {
+            layer.file = before(&layer.entry.url);
+            if let Some(file) = &layer.file {
+                names.take(file);
+            }
+        }
+        let folder = match root {
+            ResourceAddress::Directory(directory) => directory.folder().map(decoded),
+            _ => None,
+        };
+        let one_service = !matches!(root, ResourceAddress::Directory(_));
+        for layer in self.layers.iter_mut().filter(wanted) {
+            if layer.file.is_some() {
+                continue;
+            }
+            let service = decoded(&layer.entry.service);
+            let mut parts: Vec<String> = service.split('/').map(str::to_owned).collect();
+            if one_service {
+                parts.clear();
+            } else if parts.len() > 1 && parts.first() == folder.as_ref() {
+                parts.remove(0);
+            }
+            let file = names.give(&parts, &layer.entry.name, layer.entry.id, extension);
+            layer.file = Some(file);
+        }
+    }
+}
+
+fn key(entry: &LayerEntry) -> (String, u32, String) {
+    (entry.service.clone(), entry.id, entry.name.clone())
+}
+
+impl Surveyed {
+    fn new(entry: LayerEntry) -> Self {
+        let left_out = if entry.error.is_some() {
+            None
+        } else {
+            without_rows(&entry)
+        };
+        Self {
+            address: LayerAddress::parse(&entry.url).ok(),
+            left_out,
+            entry,
+            file: None,
+        }
+    }
+
+    /// The layer as it stands in an index before its turn.
+    pub(super) fn indexed(&self) -> IndexedLayer {
+        IndexedLayer {
+            service: decoded(&self.entry.service),
+            id: self.entry.id,
+            name: self.entry.name.clone(),
+            kind: self.entry.kind.clone(),
+            url: self.entry.url.clone(),
+            status: match self.left_out {
+                Some(_) => LayerStatus::Skipped,
+                None => LayerStatus::Pending,
+            },
+            problem: self.left_out.clone(),
+            file: self.file.clone(),
+            geometry_type: self.entry.geometry_type.clone(),
+            ..IndexedLayer::default()
+        }
+    }
+}
+
+/// Why a layer has no rows that can be had, by what it says of itself.
+fn without_rows(entry: &LayerEntry) -> Option<String> {
+    if entry.queryable != Some(false) {
+        return None;
+    }
+    let kind = entry.kind.to_ascii_lowercase();
+    Some(if kind.contains("group") {
+        "it is a group of layers, without rows of its own".to_owned()
+    } else if kind.contains("raster") {
+        "it has pixels and no rows".to_owned()
+    } else {
+        "its owner does not allow queries, or it has no fields".to_owned()
+    })
+}
