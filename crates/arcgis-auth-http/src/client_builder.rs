@@ -261,6 +261,7 @@ impl ArcGisClientBuilder {
             .with_clock(Arc::clone(&clock));
         let throttle = Throttle::around(session, self.concurrency)
             .with_clock(Arc::clone(&clock))
+            .with_counters(Arc::clone(&counters))
             .with_rate(self.rate.unwrap_or_default());
         let stack = Arc::new(retrying(Arc::new(throttle)));
         Ok(ArcGisClient::new(stack, provider, counters))

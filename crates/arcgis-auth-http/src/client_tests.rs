@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use arcgis_auth_core::{Credentials, Error, Portal, Request, StaticToken, Token, Transport};
-use arcgis_auth_core::{Origin, TrustPolicy};
+use arcgis_auth_core::{Origin, TransportErrorKind, TrustPolicy};
 
 use crate::ArcGisClient;
-use crate::scripted::{HastyClock, Scripted, json, status, url};
+use crate::scripted::{Answer, HastyClock, Scripted, json, status, url, with};
 
 const TOKEN: &str = r#"{"token":"t1","expires":32503680000000,"ssl":true}"#;
 
@@ -62,7 +62,51 @@ async fn arcgis_online_is_known_and_one_permit_is_enough() {
     let stats = client.stats();
     assert_eq!((stats.requests, stats.retries, stats.mints), (3, 1, 1));
     assert_eq!(stats.bytes, TOKEN.len() as u64 + 2);
+    let outcomes = stats.outcomes;
+    assert_eq!((outcomes.ok, outcomes.transient), (2, 1), "{outcomes:?}");
     assert!(!format!("{client:?}").contains("K3Y"));
+}
+
+#[tokio::test]
+async fn how_requests_ended_and_stood_in_line_is_counted() {
+    let refused = r#"{"error":{"code":400,"message":"Unable to complete operation."}}"#;
+    let transport = Scripted::new([
+        with(429, "retry-after", "1"),
+        Answer::Fails(TransportErrorKind::Interrupted),
+        json("{}"),
+        json(refused),
+        json("{}"),
+    ]);
+    let client = ArcGisClient::builder()
+        .concurrency(1)
+        .rate(0.5)
+        .clock(Arc::new(HastyClock::default()))
+        .transport(transport.clone())
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        client.send(layer()).await.unwrap();
+    }
+    let stats = client.stats();
+    assert_eq!((stats.requests, stats.retries), (5, 2));
+    let outcomes = stats.outcomes;
+    assert_eq!(
+        (
+            outcomes.ok,
+            outcomes.busy,
+            outcomes.unanswered,
+            outcomes.terminal
+        ),
+        (2, 1, 1, 1),
+        "{outcomes:?}"
+    );
+    assert_eq!(
+        (outcomes.token_refused, outcomes.too_big, outcomes.transient),
+        (0, 0, 0)
+    );
+    // One request in two seconds: the last two follow at once, and wait for all of it.
+    let queued = stats.queued.as_millis();
+    assert!((4_000..=8_000).contains(&queued), "{queued} ms");
 }
 
 #[tokio::test]

@@ -156,6 +156,7 @@ impl Transport for HyperTransport {
                     Err(Error::transport(late.with_source(cause)))
                 }
             };
+            self.counters.ended(&result);
             wire_log::tell(&request, &method, started, &result);
             result
         }

@@ -77,7 +77,7 @@ pub use oauth::{
 pub use redirect::Redirect;
 pub use retry::{Retry, RetryPolicy};
 pub use sign_out::sign_out;
-pub use stats::Stats;
+pub use stats::{Outcomes, Stats};
 #[cfg(feature = "store-keyring")]
 pub use store::KeyringStore;
 #[cfg(feature = "store-file")]

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::quota::Quota;
 use crate::server::{Health, Seat, Server};
+use crate::stats::Counters;
 use crate::telemetry;
 use crate::turn::{Patient, Turn};
 
@@ -51,6 +52,7 @@ pub struct Throttle {
     spacing: Duration,
     clock: Arc<dyn Clock>,
     servers: Arc<Mutex<HashMap<String, Arc<Server>>>>,
+    counters: Arc<Counters>,
 }
 
 #[derive(Clone)]
@@ -83,6 +85,7 @@ impl Throttle {
             spacing: Duration::ZERO,
             clock: Arc::new(SystemClock::new()),
             servers: Arc::default(),
+            counters: Arc::default(),
         }
     }
 
@@ -112,8 +115,17 @@ impl Throttle {
         server
     }
 
+    pub(crate) fn with_counters(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
     pub(crate) async fn admitted(&self, server: &Arc<Server>) -> Seat {
-        server.admit(&*self.clock).await
+        let asked = self.clock.monotonic();
+        let seat = server.admit(&*self.clock).await;
+        let waited = self.clock.monotonic().saturating_sub(asked);
+        self.counters.queued(waited);
+        seat
     }
 
     /// Takes in what an answer says about the server's health.

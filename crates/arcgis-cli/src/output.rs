@@ -296,6 +296,21 @@ pub(crate) struct Sent {
     /// Bytes of answers as they came over the wire; `bytes` of the fetch are those after decompression.
     wire_bytes: u64,
     tokens: u64,
+    /// How the requests ended.
+    outcomes: Ended,
+    /// How long requests stood in line, all together.
+    queued_seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Ended {
+    ok: u64,
+    token_refused: u64,
+    busy: u64,
+    too_big: u64,
+    transient: u64,
+    terminal: u64,
+    unanswered: u64,
 }
 
 impl From<Stats> for Sent {
@@ -305,6 +320,16 @@ impl From<Stats> for Sent {
             retries: stats.retries,
             wire_bytes: stats.bytes,
             tokens: stats.mints,
+            outcomes: Ended {
+                ok: stats.outcomes.ok,
+                token_refused: stats.outcomes.token_refused,
+                busy: stats.outcomes.busy,
+                too_big: stats.outcomes.too_big,
+                transient: stats.outcomes.transient,
+                terminal: stats.outcomes.terminal,
+                unanswered: stats.outcomes.unanswered,
+            },
+            queued_seconds: stats.queued.as_secs_f64(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From pages to a finished file, on a thread that may block.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 
@@ -28,6 +29,8 @@ pub(crate) struct Assembly {
     schema: ExportSchema,
     /// What is known of the geometries that are written, where those of the pages are not all of them.
     written: Option<GeometrySummary>,
+    /// What all of it took, waiting for pages aside.
+    busy: Duration,
 }
 
 impl Assembly {
@@ -46,6 +49,7 @@ impl Assembly {
             observer,
             given_up,
             told: 0,
+            busy: Duration::ZERO,
         })
     }
 
@@ -59,15 +63,19 @@ impl Assembly {
         if !page.replaces.is_empty() {
             self.looks_again();
         }
+        let began = Instant::now();
         self.spool.push(page)?;
+        self.busy += began.elapsed();
         self.drain()
     }
 
     /// Writes the rows that the spool gives.
     pub(crate) fn drain(&mut self) -> Result<(), Error> {
+        let began = Instant::now();
         while let Some(batch) = self.spool.next()? {
             self.write(&batch)?;
         }
+        self.busy += began.elapsed();
         Ok(())
     }
 
@@ -91,6 +99,7 @@ impl Assembly {
         all: &PageSums,
         provenance: &Provenance,
     ) -> Result<WholeFile, Error> {
+        let began = Instant::now();
         self.spool.finish()?;
         // Where rows are sorted, this is all of them.
         while let Some(batch) = self.spool.next()? {
@@ -114,6 +123,7 @@ impl Assembly {
             spool: self.spool,
             output,
             bytes,
+            busy: self.busy + began.elapsed(),
             format: self.format,
             written: self.written,
             row_groups: row_groups.map(|groups| groups.len() as u64),
@@ -127,6 +137,7 @@ pub(crate) struct WholeFile {
     spool: Box<dyn Spool>,
     output: Box<dyn Output>,
     bytes: u64,
+    busy: Duration,
     format: FileFormat,
     written: Option<GeometrySummary>,
     row_groups: Option<u64>,
@@ -152,7 +163,7 @@ impl WholeFile {
             name,
             self.bytes,
             self.row_groups,
-            WriterReport::new(self.format, options),
+            WriterReport::new(self.format, options, self.busy),
             start,
         );
         before(&report)?;

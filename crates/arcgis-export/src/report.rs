@@ -126,6 +126,9 @@ pub struct WriterReport {
     pub geoparquet_version: Option<String>,
     /// How geometry is held, `wkb` or `native`; none for other formats.
     pub geometry_encoding: Option<String>,
+    /// What ordering, encoding and writing took, while rows came and behind the last; in JSON `writing_seconds`.
+    #[serde(rename = "writing_seconds", serialize_with = "seconds")]
+    pub writing: Duration,
 }
 
 /// One column.
@@ -228,6 +231,9 @@ pub struct FetchReport {
     /// Bytes of answers, after decompression; in JSON `decoded_bytes`.
     #[serde(rename = "decoded_bytes")]
     pub bytes: u64,
+    /// What decoding took, on all threads together; in JSON `decoding_seconds`.
+    #[serde(rename = "decoding_seconds", serialize_with = "seconds")]
+    pub decoding: Duration,
     /// Pages that were asked for in smaller parts.
     pub halved: u64,
     /// Answers that could not be decoded and were asked for again.
@@ -361,7 +367,7 @@ impl GeometryReport {
 }
 
 impl WriterReport {
-    pub(crate) fn new(format: FileFormat, options: &WriterOptions) -> Self {
+    pub(crate) fn new(format: FileFormat, options: &WriterOptions, writing: Duration) -> Self {
         let groups = format.has_row_groups().then_some(options);
         Self {
             format: format.name().to_owned(),
@@ -372,6 +378,7 @@ impl WriterReport {
             row_group_bytes: groups.map(|options| options.row_group_bytes.get() as u64),
             geoparquet_version: groups.map(|options| options.geoparquet_version.to_string()),
             geometry_encoding: groups.map(|options| options.geometry_encoding.to_string()),
+            writing,
         }
     }
 }
@@ -387,6 +394,7 @@ impl FetchReport {
             requests: stats.requests,
             retries: stats.retries,
             bytes: stats.bytes,
+            decoding: stats.decoding,
             halved: stats.halved,
             refetched: stats.refetched,
             fell_back: stats.fell_back,

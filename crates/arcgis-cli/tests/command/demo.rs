@@ -60,6 +60,19 @@ fn quiet_is_silent_and_json_is_whole() {
     assert_eq!(report["geometry"]["crs"], "EPSG:4326");
     assert_eq!(report["proof"]["level"], "object-ids");
     assert_eq!(report["client"]["tokens"], 1);
+    // What it cost, and how the requests ended.
+    let client = &report["client"];
+    let ended: u64 = client["outcomes"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|outcome| outcome.as_u64().unwrap())
+        .sum();
+    assert_eq!(client["requests"], ended, "{client}");
+    assert!(client["queued_seconds"].as_f64().unwrap() >= 0.0);
+    assert!(report["fetch"]["decoding_seconds"].as_f64().unwrap() > 0.0);
+    let writing = report["writer"]["writing_seconds"].as_f64().unwrap();
+    assert!(writing > 0.0 && writing <= report["elapsed_seconds"].as_f64().unwrap());
     let size = std::fs::metadata(desk.path("r.parquet")).unwrap().len();
     assert_eq!(report["file_bytes"], size);
     let file = std::fs::read_to_string(desk.path("r.json")).unwrap();

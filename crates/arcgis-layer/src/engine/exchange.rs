@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use arcgis_auth_core::http::HeaderMap;
 use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, TransportErrorKind, Verdict};
@@ -187,6 +188,7 @@ impl<S: PageSink> Fetcher<S> {
         };
         let this = Arc::clone(self);
         self.blocking(move || {
+            let began = Instant::now();
             let context = DecodeContext {
                 layout: &this.layout,
                 cancelled: Some(&this.cancelled),
@@ -194,13 +196,15 @@ impl<S: PageSink> Fetcher<S> {
             let mut page = this.sink.page(usize::try_from(rows).unwrap_or(0));
             // A server that does not know PBF may answer in JSON all the same.
             let facts = if format == PageFormat::Pbf && body.first() != Some(&b'{') {
-                decode_pbf(&body, &context, &mut page)?
+                decode_pbf(&body, &context, &mut page)
             } else {
-                decode_json(&body, &context, &mut page)?
+                decode_json(&body, &context, &mut page)
             };
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            add(&this.counters.decoding_micros, micros);
             Ok(Answer {
                 page,
-                facts,
+                facts: facts?,
                 bytes: body.len() as u64,
             })
         })

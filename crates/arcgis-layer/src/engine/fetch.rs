@@ -34,6 +34,7 @@ const MOST_LOOKED_AT: u64 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
+    pub(crate) decoding_micros: AtomicU64,
     pub(crate) retries: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) halved: AtomicU64,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -82,6 +83,8 @@ pub struct FetchStats {
     pub retries: u64,
     /// Bytes of answers, after decompression.
     pub bytes: u64,
+    /// What decoding took, on all threads together.
+    pub decoding: Duration,
     /// Pages that were asked for in smaller parts because the server broke down over them.
     pub halved: u64,
     /// Answers that could not be decoded and were asked for again.
@@ -439,6 +442,7 @@ impl<S: PageSink> Pages<S> {
         let counters = &self.fetcher.counters;
         FetchStats {
             requests: counters.requests.load(Ordering::Relaxed),
+            decoding: Duration::from_micros(counters.decoding_micros.load(Ordering::Relaxed)),
             retries: counters.retries.load(Ordering::Relaxed),
             bytes: counters.bytes.load(Ordering::Relaxed),
             halved: counters.halved.load(Ordering::Relaxed),
