@@ -6,6 +6,7 @@ mod crs_table;
 mod demo_data;
 mod dependencies;
 mod documentation;
+mod examples;
 mod fuzz;
 mod interop;
 mod keyring;

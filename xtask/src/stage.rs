@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::repository::Repository;
 use crate::suites::Counts;
 use crate::{
-    benches, dependencies, documentation, interop, lints, msrv, package, site, standalone, suites,
-    tidy,
+    benches, dependencies, documentation, examples, interop, lints, msrv, package, site,
+    standalone, suites, tidy,
 };
 use crate::{crs_table, demo_data};
 
@@ -36,7 +36,7 @@ pub(crate) enum Verdict {
 }
 
 // What only reads comes first; what can share the builds of another stage comes after it.
-const STAGES: [Stage; 14] = [
+const STAGES: [Stage; 15] = [
     Stage {
         name: "tidy",
         about: "the rules of this repository",
@@ -99,6 +99,13 @@ const STAGES: [Stage; 14] = [
         budget: 18 * 60,
         in_test: true,
         run: suites::run,
+    },
+    Stage {
+        name: "examples",
+        about: "every example of the published crates runs and says something",
+        budget: 2 * 60,
+        in_test: true,
+        run: examples::run,
     },
     Stage {
         name: "interop",
