@@ -524,3 +524,31 @@ async fn a_server_that_takes_three_at_a_time_serves_everyone_who_would_send_sixt
     let refused = server.refused.load(Ordering::SeqCst);
     assert!((13..=250).contains(&refused), "{refused}");
 }
+
+#[test]
+fn t72_a_server_is_one_whatever_its_services_are_called() {
+    let throttle = Throttle::new(Scripted::new([json("{}")]), 2);
+    let of = |address: &str| throttle.server(server_root(&address.parse().unwrap()));
+    let one = of("https://h/arcgis/rest/services/A/FeatureServer/0/query");
+    for same in [
+        "https://h/arcgis/rest/services/B/MapServer/3",
+        "https://h/arcgis/rest/services/MyFeatureServerData/X/MapServer/3",
+        "https://h/arcgis/rest/services",
+        "https://h/arcgis/rest/info?f=json",
+        "https://h/arcgis/tokens/generateToken",
+    ] {
+        assert!(Arc::ptr_eq(&one, &of(same)), "{same}");
+    }
+    // Without any of the names of a server's resources: by the host.
+    let host = of("https://h/elsewhere/file.json");
+    assert!(Arc::ptr_eq(&host, &of("https://h/")));
+    for other in [
+        "https://h/hosting/rest/services/A/FeatureServer/0",
+        "https://h/elsewhere/file.json",
+        "http://h/arcgis/rest/services/A/FeatureServer/0",
+        "https://h:6443/arcgis/rest/services/A/FeatureServer/0",
+        "https://h2/arcgis/rest/services/A/FeatureServer/0",
+    ] {
+        assert!(!Arc::ptr_eq(&one, &of(other)), "{other}");
+    }
+}

@@ -7,6 +7,7 @@ use crate::generated::{Generated, generated_row};
 use crate::geometry::GeometryType;
 use crate::layer::{Layer, LayerKind};
 use crate::relationship::Relationship;
+use crate::table::ARCHIVE_BEGAN;
 use crate::unique_id::UniqueId;
 
 #[derive(Debug, Clone, Default)]
@@ -197,7 +198,7 @@ impl Layer {
             members.push(("isDataArchived", json!(true)));
             members.push((
                 "archivingInfo",
-                json!({"supportsQueryWithHistoricMoment": true, "startArchivingMoment": 0}),
+                json!({"supportsQueryWithHistoricMoment": true, "startArchivingMoment": ARCHIVE_BEGAN}),
             ));
         }
         if options.tracks_edits {

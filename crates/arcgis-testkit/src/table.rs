@@ -38,6 +38,9 @@ struct State {
     history: Vec<(u64, Rows)>,
 }
 
+/// When each archive began, in milliseconds since 1970.
+pub(crate) const ARCHIVE_BEGAN: u64 = 1_500_000_000_000;
+
 /// The fields of editor tracking: when and by whom a row was made and changed.
 const TRACKING: [(&str, FieldType); 4] = [
     ("CreationDate", FieldType::Date),
@@ -199,8 +202,11 @@ impl Table {
             .clone()
     }
 
-    /// The rows as they were at a moment (milliseconds since 1970).
+    /// The rows as they were at a moment (milliseconds since 1970); none before the archive began.
     pub(crate) fn read_at(&self, moment: u64) -> Rows {
+        if moment < ARCHIVE_BEGAN {
+            return Rows::default();
+        }
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let past = state.history.iter().find(|(edit, _)| *edit > moment);
         past.map_or_else(|| state.rows.clone(), |(_, rows)| rows.clone())

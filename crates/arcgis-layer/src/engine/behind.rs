@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::doubt::Doubt;
 use super::fetch::{Fetcher, Lack, Paced, Slot};
 use super::part::{Part, Within};
+use super::proof::Incomplete;
 use super::strategy::Strategy;
 use crate::error::Error;
+use crate::ids::IdSet;
 use crate::sink::PageSink;
 
 impl<S: PageSink> Fetcher<S> {
@@ -70,11 +72,14 @@ impl<S: PageSink> Fetcher<S> {
             if answer.facts.ids.iter().any(|id| !is_behind(*id)) {
                 self.doubt(Doubt::IgnoredCondition);
             }
+            // Where counts of ranges are no use, the count of all has to do, at the end.
+            let counts = self.plan.options.strategy == Some(Strategy::KeySet);
+            if query.limit().is_some() && !counts && !answer.facts.ids.is_sorted() {
+                return Err(self.without_order(most));
+            }
             let greatest = answer.facts.ids.iter().max().copied();
             let mut gathered = self.gathered();
             let taken = gathered.take_new(answer, is_behind);
-            // Where counts of ranges are no use, the count of all has to do, at the end.
-            let counts = self.plan.options.strategy == Some(Strategy::KeySet);
             if let (true, Some(greatest), true) = (counts, greatest, taken > 0) {
                 // Others may lie between these, even where they are in order: it may be kept within a page alone.
                 let first = last.map_or(i64::MIN, |last| last.saturating_add(1));
@@ -99,6 +104,18 @@ impl<S: PageSink> Fetcher<S> {
                 .delivered(Strategy::KeySet, taken.min(at_most));
             return self.finish(gathered, lack).await;
         }
+    }
+
+    /// The first rows are wanted, and no count of ranges tells which they are.
+    fn without_order(&self, wanted: u64) -> Error {
+        let detail = "rows do not come in the order of their object ids, and counts of ranges do not add up, so that the first ones are not to be told";
+        Error::Incomplete(Box::new(Incomplete {
+            expected: self.plan.rows,
+            received: self.plan.rows.saturating_sub(wanted),
+            missing: IdSet::new(),
+            doubled: IdSet::new(),
+            detail: Some(detail.to_owned()),
+        }))
     }
 
     /// The next range of ids with rows behind an id, and at most `most` of them if it is wider than one id: ranges that

@@ -360,6 +360,7 @@ impl Layer {
             options: options.clone(),
             begun: Instant::now(),
             latency: None,
+            rate: None,
         })
     }
 }

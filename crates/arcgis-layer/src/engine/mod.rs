@@ -7,6 +7,7 @@ mod checkpoint;
 mod doubt;
 mod edits;
 mod exchange;
+mod expected;
 mod fetch;
 mod gather;
 mod ledger;

@@ -86,6 +86,16 @@ impl Layer {
     }
 }
 
+/// Whether the server counts as many rows before its archive began as now: then it heeds no moment. Nothing is known
+/// where it does not say when that was, or refuses to tell.
+pub(crate) async fn is_ignored(layer: &Layer, query: &ResolvedQuery, matching: u64) -> bool {
+    let Some(begun) = layer.info().archive_start else {
+        return false;
+    };
+    let before = layer.count(&as_of(query, begun.saturating_sub(1))).await;
+    matching > 0 && before.is_ok_and(|before| before == matching)
+}
+
 /// Whether a query has a moment or a version of the caller's own.
 pub(crate) fn has_own(query: &ResolvedQuery) -> bool {
     query.params().any(|(name, _)| {

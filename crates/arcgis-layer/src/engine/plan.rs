@@ -52,6 +52,8 @@ pub struct Plan {
     pub(crate) begun: Instant,
     /// How long a request of the plan's own took, in the mean.
     pub(crate) latency: Option<Duration>,
+    /// Bytes in a second, where the ids were enough to tell.
+    pub(crate) rate: Option<f64>,
 }
 
 /// Which of the server's limits pages go up to.
@@ -120,17 +122,11 @@ impl Plan {
         self.rows
     }
 
-    /// Pages to fetch if each has as many rows as it may.
+    /// Pages to fetch: the first ones have 2,000 rows at most unless the caller has chosen a size, and grow where rows are
+    /// as light as their types suggest.
     #[must_use]
     pub fn pages(&self) -> u64 {
-        match &self.source {
-            Source::Parts(parts) => parts.len() as u64,
-            Source::Places if self.may_shift() && self.page_size > 1 => {
-                let (first, more) = (u64::from(self.page_size), u64::from(self.page_size) - 1);
-                u64::from(self.rows > 0) + self.rows.saturating_sub(first).div_ceil(more)
-            }
-            Source::Listed(_) | Source::Places => self.rows.div_ceil(u64::from(self.page_size)),
-        }
+        self.expected().slots
     }
 
     /// The moment as of which all rows are, in milliseconds since 1970: where the layer keeps its history, and

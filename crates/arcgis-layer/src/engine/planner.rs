@@ -24,6 +24,13 @@ const UNDECLARED_PAGE_SIZE: u32 = 1000;
 /// (<https://developers.arcgis.com/rest/services-reference/enterprise/query-feature-service-layer/>).
 const GREATEST_FACTOR: u32 = 5;
 
+/// So many bytes tell how quickly they come.
+const ENOUGH_BYTES: f64 = 256.0 * 1024.0;
+
+/// Between these, rates are believed: in bytes a second.
+const SLOWEST: f64 = 32.0 * 1024.0;
+const FASTEST: f64 = 64.0 * 1024.0 * 1024.0;
+
 /// A plan in the making.
 struct Draft<'a> {
     layer: &'a Layer,
@@ -67,11 +74,14 @@ impl Layer {
         check_strategy(self, query, options)?;
         let clock = Instant::now();
         let (mut matching, mut made_at) = self.count_and_time(query).await?;
-        let mut latency = clock.elapsed();
-        let sees_moments = options.snapshot
+        let latency = clock.elapsed() / if made_at.is_some() { 2 } else { 1 };
+        let mut rate = None;
+        let mut sees_moments = options.snapshot
             && info.advanced.historic_moment == Some(true)
             // A moment of the caller's own is kept.
             && !moment::has_own(query);
+        let ignores_moments = sees_moments && moment::is_ignored(self, query, matching).await;
+        sees_moments &= !ignores_moments;
         let (cap, page_cap) = self.cap(options, query.layout());
         let mut looks = Looks::default();
         let (draft, strategy, source, moment) = loop {
@@ -85,13 +95,16 @@ impl Layer {
                 None => query.clone(),
             };
             let mut draft = Draft::new(self, asked, options, matching, cap);
+            if ignores_moments {
+                draft.note("the server counts rows before its archive began, so that it does not heed moments");
+            }
             if looks.are_over() {
                 draft.note("the layer as of now lacks rows that are there, so that its history is left alone");
             }
             let clock = Instant::now();
             let (strategy, source) = draft.source().await?;
-            if matches!(source, Source::Listed(_)) {
-                latency = (latency + clock.elapsed()) / 2;
+            if let Source::Listed(ids) = &source {
+                rate = rate_of(ids, clock.elapsed().saturating_sub(latency));
             }
             let leaves_out = moment.is_some()
                 && looks
@@ -135,6 +148,7 @@ impl Layer {
             options: options.clone(),
             begun,
             latency: Some(latency),
+            rate,
         })
     }
 
@@ -572,8 +586,12 @@ fn is_unsupported(error: &Error) -> bool {
     }
 }
 
-/// The mean time of some requests, and how many would take how long.
-pub(crate) fn expected_time(requests: u64, latency: Duration, at_once: usize) -> Duration {
-    let rounds = requests.div_ceil(at_once.max(1) as u64);
-    latency.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+/// Bytes in a second, as lists of ids came; `None` where there were too few to tell.
+fn rate_of(ids: &IdSet, took: Duration) -> Option<f64> {
+    let digits = ids
+        .max()
+        .map_or(0, |id| id.unsigned_abs().max(1).ilog10() + 2);
+    let bytes = ids.len() as f64 * f64::from(digits);
+    let rate = bytes / took.as_secs_f64().max(1e-3);
+    (bytes >= ENOUGH_BYTES).then(|| rate.clamp(SLOWEST, FASTEST))
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::plan::{PageCap, Plan, Source};
-use super::planner::expected_time;
 use super::strategy::Strategy;
 
 /// What a [`Plan`] says, for programs: serialises to a flat JSON object.
@@ -41,7 +40,8 @@ pub struct PlanSummary {
     pub pages: u64,
     /// Requests for rows and for the proof, if the server does as it says.
     pub expected_requests: u64,
-    /// Seconds that they take, if each takes as long as the plan's own. Large pages take longer.
+    /// About how many seconds they take: each as long as the plan's own, and the rows, whose size is guessed from the types
+    /// of their columns, at the rate at which the ids came; 1 MiB a second for each page under way where there were few.
     pub expected_seconds: Option<f64>,
     /// Pages under way at once.
     pub concurrency: usize,
@@ -57,11 +57,11 @@ impl Plan {
     /// The plan for programs.
     #[must_use]
     pub fn summary(&self) -> PlanSummary {
-        let requests = self.expected_requests();
+        let expected = self.expected();
+        let other = self.other_requests();
+        let requests = expected.requests + other;
+        let time = self.expected_time(&expected, other);
         let at_once = self.at_once();
-        let time = self
-            .latency
-            .map(|latency| expected_time(requests, latency, at_once));
         PlanSummary {
             layer: self.layer_name.clone(),
             source: self.address.to_string(),
@@ -74,7 +74,7 @@ impl Plan {
             page_size_reason: self.page_size_reason(),
             format: self.format.param(),
             format_reason: self.format_reason.clone(),
-            pages: self.pages(),
+            pages: expected.slots,
             expected_requests: requests,
             expected_seconds: time.map(|time| (time.as_secs_f64() * 1000.0).round() / 1000.0),
             concurrency: at_once,
@@ -84,23 +84,20 @@ impl Plan {
         }
     }
 
-    /// Pages, and what is asked at the end: the count, and the ids if they are known.
-    fn expected_requests(&self) -> u64 {
+    /// What is asked at the end: the count, and the ids if they are known, and what else there is to know.
+    fn other_requests(&self) -> u64 {
         let proof = 1 + u64::from(self.ids().is_some());
-        let by_keys = self.strategy == Strategy::KeySet;
-        let reads_on = self.rows > 0 && (self.reads_to_the_end() || by_keys);
-        let end = u64::from(reads_on || self.looks_behind());
-        let edits = u64::from(self.moment.is_none() && self.last_edit.is_some());
+        let by_keys = self.strategy == Strategy::KeySet && self.rows > 0;
+        let reads_on = self.rows > 0 && self.reads_to_the_end();
+        let end = u64::from(reads_on || self.looks_behind()) + 2 * u64::from(by_keys);
+        let edits = if self.names_edited_rows() {
+            2
+        } else {
+            u64::from(self.moment.is_none() && self.last_edit.is_some())
+        };
         // Before a second pass is thought of: the count, and whether there were edits.
         let moved = u64::from(self.may_shift()) * (1 + u64::from(self.last_edit.is_some()));
-        self.pages() + proof + end + edits + moved
-    }
-
-    fn at_once(&self) -> usize {
-        match self.strategy {
-            Strategy::KeySet | Strategy::Single => 1,
-            _ => self.options.concurrency.get(),
-        }
+        proof + end + edits + moved
     }
 
     fn page_size_reason(&self) -> String {
@@ -162,7 +159,7 @@ impl fmt::Display for Plan {
         match summary.expected_seconds.map(Duration::try_from_secs_f64) {
             Some(Ok(time)) => writeln!(
                 f,
-                "Requests     about {} more, {time:.1?} or longer",
+                "Requests     about {} more, some {time:.1?}",
                 summary.expected_requests
             )?,
             _ => writeln!(f, "Requests     about {} more", summary.expected_requests)?,

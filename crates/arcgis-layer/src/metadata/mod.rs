@@ -194,6 +194,8 @@ pub struct AdvancedQueryCapabilities {
     pub full_text: Option<bool>,
     /// `cacheHint`.
     pub cache_hint: Option<bool>,
+    /// `lod`.
+    pub level_of_detail: Option<bool>,
     /// `returnCentroid`.
     pub centroid: Option<bool>,
     /// `returnEnvelope`.

@@ -293,6 +293,7 @@ fn advanced(top: Members<'_>) -> AdvancedQueryCapabilities {
             .or_else(|| flag("supportsHistoricMoment")),
         full_text: flag("supportsFullTextSearch"),
         cache_hint: flag("supportsQueryWithCacheHint"),
+        level_of_detail: flag("supportsLod"),
         centroid: flag("supportsReturningGeometryCentroid"),
         envelope: flag("supportsReturningGeometryEnvelope"),
         quantization: flag("supportsCoordinatesQuantization"),

@@ -9,7 +9,7 @@ use crate::error::QueryError;
 use crate::metadata::LayerInfo;
 
 /// Parameters that are refused, and what to do instead.
-const OURS: [(&str, &str); 33] = [
+const OURS: [(&str, &str); 34] = [
     ("f", "the format is chosen by what the server can do"),
     ("callback", "answers are read as JSON"),
     ("where", "use the option where"),
@@ -72,6 +72,7 @@ const OURS: [(&str, &str); 33] = [
         "returnTrueCurves",
         "curves come as lines, which the server makes of them",
     ),
+    ("featureEncoding", "answers are read as they are by default"),
     (
         "returnFeatureCollection",
         "answers are read as plain features",
@@ -130,6 +131,20 @@ pub(super) fn check(
                 return unsupported("time", TIMELESS);
             }
         }
+        if name.eq_ignore_ascii_case("timeReferenceUnknownClient")
+            && !info.dates_in_unknown_time_zone
+        {
+            return unsupported(
+                "param",
+                "timeReferenceUnknownClient is for layers that do not know the time zone of their dates (datesInUnknownTimezone)",
+            );
+        }
+        if name.eq_ignore_ascii_case("lod") && info.advanced.level_of_detail != Some(true) {
+            return unsupported(
+                "param",
+                "the layer does not say that it has levels of detail (supportsLod)",
+            );
+        }
         if name.eq_ignore_ascii_case("rangeValues")
             && info.service == Some(ServiceKind::FeatureServer)
         {
@@ -139,5 +154,58 @@ pub(super) fn check(
             );
         }
     }
-    Ok(())
+    check_geometry(params, info)
+}
+
+/// What belongs to a geometry does nothing without one.
+fn check_geometry(params: &[(String, String)], info: &LayerInfo) -> Result<(), QueryError> {
+    let given = |name: &str| {
+        let mut all = params.iter().rev();
+        let last = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        last.map(|(_, value)| value.trim())
+    };
+    let Some(first) = SPATIAL.into_iter().find(|name| given(name).is_some()) else {
+        return Ok(());
+    };
+    if info.geometry_type.is_none() {
+        return unsupported(
+            "param",
+            format!("{first} does nothing: the layer has no geometry"),
+        );
+    }
+    if given("geometry").is_none_or(str::is_empty) {
+        return unsupported(
+            "param",
+            format!("{first} does nothing without a geometry to compare with"),
+        );
+    }
+    let by_pattern = given("spatialRel")
+        .is_some_and(|relation| relation.eq_ignore_ascii_case("esriSpatialRelRelation"));
+    if by_pattern != given("relationParam").is_some() {
+        return unsupported(
+            "param",
+            "relationParam and spatialRel=esriSpatialRelRelation belong together",
+        );
+    }
+    match (given("distance"), given("units")) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => unsupported("param", "units does nothing without a distance"),
+        (Some(_), None) => unsupported(
+            "param",
+            "distance needs units, such as esriSRUnit_Meter: what servers take it for without them differs",
+        ),
+        (Some(distance), Some(_)) => {
+            let distance = distance.parse::<f64>();
+            if !distance.is_ok_and(|distance| distance.is_finite() && distance > 0.0) {
+                return unsupported("param", "distance is a number above 0");
+            }
+            if info.advanced.query_with_distance == Some(false) {
+                return unsupported(
+                    "param",
+                    "the layer does not filter by distance (supportsQueryWithDistance)",
+                );
+            }
+            Ok(())
+        }
+    }
 }

@@ -88,7 +88,7 @@ async fn with_a_late_row(layer: arcgis_testkit::Layer) -> Testkit {
     service
 }
 
-fn moments(service: &Testkit) -> Vec<String> {
+fn moments_of(service: &Testkit) -> Vec<String> {
     let pages = service.requests_of(RequestKind::Features);
     let moments = pages.iter().filter_map(|page| page.parameters().get("historicMoment"));
     moments.map(str::to_owned).collect()
@@ -100,13 +100,13 @@ async fn a_row_of_the_same_second_is_there_as_of_the_moment() {
     let service = with_a_late_row(layer(40, 10).with_archiving()).await;
     let fetched = fetch_from(service, Query::new(), FetchOptions::default()).await.unwrap();
     assert_eq!((fetched.rows.len(), fetched.rows[40].0), (41, 1000));
-    assert!(moments(&fetched.service).len() >= 4);
+    assert!(moments_of(&fetched.service).len() >= 4);
     // Also where nothing tells of the last edit: then the moment is a second later.
     let layer = layer(40, 10).with_archiving().with_null_metadata("editingInfo");
     let fetched = fetch_from(with_a_late_row(layer).await, Query::new(), FetchOptions::default());
     let fetched = fetched.await.unwrap();
     assert_eq!((fetched.rows.len(), fetched.rows[40].0), (41, 1000));
-    assert!(moments(&fetched.service).len() >= 4);
+    assert!(moments_of(&fetched.service).len() >= 4);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_moment_that_leaves_rows_out_is_left_alone() {
         let service = with_a_late_row(layer).await;
         let fetched = fetch_from(service, Query::new(), FetchOptions::default()).await.unwrap();
         assert_eq!((fetched.rows.len(), fetched.rows[40].0), (41, 1000));
-        assert_eq!(moments(&fetched.service), Vec::<String>::new());
+        assert_eq!(moments_of(&fetched.service), Vec::<String>::new());
         assert!(fetched.completion.drift.is_none(), "{}", fetched.completion.drift);
     }
     // As many gone as come: the counts are the same.
@@ -127,4 +127,24 @@ async fn a_moment_that_leaves_rows_out_is_left_alone() {
     let plan = shared.plan(&query, &FetchOptions::default()).await.unwrap();
     assert_eq!((plan.rows(), plan.historic_moment()), (40, None));
     assert!(plan.reason().contains("lacks rows that are there"), "{}", plan.reason());
+}
+
+#[tokio::test]
+async fn a_server_that_heeds_no_moment_is_seen_through() {
+    // Before its archive began it has as many rows as now.
+    let served = || layer(40, 10).with_archiving().with_quirk(Quirk::IgnoresHistoricMoment);
+    let (plan, service) = planned(served(), Query::new(), FetchOptions::default()).await;
+    assert_eq!(plan.historic_moment(), None);
+    assert!(plan.reason().contains("does not heed moments"), "{}", plan.reason());
+    let asked = service.requests_of(RequestKind::Count);
+    let moments = asked.iter().filter_map(|count| count.parameters().get("historicMoment"));
+    let began = open(&service).await.info().archive_start.unwrap();
+    assert_eq!(moments.collect::<Vec<_>>(), [(began - 1).to_string()]);
+    // Then rows that were edited meanwhile are looked for.
+    let fetched = edited_meanwhile(served().with_edit_tracking(), FetchOptions::default()).await.unwrap();
+    assert_eq!(fetched.completion.drift.updated.iter().collect::<Vec<_>>(), [90]);
+    assert_eq!(moments_of(&fetched.service), Vec::<String>::new());
+    // One that heeds them counts none.
+    let (plan, _) = planned(layer(40, 10).with_archiving(), Query::new(), FetchOptions::default()).await;
+    assert!(plan.historic_moment().is_some());
 }

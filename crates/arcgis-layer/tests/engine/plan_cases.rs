@@ -54,16 +54,61 @@ async fn a_plan_explains_itself_before_anything_is_fetched() {
     }
 }
 
+/// Many rows, 8,000 of which come at once.
+fn light() -> arcgis_testkit::Layer {
+    let rows = arcgis_testkit::Generated::new(20_000, |id| {
+        Row::new().with("NAME", format!("row {id}")).at(Geometry::point((1.0, 1.5)))
+    });
+    arcgis_testkit::Layer::new("t", GeometryType::Point)
+        .with_field(Field::new("OBJECTID", FieldType::Oid))
+        .with_field(Field::new("NAME", FieldType::String))
+        .with_generated_rows(rows)
+        .with_max_record_count(1000)
+        .with_standard_max_record_count(8_000)
+}
+
+#[tokio::test]
+async fn time_is_that_of_requests_and_of_what_they_carry() {
+    let seconds = async |layer: arcgis_testkit::Layer| {
+        let (plan, _) = planned(layer, Query::new(), FetchOptions::default()).await;
+        plan.summary().expected_seconds.unwrap()
+    };
+    let points = seconds(light()).await;
+    let heavy = light().with_field(Field::new("TEXT", FieldType::String).with_length(500));
+    let heavy = (0..200).fold(heavy, |layer, n| {
+        layer.with_field(Field::new(format!("TEXT{n}"), FieldType::String).with_length(500))
+    });
+    let heavy = seconds(heavy).await;
+    // 20,000 rows with 200 texts more are some 130 MB in JSON, where a megabyte a second comes on each of four ways.
+    assert!(heavy > 5.0 && points < heavy / 4.0, "{points} s, and {heavy} s");
+}
+
 #[tokio::test]
 async fn as_many_requests_are_sent_as_planned() {
-    for (layer, options) in [
+    // Of the fields that tell of edits, none is asked for.
+    let tracked = 3;
+    let cases = [
         (layer(95, 10), FetchOptions::default()),
         (layer(95, 10).without(Ability::Pagination), FetchOptions::default()),
         (layer(95, 10), FetchOptions::default().with_strategy(Strategy::IdLists)),
+        (layer(95, 10).with_edit_tracking(), FetchOptions::default()),
+        (layer(95, 10).with_archiving(), FetchOptions::default()),
+        // The first pages are of 2,000 rows each, and those behind them as large as they may.
+        (light(), FetchOptions::default()),
+        (light(), FetchOptions::default().with_concurrency(NonZeroUsize::MIN)),
+        (light(), FetchOptions::default().with_page_size(NonZeroU32::new(6000).unwrap())),
+        (light().without(Ability::Pagination), FetchOptions::default()),
+        (light(), FetchOptions::default().with_strategy(Strategy::IdLists)),
+        (light(), FetchOptions::default().with_strategy(Strategy::KeySet)),
         (without_ids(95, 10), FetchOptions::default()),
         (without_ids(95, 10).with_null_metadata("editingInfo"), FetchOptions::default()),
-    ] {
-        let (plan, service) = planned(layer, Query::new(), options).await;
+    ];
+    for (number, (layer, options)) in cases.into_iter().enumerate() {
+        let query = match tracked == number {
+            true => Query::new().with_fields(["OBJECTID", "NAME"]),
+            false => Query::new(),
+        };
+        let (plan, service) = planned(layer, query, options).await;
         let expected = plan.summary().expected_requests;
         let before = service.requests().len();
         let opened = open(&service).await;
@@ -71,7 +116,7 @@ async fn as_many_requests_are_sent_as_planned() {
         let mut pages = opened.pages(plan, Rows);
         while pages.next().await.unwrap().is_some() {}
         let sent = service.requests().len() - before - asked_to_open;
-        assert_eq!(sent as u64, expected);
+        assert_eq!(sent as u64, expected, "case {number}");
     }
 }
 

@@ -94,3 +94,58 @@ async fn t39_what_is_dropped_early_asks_for_nothing_more() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(service.requests_of(RequestKind::Features).len(), asked);
 }
+
+#[tokio::test]
+async fn t30_a_factor_is_believed_up_to_five() {
+    let with = async |factor: serde_json::Value| {
+        let patch = serde_json::json!({
+            "maxRecordCountFactor": factor,
+            "advancedQueryCapabilities": {"supportsMaxRecordCountFactor": true}
+        });
+        let (plan, _) = planned(layer(95, 10).with_metadata_patch(patch), Query::new(), FetchOptions::default()).await;
+        plan.page_size()
+    };
+    for (factor, size) in [(2, 20), (3, 30), (5, 50), (7, 50), (1, 10)] {
+        assert_eq!(with(factor.into()).await, size, "factor {factor}");
+    }
+    // What is no number of times says nothing: what servers that know factors take at least.
+    for nonsense in [serde_json::json!(true), serde_json::json!("NaN"), 0.into(), (-1).into(), serde_json::Value::Null] {
+        assert_eq!(with(nonsense.clone()).await, 50, "{nonsense}");
+    }
+    // Without the flag a number alone means nothing.
+    let patch = serde_json::json!({"maxRecordCountFactor": 3});
+    let (plan, _) = planned(layer(95, 10).with_metadata_patch(patch), Query::new(), FetchOptions::default()).await;
+    assert_eq!(plan.page_size(), 10);
+}
+
+#[tokio::test]
+async fn t39_a_page_that_is_no_object_is_an_error_of_its_own() {
+    for body in ["[]", "[1, 2]", "7", "null", "\"features\"", "{\"features\": 3}", "{\"features\": [7]}"] {
+        let page = FaultKind::Respond { status: 200, content_type: "application/json", body: body.to_owned() };
+        let error = fetch(layer(40, 10), vec![Fault::on_query(2, page).always()]).await.err().unwrap();
+        // Whose text is no JSON of an object is told before it is decoded.
+        assert!(matches!(error, Error::Answer { .. } | Error::Service(_)), "{body}: {error:?}");
+    }
+    // Once is a mishap.
+    let page = FaultKind::Respond { status: 200, content_type: "application/json", body: "[]".to_owned() };
+    let fetched = fetch(layer(40, 10), vec![Fault::on_query(2, page)]).await.unwrap();
+    assert_all(&fetched, 40);
+}
+
+#[tokio::test]
+async fn t40_an_error_on_the_third_page_is_that_error() {
+    let refused = FaultKind::ErrorBody {
+        code: 400,
+        message: "Unable to complete operation".to_owned(),
+        details: vec!["no such layer".to_owned()],
+    };
+    let third = Fault::on_query(1, refused)
+        .when(|request| request.parameters().get("resultOffset") == Some("20"))
+        .always();
+    let error = fetch(layer(40, 10), vec![third]).await.err().unwrap();
+    let Error::Service(arcgis_layer::arcgis_auth_core::Error::Service(service)) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(service.code(), 400);
+    assert!(error.to_string().contains("no such layer"), "{error}");
+}

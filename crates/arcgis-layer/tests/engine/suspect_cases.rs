@@ -308,3 +308,45 @@ async fn rectangles_that_cannot_be_told_apart_end_after_some_requests() {
     let requests = service.requests().len() - asked;
     assert!(requests < 3000, "{requests} requests");
 }
+
+#[tokio::test]
+async fn a_rectangle_that_counts_none_is_missed_by_the_count_of_all() {
+    // 40 rows along a line, ten at once: each count of a rectangle in turn says that nothing is there.
+    let rows = (0..40).map(|n| {
+        let at = (f64::from(n), f64::from(n % 7));
+        Row::new().with("N", n).with("NAME", format!("row {n}")).at(Geometry::point(at))
+    });
+    let layer = without_ids(0, 10).with_rows(rows).without(Ability::Pagination);
+    let mut refused = 0;
+    for number in 1..=12 {
+        let nothing = Fault::on(RequestKind::Count, number, FaultKind::CountOff(-1000))
+            .when(|request| request.parameters().get("geometry").is_some());
+        match fetch(layer.clone(), vec![nothing]).await {
+            Ok(fetched) => assert_eq!(fetched.rows.len(), 40, "count {number}"),
+            Err(Error::Incomplete(_)) => refused += 1,
+            Err(error) => panic!("count {number}: {error}"),
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[tokio::test]
+async fn a_limit_without_lists_counts_or_order_is_refused() {
+    let unlike = || {
+        Fault::on(RequestKind::Count, 1, FaultKind::CountOff(1))
+            .when(|request| request.parameters().get("where").unwrap_or_default().contains("OBJECTID"))
+            .always()
+    };
+    let limited = async |layer: arcgis_testkit::Layer| {
+        let service = Testkit::builder().layer(layer.without(Ability::Ids)).fault(unlike());
+        let query = Query::new().with_limit(15);
+        fetch_from(service.start().await.unwrap(), query, FetchOptions::default()).await
+    };
+    let ordered = limited(layer(40, 10)).await.unwrap();
+    assert_eq!(ordered.strategy, Strategy::KeySet);
+    let ids: Vec<i64> = ordered.rows.iter().map(|row| row.0).collect();
+    assert_eq!(ids, (1..=15).map(|n| n * 3).collect::<Vec<_>>());
+    let error = limited(layer(40, 10).with_quirk(Quirk::IgnoresOrder(7))).await.err().unwrap();
+    assert!(matches!(error, Error::Incomplete(_)), "{error:?}");
+    assert!(error.to_string().contains("the first ones are not to be told"), "{error}");
+}

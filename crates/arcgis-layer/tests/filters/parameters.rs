@@ -20,7 +20,6 @@ fn what_has_a_method_is_checked_however_it_is_given() {
             r#"[{"searchTerm":"x"}]"#,
         ),
         ("parameterValues", r#"{"year": 2020}"#, r#"{"year":2020}"#),
-        ("timeReferenceUnknownClient", "false", "false"),
         ("collation", "binary", "binary"),
     ] {
         let page = wire(Query::new().with_param(name, value), &layer());
@@ -59,6 +58,103 @@ fn what_has_a_method_is_checked_however_it_is_given() {
             .to_string();
         assert!(error.contains(what), "{name}={value}: {error}");
     }
+}
+
+#[test]
+fn what_belongs_to_a_geometry_needs_one() {
+    let table = info(|document| {
+        document["type"] = "Table".into();
+        document["geometryType"] = Value::Null;
+    });
+    let with = |params: &[(&str, &str)]| {
+        let all = params.iter().copied();
+        all.fold(Query::new(), |query, (name, value)| {
+            query.with_param(name, value)
+        })
+    };
+    for (name, value) in [
+        ("distance", "3"),
+        ("units", "esriSRUnit_Meter"),
+        ("spatialRel", "esriSpatialRelWithin"),
+        ("inSR", "4326"),
+        ("relationParam", "T********"),
+        ("geometryType", "esriGeometryPoint"),
+        ("GEOMETRYTYPE", "esriGeometryPoint"),
+    ] {
+        let alone = with(&[(name, value)]).resolve(&layer()).unwrap_err();
+        assert!(alone.to_string().contains("without a geometry"), "{alone}");
+        let empty = with(&[(name, value), ("geometry", " ")]).resolve(&layer());
+        assert!(
+            empty
+                .unwrap_err()
+                .to_string()
+                .contains("without a geometry")
+        );
+        let nowhere = with(&[(name, value), ("geometry", "1,2")]).resolve(&table);
+        assert!(nowhere.unwrap_err().to_string().contains("has no geometry"));
+    }
+    let nowhere = with(&[("geometry", "1,2")]).resolve(&table);
+    assert!(nowhere.unwrap_err().to_string().contains("has no geometry"));
+    let near = |more: &[(&str, &str)]| {
+        let point = [("geometry", "1,2"), ("geometryType", "esriGeometryPoint")];
+        with(&[&point, more].concat())
+    };
+    for (more, what) in [
+        (&[("distance", "3")][..], "needs units"),
+        (&[("units", "esriSRUnit_Meter")], "without a distance"),
+        (
+            &[("distance", "far"), ("units", "esriSRUnit_Meter")],
+            "number above 0",
+        ),
+        (
+            &[("distance", "-3"), ("units", "esriSRUnit_Meter")],
+            "number above 0",
+        ),
+        (&[("relationParam", "T********")], "belong together"),
+        (
+            &[("spatialRel", "esriSpatialRelRelation")],
+            "belong together",
+        ),
+    ] {
+        let error = near(more).resolve(&layer()).unwrap_err().to_string();
+        assert!(error.contains(what), "{more:?}: {error}");
+    }
+    let page = wire(
+        near(&[
+            ("distance", "3"),
+            ("units", "esriSRUnit_Meter"),
+            ("inSR", "4326"),
+        ]),
+        &layer(),
+    );
+    assert_eq!(
+        (page["distance"].as_str(), page["geometry"].as_str()),
+        ("3", "1,2")
+    );
+    let page = wire(
+        near(&[
+            ("spatialRel", "esriSpatialRelRelation"),
+            ("relationParam", "T********"),
+        ]),
+        &layer(),
+    );
+    assert_eq!(page["relationParam"], "T********");
+}
+
+#[test]
+fn what_only_some_layers_know_needs_one_that_says_so() {
+    let zone = Query::new().with_param("timeReferenceUnknownClient", "true");
+    let error = zone.resolve(&layer()).unwrap_err().to_string();
+    assert!(error.contains("datesInUnknownTimezone"), "{error}");
+    let unknown = info(|document| document["datesInUnknownTimezone"] = true.into());
+    assert_eq!(wire(zone, &unknown)["timeReferenceUnknownClient"], "true");
+
+    let lod = Query::new().with_param("lod", "7");
+    let error = lod.resolve(&layer()).unwrap_err().to_string();
+    assert!(error.contains("supportsLod"), "{error}");
+    let levels =
+        info(|document| document["advancedQueryCapabilities"]["supportsLod"] = true.into());
+    assert_eq!(wire(lod, &levels)["lod"], "7");
 }
 
 #[test]
