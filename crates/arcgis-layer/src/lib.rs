@@ -8,6 +8,7 @@ mod decode;
 mod discovery;
 mod engine;
 mod error;
+mod estimates;
 mod feature;
 mod features;
 mod field;
@@ -49,6 +50,7 @@ pub use engine::{
     SkippedRow, Strategy,
 };
 pub use error::{Error, QueryError};
+pub use estimates::Estimates;
 pub use feature::{Feature, FeatureCollector, FeaturePage, Value};
 pub use features::Features;
 pub use field::{CodedValue, Domain, Field, FieldType};

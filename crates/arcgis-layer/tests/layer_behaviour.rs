@@ -337,3 +337,20 @@ async fn curves_that_are_sent_all_the_same_become_lines() {
         );
     }
 }
+
+#[tokio::test]
+async fn estimates_are_what_the_server_says() {
+    let served = Served::new("points", GeometryType::Point)
+        .with_rows((0..17).map(|n| Row::new().at(Geometry::point((f64::from(n), 2.0)))));
+    let (server, layer) = serve(served).await;
+    let estimates = layer.estimates().await.unwrap();
+    // The testkit reckons in tens.
+    assert_eq!(estimates.count, Some(20));
+    let bbox = estimates.extent.unwrap().bbox;
+    assert_eq!((bbox.xmin, bbox.xmax, bbox.ymin), (0.0, 16.0, 2.0));
+    let asked = server.requests();
+    assert!(
+        asked.last().unwrap().path().ends_with("/0/getEstimates"),
+        "{asked:?}"
+    );
+}

@@ -348,6 +348,17 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
     document
 }
 
+/// What the layer is reckoned to hold: rows to the nearest ten, so that nobody takes the estimate for a count.
+pub(crate) fn estimates(table: &Table) -> Json {
+    let rows = table.read().len().saturating_add(5) / 10 * 10;
+    let mut estimates = json!({"count": rows});
+    if matches!(table.layer.kind, LayerKind::Features(_)) {
+        let extent = extent_json(table.extent(), &reference(table));
+        set(&mut estimates, "extent", extent);
+    }
+    estimates
+}
+
 fn type_name(kind: LayerKind) -> &'static str {
     match kind {
         LayerKind::Features(_) => "Feature Layer",

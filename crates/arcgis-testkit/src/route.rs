@@ -38,6 +38,7 @@ pub(crate) enum Route {
     Layer(usize, ServerKind, u32),
     Query(usize, ServerKind, u32),
     Related(usize, ServerKind, u32),
+    Estimates(usize, ServerKind, u32),
     /// A service that fails, whatever is asked of it.
     Failing(ServiceFailure),
     /// A service that has no layers.
@@ -113,6 +114,9 @@ impl Route {
             [id, "queryRelatedRecords"] => id
                 .parse()
                 .map_or(Self::UnknownService, |id| Self::Related(service, kind, id)),
+            [id, "getEstimates"] => id.parse().map_or(Self::UnknownService, |id| {
+                Self::Estimates(service, kind, id)
+            }),
             _ => Self::UnknownService,
         }
     }
@@ -148,14 +152,17 @@ impl Route {
                 RequestKind::Statistics
             }
             Self::Query(..) => RequestKind::Features,
-            Self::Root | Self::UnknownService | Self::Unknown => RequestKind::Other,
+            Self::Root | Self::UnknownService | Self::Unknown | Self::Estimates(..) => {
+                RequestKind::Other
+            }
         }
     }
 
     pub(crate) fn layer_name<'a>(&self, catalog: &'a Catalog) -> Option<&'a str> {
         let (Self::Layer(service, _, id)
         | Self::Query(service, _, id)
-        | Self::Related(service, _, id)) = self
+        | Self::Related(service, _, id)
+        | Self::Estimates(service, _, id)) = self
         else {
             return None;
         };
@@ -352,6 +359,10 @@ fn make(
                 &table.layer.name,
                 &metadata::layer(service, table, *kind),
             )
+        }
+        Route::Estimates(service, _, id) => {
+            let (_, table) = found_layer(shared, *service, *id)?;
+            document(wanted, &table.layer.name, &metadata::estimates(table))
         }
         Route::Query(service, _, id) => {
             let (_, table) = found_layer(shared, *service, *id)?;

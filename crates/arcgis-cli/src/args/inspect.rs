@@ -63,6 +63,10 @@ pub(crate) struct CrawlArgs {
 /// `arcgis count`
 #[derive(Debug, Args)]
 pub(crate) struct CountArgs {
+    /// Print about how many rows there are, as the server reckons without looking: fast, and without filters
+    #[arg(long, help_heading = "Rows and columns")]
+    pub(crate) estimate: bool,
+
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
 }
@@ -70,6 +74,10 @@ pub(crate) struct CountArgs {
 /// `arcgis ids`
 #[derive(Debug, Args)]
 pub(crate) struct IdsArgs {
+    /// Print the least so many ids
+    #[arg(long, value_name = "ROWS", help_heading = "Rows and columns")]
+    pub(crate) limit: Option<u64>,
+
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
 }

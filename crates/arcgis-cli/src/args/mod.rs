@@ -283,6 +283,9 @@ pub(crate) struct InfoArgs {
     pub(crate) url: String,
 
     #[command(flatten)]
+    pub(crate) requests: RequestArgs,
+
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 
     #[command(flatten)]

@@ -8,13 +8,17 @@ use serde_json::Value;
 use crate::args::{IdsArgs, OutputArgs};
 use crate::settings::Settings;
 
-/// Prints one id on each line, in ascending order.
+/// Prints one id on each line, in ascending order. No server lists some of them: a limit is for who reads.
 pub(crate) async fn run(args: &IdsArgs, output: OutputArgs, settings: &mut Settings) -> Result<()> {
     let selection = args.selection.open(output, settings).await?;
     let query = selection.query.clone().without_geometry();
     let query = query.resolve(selection.layer.info())?;
     let ids = selection.layer.object_ids(&query).await;
     let ids = ids.map_err(|error| selection.explain(error))?;
+    let ids = match args.limit {
+        Some(limit) => ids.first(limit),
+        None => ids,
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if output.json {
         // There may be tens of millions: they go out as they are.

@@ -25,7 +25,7 @@ pub(crate) async fn run(
     Pasted::of(&args.url).tell_unused(output.quiet);
     let (connection, credentials) = (&args.connection, &args.credentials);
     let target = match Pointed::new(&args.url, connection, credentials, None, settings).await? {
-        Pointed::Target(target) => target,
+        Pointed::Target(target) => target.with_shown_requests(args.requests.show_requests),
         Pointed::Map { title, layers, .. } => return map(&title, &layers, output),
     };
     if target.is_demo() && !output.quiet {
@@ -163,7 +163,7 @@ fn url_of(address: &ServiceAddress, layer: &LayerReference) -> Option<String> {
 }
 
 async fn directory(target: &Target, address: &DirectoryAddress, output: OutputArgs) -> Result<()> {
-    let directory = Directory::fetch(&target.client, address).await?;
+    let directory = Directory::fetch(&*target.transport(), address).await?;
     let mut out = anstream::stdout().lock();
     if output.json {
         let folders: Vec<_> = directory.folders.iter().map(ToString::to_string).collect();

@@ -100,6 +100,11 @@ impl LayerAddress {
         child(&self.url, &["query"])
     }
 
+    /// The address of its `getEstimates` operation.
+    pub(crate) fn estimates_url(&self) -> Url {
+        child(&self.url, &["getEstimates"])
+    }
+
     /// The service that the layer is in.
     #[must_use]
     pub fn service(&self) -> &ServiceAddress {
