@@ -19,3 +19,7 @@ mod authentication {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/export.md")]
 mod export {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sync.md")]
+mod sync {}

@@ -102,6 +102,7 @@ async fn command(cli: &Cli) -> anyhow::Result<()> {
     let settings = &mut settings;
     match &cli.command {
         Command::Export(args) => commands::export::run(args, cli.output, settings).await,
+        Command::Sync(args) => commands::sync::run(args, cli.output, settings).await,
         Command::Info(args) => commands::info::run(args, cli.output, settings).await,
         Command::Count(args) => commands::count::run(args, cli.output, settings).await,
         Command::Crawl(args) => commands::crawl::run(args, cli.output, settings).await,

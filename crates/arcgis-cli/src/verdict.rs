@@ -23,6 +23,14 @@ pub(crate) fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
     }
 }
 
+fn of_sync(error: &export::SyncError) -> (Exit, Option<String>) {
+    let text = match error {
+        export::SyncError::Unreadable { .. } => "arcgis export writes the file first",
+        _ => "arcgis export with --overwrite writes it anew",
+    };
+    (Exit::Usage, hint(text))
+}
+
 fn of_export(error: &export::Error) -> (Exit, Option<String>) {
     match error {
         export::Error::Exists { path } if path.ends_with("index.json") => (
@@ -61,6 +69,7 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
         ),
         export::Error::Doubled(_) => (Exit::Rows, None),
         export::Error::Resume(error) => of_resume(error),
+        export::Error::Sync(error) => of_sync(error),
         export::Error::Drift(_) => (
             Exit::Rows,
             hint(

@@ -107,6 +107,10 @@ pub enum Error {
     #[error(transparent)]
     Resume(#[from] crate::resume::ResumeError),
 
+    /// An earlier export cannot be brought up to date, and stays as it is: see there.
+    #[error(transparent)]
+    Sync(#[from] crate::sync::SyncError),
+
     /// What was to be done before the output takes its name failed, so it did not take it. See
     /// [`LayerExport::with_before_commit`](crate::LayerExport::with_before_commit).
     #[error("what goes with the output could not be done")]

@@ -23,6 +23,7 @@ use crate::resume::Resume;
 use crate::run::{Message, Place, Run};
 use crate::schema::{DateZone, ExportSchema};
 use crate::spool::{Spool, SpoolFactory, SpooledPage, Spools};
+use crate::sync::Base;
 use crate::table::Table;
 use crate::tally::Start;
 
@@ -59,6 +60,8 @@ pub struct LayerExport {
     pub(crate) fail_on_drift: bool,
     pub(crate) spools: Spools,
     pub(crate) resume: Option<Resume>,
+    /// Rows that are there already, of an earlier file.
+    pub(crate) base: Option<Box<Base>>,
     pub(crate) before_commit: BeforeCommit,
     pub(crate) observer: Observer,
 }
@@ -98,6 +101,7 @@ impl LayerExport {
             fail_on_drift: false,
             spools: Spools::default(),
             resume: None,
+            base: None,
             before_commit: BeforeCommit::default(),
             observer: Observer::default(),
         }

@@ -35,6 +35,7 @@ mod saved_answer;
 mod schema;
 mod service;
 mod spool;
+mod sync;
 mod table;
 mod tally;
 mod wkb;
@@ -74,6 +75,7 @@ pub use service::{
     ServiceEvent, ServiceExport, ServiceIndex, ServicePlan, ServiceReport, Unread,
 };
 pub use spool::{DirectSpool, Spool, SpoolFactory, SpoolPlan, SpooledPage};
+pub use sync::{Sync, SyncError, SyncReport, SyncWay};
 pub use table::Table;
 pub use wkb::GeometryError;
 

@@ -1,6 +1,6 @@
 //! Where a file's rows come from, for its footer.
 
-use arcgis_layer::{Layer, ServiceInfo, ServiceKind};
+use arcgis_layer::Layer;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -26,6 +26,7 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:schema_hash` | the XXH3 of the columns, in hexadecimal digits: names, types, and what the service says of each field |
 /// | `arcgis:last_edit` | when the layer was edited last, read before the first row (`editingInfo.lastEditDate`), RFC 3339 in UTC |
 /// | `arcgis:server_generation` | the layer's generation, read before the first row, where it tracks changes (`changeTrackingInfo`): what changed since, `extractChanges` tells |
+/// | `arcgis:options` | how a GeoParquet file was exported, as JSON: what [`Sync`](crate::Sync) goes by |
 /// | `arcgis:rows` | the number of rows |
 /// | `arcgis:proof` | how it is known that they are all |
 /// | `arcgis:copyright` | the layer's copyright text |
@@ -59,6 +60,8 @@ pub struct Provenance {
     pub last_edit: Option<Timestamp>,
     /// The layer's generation before the first row, where it tracks changes.
     pub server_generation: Option<i64>,
+    /// How a GeoParquet file was exported, as JSON.
+    pub options: Option<String>,
     /// The zone in which the service shows its dates.
     pub time_zone: Option<String>,
     /// How it is known that the rows are all.
@@ -110,6 +113,7 @@ impl Provenance {
                 "server_generation",
                 self.server_generation.map(|number| number.to_string()),
             ),
+            ("options", self.options.clone()),
             ("rows", Some(rows.to_string())),
             ("proof", self.proof.clone()),
             ("copyright", self.copyright.clone()),
@@ -135,28 +139,22 @@ pub(crate) struct LayerState {
 impl LayerState {
     /// Asks the service for the generation if the layer tracks changes; that it does not say fails nothing.
     pub(crate) async fn of(layer: &Layer) -> Self {
-        let info = layer.info();
-        let tracks = ["ChangeTracking", "Sync"].iter().any(|name| {
-            let mut own = info.capabilities.iter();
-            own.any(|capability| capability.eq_ignore_ascii_case(name))
-        });
-        let service = layer.address().service();
-        let mut state = Self {
-            last_edit: info.last_edit_date,
-            server_generation: None,
-        };
-        if tracks && service.kind() == ServiceKind::FeatureServer {
-            match ServiceInfo::fetch(layer.transport().as_ref(), service).await {
-                Ok(service) => {
-                    let generation = service.layer_generations.get(&info.id);
-                    state.server_generation = generation.copied();
-                }
-                Err(error) => {
-                    tracing::warn!(layer = %layer.address(), %error, "the layer's generation is not known");
-                }
+        let generation = match layer.change_tracking().await {
+            Ok(tracking) => tracking.map(|tracking| tracking.generation),
+            Err(error) => {
+                tracing::warn!(layer = %layer.address(), %error, "the layer's generation is not known");
+                None
             }
+        };
+        Self::new(layer, generation)
+    }
+
+    /// The state of a layer whose generation is known, if it has one.
+    pub(crate) fn new(layer: &Layer, generation: Option<i64>) -> Self {
+        Self {
+            last_edit: layer.info().last_edit_date,
+            server_generation: generation,
         }
-        state
     }
 
     pub(crate) fn last_edit(self) -> Option<Timestamp> {

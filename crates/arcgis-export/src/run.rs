@@ -30,6 +30,7 @@ use crate::spool::{
     Beginning, DiskSpool, Found, Leftover, Resumed, Spool, SpoolPlan, SpooledPage, Spools, Worth,
     difference, shape,
 };
+use crate::sync::{KeptRows, SavedOptions};
 use crate::tally::{PageSums, Start, Tally};
 use crate::writer_thread::WriterThread;
 
@@ -56,6 +57,10 @@ pub(crate) struct Run {
     retrieved: Timestamp,
     /// What the layer said of itself before the first row.
     state: LayerState,
+    /// How the file is exported, as its footer says.
+    options: Option<String>,
+    /// The rows of an earlier file until the writer takes them.
+    kept: Option<KeptRows>,
     resumed: Option<ResumeReport>,
     /// Rows whose place others took, by their numbers among all that came.
     replaced: IdSet,
@@ -100,7 +105,7 @@ impl Run {
     ) -> Result<Self, Error> {
         let LayerExport {
             layer,
-            query: _,
+            query: asked,
             fetch,
             writer,
             format: _,
@@ -109,9 +114,19 @@ impl Run {
             fail_on_drift,
             spools,
             resume,
+            base,
             before_commit,
             observer,
         } = export;
+        let options = match (&place.name, place.format) {
+            (Some(_), FileFormat::GeoParquet) => {
+                let info = layer.info();
+                let options =
+                    SavedOptions::of(&asked, info, &writer, &columns, lenient, fetch.format);
+                options.map_err(arcgis_layer::Error::from)?.to_json()
+            }
+            _ => None,
+        };
         let columns = match place.name {
             Some(_) => columns.for_file(place.format, &writer),
             None => columns,
@@ -130,15 +145,24 @@ impl Run {
             None => None,
         };
         let mut retrieved = start.moment;
-        let mut state = match &found {
-            Some(Found::Leftover(..)) => LayerState::default(),
+        let mut state = match (&found, &base) {
+            (_, Some(base)) => base.state,
+            (Some(Found::Leftover(..)), None) => LayerState::default(),
             _ => LayerState::of(&layer).await,
         };
+        let mut kept = None;
         let mut resumed = None;
         let mut progress = Progress::new();
         let mut replaced = IdSet::new();
         let (plan, disk) = match found {
-            None => (layer.plan(&query, &fetch).await?, None),
+            None => match base {
+                None => (layer.plan(&query, &fetch).await?, None),
+                Some(base) => {
+                    tally.add(&base.sums);
+                    kept = Some(base.kept);
+                    (base.plan, None)
+                }
+            },
             Some(Found::Nothing(folder)) => {
                 let plan = layer.plan(&query, &fetch).await?;
                 let beginning = Beginning {
@@ -228,6 +252,8 @@ impl Run {
             tally,
             retrieved: whole_seconds(retrieved),
             state,
+            options,
+            kept,
             resumed,
             seen: FetchStats::default(),
             time_budget: fetch.time_budget,
@@ -323,13 +349,15 @@ impl Run {
         let before_commit = self.before_commit.clone();
         let holds = holds_rows(self.pages.plan(), format);
         let looks_again = !self.replaced.is_empty();
+        let kept = self.kept.take();
         WriterThread::start(move |mut messages| {
             let given_up = messages.given_up();
             let ordering = Ordering {
                 schema: &schema,
                 order: RowOrder::of_file(&options, format),
                 options: &options,
-                strategy: Some(plan.strategy),
+                // Rows of two places are in no order together.
+                strategy: Some(plan.strategy).filter(|_| kept.is_none()),
                 holds,
                 part: output.temporary(),
                 given_up: given_up.clone(),
@@ -346,12 +374,15 @@ impl Run {
                 provenance: &provenance,
                 lenient,
             };
-            let mut assembly = Assembly::new(new, spool, observer, given_up)?;
+            let mut assembly = Assembly::new(new, spool, observer, given_up.clone())?;
             if looks_again {
                 assembly.looks_again();
             }
             // What the spool has from an earlier time.
             assembly.drain()?;
+            if let Some(kept) = kept {
+                kept.each(&given_up, |page| assembly.push(page))?;
+            }
             while let Some(message) = messages.next() {
                 match message {
                     Message::Page(page) => assembly.push(*page)?,
@@ -472,6 +503,7 @@ impl Run {
             schema_hash: Some(schema_hash(&self.schema)),
             last_edit: self.state.last_edit(),
             server_generation: self.state.server_generation(),
+            options: self.options.clone(),
             time_zone: info.date_time_zone.clone(),
             proof: self.proof().map(|proof| proof.level),
             copyright: info
@@ -513,7 +545,7 @@ fn take(accepted: AcceptedPage<ArrowPage>) -> Result<SpooledPage, Error> {
 
 fn planned(plan: &Plan) -> ExportEvent {
     ExportEvent::Planned {
-        rows: plan.rows(),
+        rows: plan.rows_to_fetch(),
         pages: plan.pages(),
         page_size: plan.page_size(),
         strategy: plan.strategy(),

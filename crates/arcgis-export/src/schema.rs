@@ -367,6 +367,13 @@ impl ExportSchema {
         column.map_or_else(HashMap::new, |column| column.extension_metadata(name))
     }
 
+    /// The place of the object id in a batch with the schema of files, if it is a column: the only one that is never
+    /// null.
+    pub(crate) fn id_place(&self) -> Option<usize> {
+        let mut fields = self.0.file.fields().iter();
+        fields.position(|field| !field.is_nullable() && *field.data_type() == DataType::Int64)
+    }
+
     pub(crate) fn columns(&self) -> &[Column] {
         &self.0.columns
     }

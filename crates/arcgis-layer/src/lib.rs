@@ -2,6 +2,7 @@
 
 mod address;
 mod aggregate;
+mod changes;
 mod crawl;
 mod curves;
 mod decode;
@@ -38,6 +39,7 @@ mod statistics;
 
 pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind};
 pub use aggregate::{Aggregation, Group, ValueCount};
+pub use changes::{ChangeTracking, Changes};
 pub use crawl::{Crawl, CrawlEntry, CrawlReport, FolderEntry, LayerEntry, ServiceListing};
 pub use decode::{
     AnswerHeader, DecodeContext, DecodeError, decode_json, decode_pbf, read_header, read_pbf_count,
@@ -67,7 +69,7 @@ pub use metadata::{
     AdvancedQueryCapabilities, Cardinality, Extent, LayerInfo, LayerKind, LayerReference,
     Relationship, Subtype, Subtypes, TimeInfo, UniqueId,
 };
-pub use query::{Query, RangeValue, ResolvedQuery, SqlFormat, TimeFilter, to_curl};
+pub use query::{Query, RangeValue, ResolvedQuery, SavedQuery, SqlFormat, TimeFilter, to_curl};
 pub use related::RelatedRecords;
 pub use sample::Order;
 pub use service::{Directory, ServiceEntry, ServiceInfo};

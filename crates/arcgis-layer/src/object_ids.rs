@@ -110,10 +110,10 @@ impl<'de> Visitor<'de> for TopVisitor<'_> {
 }
 
 /// The list, or null.
-struct List;
+pub(crate) struct List;
 
-struct Listed {
-    ids: IdSet,
+pub(crate) struct Listed {
+    pub(crate) ids: IdSet,
     ascending: bool,
 }
 

@@ -50,6 +50,12 @@ pub struct ServiceInfo {
     /// The generation that each layer is at, by its number, where changes are tracked
     /// (`changeTrackingInfo.layerServerGens`): what changed since then, `extractChanges` tells.
     pub layer_generations: BTreeMap<i64, i64>,
+    /// The earliest generation of each layer since which changes can be told
+    /// (`changeTrackingInfo.layerServerGens.minServerGen`).
+    pub earliest_generations: BTreeMap<i64, i64>,
+    /// Whether `extractChanges` gives the ids of changed rows alone
+    /// (`extractChangesCapabilities.supportsReturnIdsOnly`); `None` where the service does not say.
+    pub changes_as_ids: Option<bool>,
     /// Where all of its data is.
     pub full_extent: Option<Extent>,
 }
@@ -101,18 +107,11 @@ impl ServiceInfo {
                 .get("spatialReference")
                 .map(SpatialReference::from_json)
                 .unwrap_or_default(),
-            layer_generations: top
-                .object("changeTrackingInfo")
-                .map(|tracking| {
-                    let layers = tracking.list("layerServerGens").iter();
-                    let layers = layers.filter_map(Members::of);
-                    layers
-                        .filter_map(|layer| {
-                            Some((layer.integer("id")?, layer.integer("serverGen")?))
-                        })
-                        .collect()
-                })
-                .unwrap_or_default(),
+            layer_generations: generations(top, "serverGen"),
+            earliest_generations: generations(top, "minServerGen"),
+            changes_as_ids: top
+                .object("extractChangesCapabilities")
+                .and_then(|changes| changes.flag("supportsReturnIdsOnly")),
             full_extent: ["fullExtent", "initialExtent"]
                 .into_iter()
                 .find_map(|name| Extent::from_json(top.get(name)?)),
@@ -123,6 +122,16 @@ impl ServiceInfo {
     pub fn layers_and_tables(&self) -> impl Iterator<Item = &LayerReference> {
         self.layers.iter().chain(&self.tables)
     }
+}
+
+/// A number of each layer's tracking of changes, by the layer's own.
+fn generations(top: Members<'_>, name: &str) -> BTreeMap<i64, i64> {
+    let tracking = top.object("changeTrackingInfo");
+    let layers = tracking.map(|tracking| tracking.list("layerServerGens"));
+    let layers = layers.into_iter().flatten().filter_map(Members::of);
+    layers
+        .filter_map(|layer| Some((layer.integer("id")?, layer.integer(name)?)))
+        .collect()
 }
 
 fn no_service(url: &str) -> Error {

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::jobs::Jobs;
 use crate::layer::Layer;
 use crate::table::Table;
 
@@ -77,6 +78,7 @@ pub(crate) struct Served {
     pub(crate) tables: Vec<Arc<Table>>,
     pub(crate) types: Vec<String>,
     pub(crate) failure: Option<ServiceFailure>,
+    pub(crate) jobs: Jobs,
 }
 
 impl Catalog {
@@ -105,6 +107,7 @@ impl Catalog {
                 tables,
                 types: service.types,
                 failure: service.failure,
+                jobs: Jobs::default(),
             });
         }
         Ok(Self { services: served })

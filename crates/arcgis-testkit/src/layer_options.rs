@@ -23,6 +23,7 @@ pub(crate) struct Options {
     pub(crate) id_cap: Option<usize>,
     pub(crate) time_fields: Option<(String, Option<String>)>,
     pub(crate) relationships: Vec<Relationship>,
+    pub(crate) change_jobs: bool,
 }
 
 impl Layer {
@@ -107,6 +108,14 @@ impl Layer {
     #[must_use]
     pub fn with_edit_tracking(mut self) -> Self {
         self.options.tracks_edits = true;
+        self
+    }
+
+    /// Answers `extractChanges` with the address of a job, which takes two looks. A layer tracks its changes where
+    /// `ChangeTracking` is among its [capabilities](Layer::with_capabilities).
+    #[must_use]
+    pub fn with_change_jobs(mut self) -> Self {
+        self.options.change_jobs = true;
         self
     }
 

@@ -35,6 +35,11 @@ impl LayerRows {
         self.table.update(object_id, change)
     }
 
+    /// Forgets which rows were changed so far: `extractChanges` refuses earlier generations, and `minServerGen` says so.
+    pub fn forget_changes(&self) {
+        self.table.forget_changes();
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

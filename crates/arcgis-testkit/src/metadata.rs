@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::catalog::{Catalog, Served};
+use crate::changes;
 use crate::field::FieldType;
 use crate::geometry::GeometryType;
 use crate::layer::LayerKind;
@@ -168,18 +169,20 @@ pub(crate) fn service(service: &Served, kind: ServerKind) -> Json {
         "layers": layers,
         "tables": plain,
     });
-    let tracked = tables.iter().filter(|table| {
-        let mut own = table.layer.capabilities.split(',');
-        own.any(|capability| capability.trim() == "ChangeTracking")
-    });
-    let generations: Vec<Json> = tracked
-        .map(
-            |table| json!({"id": table.id, "minServerGen": 0, "serverGen": table.read().last_edit}),
-        )
-        .collect();
-    if kind == ServerKind::Feature && !generations.is_empty() {
-        let tracking = json!({"layerServerGens": generations});
+    if let Some(tracking) = changes::describe(service).filter(|_| kind == ServerKind::Feature) {
         set(&mut document, "changeTrackingInfo", tracking);
+        let offered = json!({
+            "supportsReturnIdsOnly": true,
+            "supportsReturnExtentOnly": false,
+            "supportsReturnAttachments": false,
+            "supportsLayerQueries": false,
+            "supportsGeometry": false,
+            "supportsReturnFeature": false,
+            "supportsFieldsToCompare": false,
+            "supportsServerGens": false,
+            "supportsReturnHasGeometryUpdates": false,
+        });
+        set(&mut document, "extractChangesCapabilities", offered);
     }
     if kind == ServerKind::Map {
         set(&mut document, "mapName", json!("Layers"));

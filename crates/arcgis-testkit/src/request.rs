@@ -41,6 +41,8 @@ pub enum RequestKind {
     Statistics,
     /// Related records.
     Related,
+    /// What has changed: `extractChanges`, and the jobs that gather it.
+    Changes,
     /// Anything else.
     Other,
 }

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::address::Addresses;
 use crate::answer::{Answer, EsriError, escaped};
 use crate::catalog::{Catalog, Served, ServiceFailure};
+use crate::changes;
 use crate::guard::refusal;
 use crate::metadata::{self, ServerKind};
 use crate::mint;
@@ -39,6 +40,9 @@ pub(crate) enum Route {
     Query(usize, ServerKind, u32),
     Related(usize, ServerKind, u32),
     Estimates(usize, ServerKind, u32),
+    Changes(usize),
+    Job(usize, usize),
+    JobResult(usize, usize),
     /// A service that fails, whatever is asked of it.
     Failing(ServiceFailure),
     /// A service that has no layers.
@@ -105,6 +109,13 @@ impl Route {
         match segments.get(at + 1..).unwrap_or_default() {
             [] => Self::Service(service, kind),
             ["layers"] => Self::Layers(service, kind),
+            ["extractChanges"] if kind == ServerKind::Feature => Self::Changes(service),
+            ["jobs", job] => job
+                .parse()
+                .map_or(Self::UnknownService, |job| Self::Job(service, job)),
+            ["jobs", job, "changes.json"] => job
+                .parse()
+                .map_or(Self::UnknownService, |job| Self::JobResult(service, job)),
             [id] => id
                 .parse()
                 .map_or(Self::UnknownService, |id| Self::Layer(service, kind, id)),
@@ -144,6 +155,7 @@ impl Route {
                 RequestKind::Service
             }
             Self::Related(..) => RequestKind::Related,
+            Self::Changes(_) | Self::Job(..) | Self::JobResult(..) => RequestKind::Changes,
             Self::Layer(..) => RequestKind::Layer,
             Self::Query(..) if asks("returnExtentOnly") => RequestKind::Extent,
             Self::Query(..) if asks("returnCountOnly") => RequestKind::Count,
@@ -326,6 +338,19 @@ fn make(
             }
             query::related::answer(service, table, parameters)
         }
+        Route::Changes(_) if request.method != Method::POST => Err(EsriError::new(
+            400,
+            "This operation is only supported via POST.",
+        )),
+        Route::Changes(service) => {
+            let service = found(shared, *service)?;
+            changes::answer(service, &feature_service(shared, service), parameters)
+        }
+        Route::Job(service, job) => {
+            let service = found(shared, *service)?;
+            changes::job(service, &feature_service(shared, service), *job)
+        }
+        Route::JobResult(service, job) => changes::result(found(shared, *service)?, *job),
         Route::Directory(folder) => {
             let directory = metadata::directory(&shared.catalog, folder.as_deref())
                 .ok_or_else(no_such_service)?;
@@ -393,6 +418,12 @@ fn found(shared: &Shared, service: usize) -> Result<&Served, EsriError> {
         .services
         .get(service)
         .ok_or_else(no_such_service)
+}
+
+/// The address of a feature service.
+fn feature_service(shared: &Shared, service: &Served) -> String {
+    let root = shared.addresses.server_root();
+    format!("{root}/rest/services/{}/FeatureServer", service.name)
 }
 
 fn found_layer(shared: &Shared, service: usize, id: u32) -> Result<(&Served, &Table), EsriError> {

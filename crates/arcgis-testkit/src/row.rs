@@ -58,6 +58,13 @@ impl Row {
         self.geometry.as_ref()
     }
 
+    /// An attribute; `None` where it is not named.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        let found = self.attributes.iter().find(|(name, _)| name == field);
+        found.map(|(_, value)| value)
+    }
+
     /// Reads an Esri JSON feature, `{"attributes":{…},"geometry":{…}}`.
     #[must_use]
     pub fn from_esri_json(feature: &Json, has_z: bool, has_m: bool) -> Self {

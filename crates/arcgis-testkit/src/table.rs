@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
+use crate::changes::{Change, Changes};
 use crate::error::{Error, Result};
 use crate::field::{Field, FieldType};
 use crate::geometry::Envelope;
@@ -36,6 +37,7 @@ struct State {
     rows: Rows,
     /// The rows before each edit, with the moment of that edit. Kept for layers with archiving only.
     history: Vec<(u64, Rows)>,
+    changes: Changes,
 }
 
 /// When each archive began, in milliseconds since 1970.
@@ -212,14 +214,35 @@ impl Table {
         past.map_or_else(|| state.rows.clone(), |(_, rows)| rows.clone())
     }
 
+    /// The generation that the rows are at, and what happened to them.
+    pub(crate) fn changes(&self) -> (u64, Changes) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        (state.rows.last_edit, state.changes.clone())
+    }
+
+    pub(crate) fn earliest_generation(&self) -> u64 {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.changes.earliest
+    }
+
+    /// Forgets what happened so far.
+    pub(crate) fn forget_changes(&self) {
+        let mut state = self.write();
+        state.changes = Changes::default();
+        state.changes.earliest = state.rows.last_edit;
+    }
+
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters an edit: the earlier rows are kept if the layer archives.
-    fn commit(&self, state: &mut State, mut rows: Rows) {
+    fn commit(&self, state: &mut State, mut rows: Rows, row: Option<i64>, change: Change) {
         rows.touch(self.now());
         let edited = rows.last_edit;
+        if let Some(id) = row {
+            state.changes.add(edited, id, change);
+        }
         let before = std::mem::replace(&mut state.rows, rows);
         if self.layer.options.archives {
             state.history.push((edited, before));
@@ -304,7 +327,7 @@ impl Table {
             }
         }
         held.push(stored);
-        self.commit(&mut state, rows);
+        self.commit(&mut state, rows, id, Change::Added);
         Ok(id)
     }
 
@@ -317,7 +340,7 @@ impl Table {
         held.retain(|row| self.object_id_of(row) != Some(id));
         let deleted = held.len() < before;
         if deleted {
-            self.commit(&mut state, rows);
+            self.commit(&mut state, rows, Some(id), Change::Deleted);
         }
         Ok(deleted)
     }
@@ -357,7 +380,7 @@ impl Table {
         if let Some(geometry) = change.geometry {
             row.set_geometry(geometry, change.curves);
         }
-        self.commit(&mut state, rows);
+        self.commit(&mut state, rows, Some(id), Change::Updated);
         Ok(true)
     }
 

@@ -13,6 +13,7 @@ mod installation;
 mod order;
 mod query;
 mod service;
+mod sync;
 mod types;
 pub(crate) mod values;
 
@@ -36,6 +37,7 @@ pub(crate) use installation::{CompletionsArgs, ManualArgs};
 pub(crate) use order::OrderArgs;
 pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use service::ServiceArgs;
+pub(crate) use sync::{SyncArgs, SyncFetchArgs};
 pub(crate) use types::TypeArgs;
 pub(crate) use values::OutSr;
 
@@ -130,6 +132,21 @@ Examples:
   arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
 );
 
+const SYNC_NOTES: &str = concat!(
+    "\
+The file says what was asked for and how it was written; both stay so. Options for rows and columns are needed only \
+where --clip was too large to be kept in the file, and have to be those of the export. Where no row differs the file \
+is left alone. A layer whose columns have changed is refused with what changed: export it anew.
+
+",
+    from_environment!(),
+    "
+
+Example:
+  arcgis export <layer> wells.parquet
+  arcgis sync <layer> wells.parquet --json"
+);
+
 const CRAWL_NOTES: &str = concat!(
     "\
 What does not answer is listed with its problem, and all else is listed all the same; then the exit code is 4. \
@@ -182,6 +199,9 @@ pub(crate) enum Command {
     /// Export a layer to a GeoParquet file, or a whole service or server to a folder
     #[command(after_help = EXPORT_NOTES)]
     Export(Box<ExportArgs>),
+    /// Bring an earlier export up to date: ask for the rows that have changed, and replace the file
+    #[command(after_help = SYNC_NOTES)]
+    Sync(Box<SyncArgs>),
     /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service, folder, item or map
     #[command(after_help = FROM_ENVIRONMENT)]
     Info(InfoArgs),

@@ -18,6 +18,7 @@ pub(crate) mod related;
 pub(crate) mod serve;
 mod service;
 pub(crate) mod stats;
+pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod values;
 pub(crate) mod whoami;

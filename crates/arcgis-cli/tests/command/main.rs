@@ -17,6 +17,7 @@ mod filters;
 mod help;
 mod inspection;
 mod interruption;
+mod keeping_fresh;
 mod login;
 mod looking;
 mod options;

@@ -9,6 +9,8 @@ mod row_groups;
 mod version;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use native::NativeEncoding;
 pub(crate) use output::GeometryForm;
 pub use version::{GeoParquetVersion, GeometryEncoding};
 pub use writer::{GeoParquetWriter, RowGroup};

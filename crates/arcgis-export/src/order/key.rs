@@ -3,7 +3,6 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, PrimitiveArray, RecordBatch, StructArray};
-use arrow_schema::DataType;
 
 use super::curve;
 use crate::schema::ExportSchema;
@@ -37,7 +36,7 @@ impl SortBy {
         let covering = schema.file().index_of(schema.covering_name()?).ok()?;
         Some(Self {
             covering: Some(covering),
-            id: id_column(schema),
+            id: schema.id_place(),
         })
     }
 
@@ -45,7 +44,7 @@ impl SortBy {
     pub(crate) fn id(schema: &ExportSchema) -> Option<Self> {
         Some(Self {
             covering: None,
-            id: Some(id_column(schema)?),
+            id: Some(schema.id_place()?),
         })
     }
 
@@ -77,12 +76,6 @@ impl SortBy {
     fn boxes<'a>(&self, rows: &'a RecordBatch) -> Option<Boxes<'a>> {
         Boxes::of(rows.columns().get(self.covering?)?.as_struct_opt()?)
     }
-}
-
-/// The column of the object id: the only one that is never null.
-fn id_column(schema: &ExportSchema) -> Option<usize> {
-    let mut fields = schema.file().fields().iter();
-    fields.position(|field| !field.is_nullable() && *field.data_type() == DataType::Int64)
 }
 
 /// An id as a number that has no sign and the same order.

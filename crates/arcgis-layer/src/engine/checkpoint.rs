@@ -352,6 +352,7 @@ impl Layer {
             rows: head.rows,
             count_excess: head.count_excess,
             source: checkpoint.source.clone(),
+            wanted: None,
             ambiguous_ids: head.ambiguous_ids,
             moment: head.moment,
             made_at: head.made_at,

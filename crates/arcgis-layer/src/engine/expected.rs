@@ -38,7 +38,7 @@ impl Plan {
             return Expected {
                 slots: parts,
                 requests: parts,
-                bytes: self.rows as f64 * weight,
+                bytes: self.rows_to_fetch() as f64 * weight,
             };
         }
         let most = u64::from(self.page_size);
@@ -49,7 +49,7 @@ impl Plan {
             requests: 0,
             bytes: 0.0,
         };
-        let mut left = self.rows;
+        let mut left = self.rows_to_fetch();
         let mut open = VecDeque::new();
         while left > 0 || !open.is_empty() {
             while left > 0 && open.len() < self.at_once() {

@@ -1,6 +1,7 @@
 //! From a query to its rows: a plan, its pages, and the proof that they are all.
 
 mod again;
+mod at_hand;
 mod behind;
 mod by_ids;
 mod checkpoint;

@@ -110,6 +110,8 @@ impl Layer {
     /// not fetched again, and what is known of them counts for the proof at the end.
     #[must_use]
     pub fn pages_after<S: PageSink>(&self, plan: Plan, sink: S, progress: Progress) -> Pages<S> {
+        let mut ledger = progress.ledger;
+        ledger.enter(&plan.at_hand());
         let plan = Arc::new(plan);
         Pages {
             fetcher: Arc::new(Fetcher::new(self.clone(), Arc::clone(&plan), sink)),
@@ -120,7 +122,7 @@ impl Layer {
             to_start: progress.next,
             to_give: progress.next,
             at_the_end: false,
-            ledger: Some(progress.ledger),
+            ledger: Some(ledger),
             without_page: PageRecord::default(),
             again: None,
             completion: None,
@@ -403,13 +405,10 @@ impl<S: PageSink> Pages<S> {
             let last = self.ledger.as_ref().and_then(Ledger::last);
             return goes_on.then_some((from, Work::Behind(last, most)));
         }
-        if from < self.plan.rows {
+        let most = self.plan.rows_to_fetch();
+        if from < most {
             let whole = self.plan.strategy == Strategy::Single;
-            let to = if whole {
-                self.plan.rows
-            } else {
-                (from + rows).min(self.plan.rows)
-            };
+            let to = if whole { most } else { (from + rows).min(most) };
             return Some((to, Work::Places(from..to)));
         }
         let looks_behind = self.plan.reads_to_the_end() && self.plan.rows > 0;

@@ -37,6 +37,8 @@ pub struct Plan {
     pub(crate) count_excess: u64,
     /// How the rows of each page are known beforehand.
     pub(crate) source: Source,
+    /// Those of the listed ids whose rows are to be fetched, where others are at hand already.
+    pub(crate) wanted: Option<IdSet>,
     /// Whether the server's own list shows that some ids stand for several rows.
     pub(crate) ambiguous_ids: bool,
     /// The moment as of which all requests see the layer, in milliseconds since 1970.
@@ -137,14 +139,16 @@ impl Plan {
     }
 
     /// Whether the layer can be asked at the end which rows were edited since the plan was made: it tracks edits
-    /// (`editFieldsInfo`), its ids are listed, and it is not seen as of a moment. Then [`Pages::with_edited_rows_again`]
-    /// fetches them again.
+    /// (`editFieldsInfo`), its ids are listed, it is not seen as of a moment, and all rows are fetched. Then
+    /// [`Pages::with_edited_rows_again`] fetches them again.
     ///
     /// [`Pages::with_edited_rows_again`]: crate::Pages::with_edited_rows_again
     #[must_use]
     pub fn names_edited_rows(&self) -> bool {
         let dated = self.edit_field.is_some() && self.made_at.is_some();
-        dated && self.moment.is_none() && self.ids().is_some_and(|ids| !ids.is_empty())
+        // Rows that are at hand have no numbers among those that were handed out.
+        let all = self.wanted.is_none() && self.ids().is_some_and(|ids| !ids.is_empty());
+        dated && self.moment.is_none() && all
     }
 
     /// How it will be known that every row came once.

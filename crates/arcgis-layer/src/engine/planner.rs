@@ -139,6 +139,7 @@ impl Layer {
             rows: draft.rows,
             count_excess: draft.count_excess,
             source,
+            wanted: None,
             ambiguous_ids: draft.ambiguous_ids,
             moment,
             made_at,

@@ -36,7 +36,7 @@ impl<S: PageSink> Fetcher<S> {
         match work {
             Work::Part(number) => self.part(number).await,
             Work::Behind(last, most) => self.behind(last, most).await,
-            Work::Places(places) => match self.plan.ids() {
+            Work::Places(places) => match self.plan.wanted() {
                 Some(ids) => {
                     let bounds = ids.nth(places.start).zip(ids.nth(places.end - 1));
                     let wanted = bounds

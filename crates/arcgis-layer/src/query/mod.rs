@@ -8,6 +8,7 @@ mod parameter;
 mod range;
 mod resolve;
 mod resolved;
+mod saved;
 mod time_filter;
 mod typed;
 
@@ -29,6 +30,7 @@ pub use range::RangeValue;
 pub(crate) use resolve::listed;
 pub(crate) use resolved::Params;
 pub use resolved::ResolvedQuery;
+pub use saved::SavedQuery;
 pub use time_filter::TimeFilter;
 
 /// The dialect of the SQL in a condition.
@@ -91,6 +93,8 @@ pub struct Query {
     max_allowable_offset: Option<f64>,
     geometry_form: Option<GeometryForm>,
     params: Vec<(String, String)>,
+    /// Parameters that select rows, as an earlier query sent them.
+    sent: Vec<(String, String)>,
 }
 
 impl Query {

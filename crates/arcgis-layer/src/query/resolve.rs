@@ -67,8 +67,9 @@ impl Query {
         self.check_geometry_options(info, has_geometry)?;
         let (mut filter, parts) = self.filter(info)?;
         filter.extend(
-            self.params
+            self.sent
                 .iter()
+                .chain(&self.params)
                 .map(|(name, value)| (Cow::Owned(name.clone()), value.clone())),
         );
         Ok(ResolvedQuery {

@@ -1,0 +1,92 @@
+//! Options for bringing a file up to date.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{parse_budget, parse_bytes, parse_positive};
+use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs};
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The layer that the file was exported from
+    pub(crate) layer: String,
+
+    /// The file to bring up to date: GeoParquet, written by arcgis export
+    #[arg(value_name = "FILE.parquet")]
+    pub(crate) file: PathBuf,
+
+    /// Export everything again and compare, whatever the service tells of its changes
+    #[arg(long, help_heading = "Fetching")]
+    pub(crate) full: bool,
+
+    /// How far the date of an edit may lie before the moment at which others could see it, such as 90s or 30m: rows
+    /// edited so long before the export are fetched again where edits are known by their dates [default: 10m]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "TIME",
+        value_parser = parse_budget,
+        help_heading = "Fetching"
+    )]
+    pub(crate) margin: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) fetch: SyncFetchArgs,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) columns: ColumnArgs,
+
+    /// Fail with exit code 5, and leave the file, if rows came or went on the server meanwhile
+    #[arg(long, help_heading = "Output")]
+    pub(crate) fail_on_drift: bool,
+
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArgs,
+}
+
+/// How the rows that have changed are fetched and sorted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Fetching")]
+pub(crate) struct SyncFetchArgs {
+    /// Rows per request [default: the most that the server allows]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "ROWS",
+        value_parser = parse_positive::<NonZeroU32>
+    )]
+    pub(crate) page_size: Option<NonZeroU32>,
+
+    /// Requests under way at once, at most [default: 4]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "REQUESTS",
+        value_parser = parse_positive::<NonZeroUsize>
+    )]
+    pub(crate) concurrency: Option<NonZeroUsize>,
+
+    /// The most time for the rows, such as 90s, 30m or 8h; then fail with exit code 4 [default: no limit]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = parse_budget)]
+    pub(crate) time_budget: Option<Duration>,
+
+    /// Memory for rows that are sorted, such as 512M or 2G; more than that are sorted on disk [default: 64M]
+    #[arg(long, allow_negative_numbers = true, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) memory: Option<NonZeroUsize>,
+
+    /// The folder where rows are sorted that do not fit into memory [default: beside the file]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) spill: Option<PathBuf>,
+}

@@ -1,0 +1,138 @@
+//! `arcgis sync`: an earlier export brought up to date.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Result;
+use arcgis_rest::export::{Sync, SyncReport, WriterOptions};
+use arcgis_rest::layer::{FetchOptions, Query};
+
+use crate::args::{OutputArgs, SyncArgs, SyncFetchArgs};
+use crate::exit::one_line;
+use crate::facts::counted;
+use crate::pasted::Pasted;
+use crate::progress::{BETWEEN_LINES, Progress};
+use crate::refusal::Asked;
+use crate::settings::{Settings, key};
+use crate::target::Target;
+
+pub(crate) async fn run(
+    args: &SyncArgs,
+    output: OutputArgs,
+    settings: &mut Settings,
+) -> Result<()> {
+    let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
+    Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
+    let query = columns.shape(filter.query()?);
+    let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
+    let target = Target::new(
+        &args.layer,
+        &args.connection,
+        &args.credentials,
+        Some(concurrency.value),
+        settings,
+    )
+    .await?
+    .with_shown_requests(args.requests.show_requests);
+    target.check_layer()?;
+    let (fetch, sorting) = (args.fetch.options(settings)?, args.fetch.sorting(settings)?);
+    let layer = target.open().await?;
+    let progress = Arc::new(Progress::new(output, &layer.info().name));
+    let watching = Arc::clone(&progress);
+    let mut sync = Sync::new(layer, &args.file)
+        .with_fetch(fetch)
+        .with_sorting(sorting)
+        .with_full(args.full)
+        .with_fail_on_drift(args.fail_on_drift)
+        .with_observer(move |event| watching.observe(event));
+    if let Some(margin) = args.margin {
+        sync = sync.with_margin(margin);
+    }
+    // Without any the query is the file's own.
+    if query != Query::new() {
+        sync = sync.with_query(query);
+    }
+    let mut sync = std::pin::pin!(sync.run());
+    let mut ticks = tokio::time::interval(BETWEEN_LINES);
+    let result = loop {
+        tokio::select! {
+            result = &mut sync => break result,
+            _ = ticks.tick() => progress.tick(),
+        }
+    };
+    // The bar leaves the screen before anything else is said.
+    drop(progress);
+    let report = result.map_err(|error| {
+        let asked = Asked {
+            filter: &filter,
+            columns: Some(&columns),
+        };
+        asked.explain(error.into(), false)
+    })?;
+    print(&report, output)
+}
+
+impl SyncFetchArgs {
+    fn options(&self, settings: &Settings) -> Result<FetchOptions> {
+        let mut options = FetchOptions::default()
+            .with_concurrency(settings.get(&key::CONCURRENCY, self.concurrency)?.value);
+        if let Some(rows) = settings.find(&key::PAGE_SIZE, self.page_size)? {
+            options = options.with_page_size(rows.value);
+        }
+        if let Some(budget) = self.time_budget {
+            options = options.with_time_budget(budget);
+        }
+        Ok(options)
+    }
+
+    fn sorting(&self, settings: &Settings) -> Result<WriterOptions> {
+        let memory = settings.get(&key::MEMORY, self.memory)?;
+        let options = WriterOptions::default().with_sort_memory(memory.value);
+        Ok(match settings.find(&key::SPILL, self.spill.clone())? {
+            Some(folder) => options.with_sort_folder(folder.value),
+            None => options,
+        })
+    }
+}
+
+fn print(report: &SyncReport, output: OutputArgs) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    if output.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(report)?)?;
+        return Ok(out.flush()?);
+    }
+    if !output.quiet {
+        let done = if report.written {
+            format!(
+                "{} added, {} changed, {} deleted: {} now has {}",
+                counted(report.added_rows, "row"),
+                report.changed_rows,
+                report.deleted_rows,
+                report.output,
+                counted(report.rows, "row"),
+            )
+        } else {
+            format!(
+                "nothing has changed: {} is left as it is, with {}",
+                report.output,
+                counted(report.rows, "row"),
+            )
+        };
+        writeln!(out, "{}", one_line(&done))?;
+        let how = format!(
+            "by {}, with {} fetched",
+            way(report),
+            counted(report.fetched_rows, "row")
+        );
+        writeln!(out, "{}", one_line(&how))?;
+    }
+    Ok(out.flush()?)
+}
+
+fn way(report: &SyncReport) -> String {
+    let name = report.way.name();
+    match &report.reason {
+        Some(reason) if !reason.is_empty() => format!("{name} ({reason})"),
+        _ => name.to_owned(),
+    }
+}

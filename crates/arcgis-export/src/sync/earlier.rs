@@ -1,0 +1,166 @@
+//! The file of an earlier export.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arcgis_layer::IdSet;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_schema::SchemaRef;
+use jiff::Timestamp;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+
+use super::error::SyncError;
+use super::options::SavedOptions;
+use crate::error::Error;
+
+/// About how many bytes of rows are read at once.
+const ENOUGH: i64 = 8 * 1024 * 1024;
+
+/// Most rows that are read at once.
+const MOST_ROWS: i64 = 16_384;
+
+/// A file of this library's, opened: it stays the same, whatever takes its name.
+#[derive(Debug)]
+pub(super) struct EarlierFile {
+    path: PathBuf,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    values: BTreeMap<String, String>,
+}
+
+impl EarlierFile {
+    /// Opens a file and reads its footer.
+    pub(super) fn open(path: &Path) -> Result<Self, SyncError> {
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| SyncError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(|error| unreadable(error.into()))?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+            .map_err(|error| unreadable(error.into()))?;
+        let pairs = metadata.metadata().file_metadata().key_value_metadata();
+        let pairs = pairs.into_iter().flatten();
+        let values = pairs
+            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+            .collect();
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            metadata,
+            values,
+        })
+    }
+
+    /// What the footer says under `arcgis:…`.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        let value = self.values.get(&format!("arcgis:{name}"));
+        value.map(String::as_str)
+    }
+
+    /// The same where the file is of no use without it.
+    pub(super) fn needed(&self, name: &str) -> Result<&str, SyncError> {
+        self.value(name)
+            .ok_or_else(|| self.not_an_export(format!("its footer has no arcgis:{name}")))
+    }
+
+    pub(super) fn options(&self) -> Result<SavedOptions, SyncError> {
+        SavedOptions::from_json(self.needed("options")?)
+            .map_err(|problem| self.not_an_export(problem))
+    }
+
+    pub(super) fn moment(&self, name: &str) -> Option<Timestamp> {
+        self.value(name)?.parse().ok()
+    }
+
+    pub(super) fn generation(&self) -> Option<i64> {
+        self.value("server_generation")?.parse().ok()
+    }
+
+    pub(super) fn not_an_export(&self, problem: String) -> SyncError {
+        SyncError::NotAnExport {
+            path: self.path.clone(),
+            problem,
+        }
+    }
+
+    pub(super) fn differs(
+        &self,
+        what: impl Into<String>,
+        was: impl Into<String>,
+        is: impl Into<String>,
+    ) -> SyncError {
+        SyncError::Differs {
+            path: self.path.clone(),
+            what: what.into(),
+            was: was.into(),
+            is: is.into(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn schema(&self) -> &SchemaRef {
+        self.metadata.schema()
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        let rows = self.metadata.metadata().file_metadata().num_rows();
+        u64::try_from(rows).unwrap_or(0)
+    }
+
+    /// The rows in their order, or some of their columns.
+    pub(super) fn read(
+        &self,
+        columns: Option<&[usize]>,
+    ) -> Result<ParquetRecordBatchReader, Error> {
+        let file = self.file.try_clone().map_err(|error| self.broken(error))?;
+        let mut reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_batch_size(self.batch_rows());
+        if let Some(columns) = columns {
+            let parquet = reader.parquet_schema();
+            let mask = ProjectionMask::roots(parquet, columns.iter().copied());
+            reader = reader.with_projection(mask);
+        }
+        reader.build().map_err(|error| self.broken(error))
+    }
+
+    /// Few enough rows that the widest of them are no burden.
+    fn batch_rows(&self) -> usize {
+        let groups = self.metadata.metadata().row_groups().iter();
+        let widest = groups.map(|group| group.total_byte_size() / group.num_rows().max(1));
+        let rows = (ENOUGH / widest.max().unwrap_or(0).max(1)).clamp(16, MOST_ROWS);
+        usize::try_from(rows).unwrap_or(16)
+    }
+
+    /// The object ids; `None` where one stands in two rows.
+    pub(super) fn object_ids(&self, column: usize) -> Result<Option<IdSet>, Error> {
+        let mut ids = IdSet::new();
+        for batch in self.read(Some(&[column]))? {
+            let batch = batch?;
+            let Some(column) = batch.columns().first() else {
+                return Ok(None);
+            };
+            let Some(column) = column.as_primitive_opt::<Int64Type>() else {
+                return Ok(None);
+            };
+            ids.extend(column.values().iter().copied());
+        }
+        Ok((ids.len() == self.rows()).then_some(ids))
+    }
+
+    fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Sync(SyncError::Unreadable {
+            path: self.path.clone(),
+            source: source.into(),
+        })
+    }
+}

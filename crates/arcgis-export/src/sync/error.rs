@@ -1,0 +1,39 @@
+//! Why a file cannot be brought up to date, by what the caller can do next.
+
+use std::path::PathBuf;
+
+/// Why a file cannot be brought up to date. It stays as it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The file cannot be read: there is none, or it is no Parquet file.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The file does not say how it was exported: export it anew.
+    #[error("{} does not say how it was exported: {problem}", path.display())]
+    NotAnExport {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+
+    /// The file is of another layer or query, or the layer's columns have changed: export it anew, or ask for the same.
+    #[error("{} was exported with another {what}: {was} then, {is} now", path.display())]
+    Differs {
+        /// The file.
+        path: PathBuf,
+        /// What differs: `source`, `column …`, `reference system`, or a part of the query.
+        what: String,
+        /// What the file has.
+        was: String,
+        /// What there is now.
+        is: String,
+    },
+}

@@ -1,0 +1,22 @@
+//! Earlier exports brought up to date.
+
+mod base;
+mod candidate;
+mod columns;
+mod coordinates;
+mod differences;
+mod earlier;
+mod error;
+mod job;
+mod kept;
+mod options;
+mod report;
+mod way;
+
+pub(crate) use base::Base;
+pub(crate) use kept::KeptRows;
+pub(crate) use options::SavedOptions;
+
+pub use error::SyncError;
+pub use job::Sync;
+pub use report::{SyncReport, SyncWay};

@@ -1,0 +1,8 @@
+//! Files that are kept fresh, held against fresh exports and against the rows that the service has.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cases;
+mod refusals;
+mod rounds;
+mod trouble;
+mod world;

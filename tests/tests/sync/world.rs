@@ -1,0 +1,331 @@
+//! A layer whose rows change, and a file that follows them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arcgis_export::{
+    Error, GeoParquetVersion, GeometryEncoding, LayerExport, LocalFile, Report, RowOrder, Sync,
+    SyncReport, WriterOptions,
+};
+use arcgis_layer::{Layer, LayerAddress, Query};
+use arcgis_testkit::{
+    Field, FieldType, Geometry, GeometryType, Layer as Served, LayerRows, Row, Security, Testkit,
+    Value, Vertex,
+};
+use arcgis_tests::{Bench, Noise, ParquetFile, paging};
+use std::num::NonZeroUsize;
+
+/// How a layer lets its changes be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    Changes,
+    /// As a job, and by the dates of edits too.
+    ChangesAndDates,
+    Dates,
+    Nothing,
+}
+
+/// What rows have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Points,
+    Polygons,
+    Table,
+}
+
+/// Values that only some rows meet.
+const FILTER: &str = "NUMBER < 70";
+
+/// A layer, a file of it, and chance.
+pub(crate) struct World {
+    pub(crate) bench: Bench,
+    pub(crate) noise: Noise,
+    kind: Kind,
+    /// Rows of the layer by their ids, as they were when the file was made.
+    known: BTreeMap<i64, Row>,
+    filtered: bool,
+    writer: WriterOptions,
+    /// Pages as the layer offers them, or JSON alone.
+    any_format: bool,
+}
+
+impl World {
+    pub(crate) async fn new(tells: Tells, kind: Kind, seed: u64) -> Self {
+        let mut noise = Noise::new(seed);
+        let mut served = match kind {
+            Kind::Points => Served::new("rows", GeometryType::Point),
+            Kind::Polygons => Served::new("rows", GeometryType::Polygon),
+            Kind::Table => Served::table("rows"),
+        }
+        .with_field(Field::new("NAME", FieldType::String))
+        .with_field(Field::new("NUMBER", FieldType::Integer))
+        .with_field(Field::new("AMOUNT", FieldType::Double))
+        .with_max_record_count(25);
+        if matches!(tells, Tells::Changes | Tells::ChangesAndDates) {
+            served = served.with_capabilities("Query,ChangeTracking");
+        }
+        if matches!(tells, Tells::Dates | Tells::ChangesAndDates) {
+            served = served.with_edit_tracking();
+        }
+        if tells == Tells::ChangesAndDates {
+            served = served.with_change_jobs();
+        }
+        for _ in 0..60 {
+            served = served.with_row(row(kind, &mut noise));
+        }
+        let service = Testkit::builder()
+            .layer(served)
+            .security(Security::token("user", "password"));
+        let mut writer = WriterOptions::default()
+            .with_order(*noise.pick(&[RowOrder::Hilbert, RowOrder::Hilbert, RowOrder::Id]))
+            .with_row_group_rows(NonZeroUsize::new(20).unwrap());
+        match noise.below(4) {
+            0 => writer = writer.with_geoparquet_version(GeoParquetVersion::V2_0),
+            1 => writer = writer.with_geometry_encoding(GeometryEncoding::Native),
+            _ => {}
+        }
+        if noise.below(3) == 0 {
+            // Sorted on disk.
+            writer = writer.with_sort_memory(NonZeroUsize::new(1).unwrap());
+        }
+        Self {
+            bench: Bench::signed_in(service, "user", "password").await,
+            filtered: noise.below(2) == 0,
+            any_format: noise.below(2) == 0,
+            known: BTreeMap::new(),
+            writer,
+            kind,
+            noise,
+        }
+    }
+
+    pub(crate) fn rows(&self) -> LayerRows {
+        self.bench.service.layer("rows").unwrap()
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.bench.path()
+    }
+
+    pub(crate) async fn open(&self) -> Layer {
+        if !self.any_format {
+            return self.bench.open("rows").await.unwrap();
+        }
+        let address = LayerAddress::parse(&self.bench.service.layer_url("rows")).unwrap();
+        let client = Arc::new(self.bench.client.clone());
+        Layer::open(client, address).await.unwrap()
+    }
+
+    pub(crate) async fn export(&self) -> LayerExport {
+        let query = if self.filtered {
+            Query::new().with_where(FILTER)
+        } else {
+            Query::new()
+        };
+        LayerExport::new(self.open().await)
+            .with_query(query)
+            .with_writer(self.writer.clone())
+            .with_fetch(paging(7, 3))
+    }
+
+    /// Makes the file anew.
+    pub(crate) async fn begin(&mut self) -> Report {
+        let place = LocalFile::new(self.path()).with_overwrite(true);
+        self.known = self.selected();
+        self.export().await.to(place).await.unwrap()
+    }
+
+    pub(crate) async fn sync(&self) -> Sync {
+        Sync::new(self.open().await, self.path())
+            .with_fetch(paging(7, 3))
+            .with_margin(Duration::ZERO)
+    }
+
+    /// The rows that the file should have, from the service's own.
+    fn selected(&self) -> BTreeMap<i64, Row> {
+        let rows = self.rows();
+        let all = rows.object_ids().into_iter().zip(rows.rows());
+        all.filter(|(_, row)| !self.filtered || number(row).is_some_and(|number| number < 70))
+            .collect()
+    }
+
+    /// Brings the file up to date, and holds it against a fresh one and the report against the service's rows.
+    pub(crate) async fn follow(&mut self) -> SyncReport {
+        let report = self.sync().await.run().await;
+        let report = report.unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        self.check(&report).await;
+        report
+    }
+
+    pub(crate) async fn check(&mut self, report: &SyncReport) {
+        let now = self.selected();
+        let was = std::mem::replace(&mut self.known, now.clone());
+        let ids = |of: &BTreeMap<i64, Row>, wanted: &dyn Fn(i64, &Row) -> bool| -> Vec<i64> {
+            let rows = of.iter().filter(|(id, row)| wanted(**id, row));
+            rows.map(|(id, _)| *id).collect()
+        };
+        assert_eq!(report.added_ids, ids(&now, &|id, _| !was.contains_key(&id)));
+        assert_eq!(
+            report.deleted_ids,
+            ids(&was, &|id, _| !now.contains_key(&id))
+        );
+        let changed = ids(&now, &|id, row| was.get(&id).is_some_and(|was| was != row));
+        assert_eq!(report.changed_ids, changed);
+        assert_eq!(report.added_rows, report.added_ids.len() as u64);
+        assert_eq!(report.rows, now.len() as u64);
+        let differs = report.added_rows + report.changed_rows + report.deleted_rows > 0;
+        assert_eq!(report.written, differs);
+        self.is_fresh().await;
+    }
+
+    /// The file is, byte by byte, what an export writes now, but for what its footer says of when and from which state.
+    pub(crate) async fn is_fresh(&self) {
+        let fresh = self.bench.folder().join("fresh.parquet");
+        let place = LocalFile::new(&fresh).with_overwrite(true);
+        self.export().await.to(place).await.unwrap();
+        let [file, expected] = [self.path(), fresh.clone()].map(|path| ParquetFile::read(&path));
+        assert_eq!(file.batch, expected.batch);
+        let keys = |file: &ParquetFile| -> Vec<(String, Option<String>)> {
+            let pairs = file.metadata.file_metadata().key_value_metadata().unwrap();
+            let of_state = [
+                "arcgis:retrieved",
+                "arcgis:last_edit",
+                "arcgis:server_generation",
+            ];
+            let pairs = pairs.iter();
+            let pairs = pairs.filter(|pair| !of_state.contains(&pair.key.as_str()));
+            pairs
+                .map(|pair| (pair.key.clone(), pair.value.clone()))
+                .collect()
+        };
+        assert_eq!(keys(&file), keys(&expected));
+        let [file, expected] = [self.path(), fresh.clone()].map(|path| body(&path));
+        assert!(file == expected, "the same rows in other bytes");
+        std::fs::remove_file(fresh).unwrap();
+        assert_eq!(
+            self.bench.files(),
+            ["out.parquet"],
+            "nothing is left beside"
+        );
+    }
+
+    /// Changes some rows as people do.
+    pub(crate) fn edit(&mut self) {
+        let rows = self.rows();
+        for _ in 0..self.noise.below(7) {
+            let ids = rows.object_ids();
+            let id = *self.noise.pick(&ids);
+            match self.noise.below(8) {
+                0 | 1 => {
+                    rows.insert(row(self.kind, &mut self.noise)).unwrap();
+                }
+                2 => {
+                    let name = format!("renamed {}", self.noise.next_u64());
+                    rows.update(id, Row::new().with("NAME", name)).unwrap();
+                }
+                3 => {
+                    // Into the filter, or out of it.
+                    let number = i64::try_from(self.noise.below(100)).unwrap();
+                    rows.update(id, Row::new().with("NUMBER", number)).unwrap();
+                }
+                4 if self.kind != Kind::Table => {
+                    let moved = geometry(self.kind, &mut self.noise);
+                    rows.update(id, Row::new().at(moved)).unwrap();
+                }
+                // The same again, which is an edit all the same.
+                5 => {
+                    let same = rows.rows().into_iter().zip(&ids).find(|(_, of)| **of == id);
+                    let value = number(&same.unwrap().0).unwrap();
+                    rows.update(id, Row::new().with("NUMBER", value)).unwrap();
+                }
+                6 => {
+                    // Another row with the id of one that is gone.
+                    rows.delete(id).unwrap();
+                    let again = row(self.kind, &mut self.noise).with("OBJECTID", id);
+                    rows.insert(again).unwrap();
+                }
+                _ => {
+                    rows.delete(id).unwrap();
+                }
+            }
+        }
+    }
+}
+
+fn number(row: &Row) -> Option<i64> {
+    match row.get("NUMBER")? {
+        Value::Int(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn row(kind: Kind, noise: &mut Noise) -> Row {
+    let row = Row::new()
+        .with("NAME", format!("row {}", noise.below(1000)))
+        .with("NUMBER", i64::try_from(noise.below(100)).unwrap());
+    let row = match noise.below(5) {
+        0 => row,
+        _ => row.with("AMOUNT", noise.below(1 << 40) as f64 / 1024.0),
+    };
+    match kind {
+        Kind::Table => row,
+        // Some have none.
+        _ if noise.below(10) == 0 => row,
+        kind => row.at(geometry(kind, noise)),
+    }
+}
+
+fn geometry(kind: Kind, noise: &mut Noise) -> Geometry {
+    let mut degree = |most: u64| noise.below(most * 1_000_000) as f64 / 1e6 - most as f64 / 2.0;
+    let (x, y) = (degree(350), degree(170));
+    if kind == Kind::Points {
+        return Geometry::point((x, y));
+    }
+    let size = 0.5 + degree(1).abs();
+    let ring = |size: f64, clockwise: bool| {
+        let mut corners = [
+            (0.0, 0.0),
+            (0.0, size),
+            (size, size),
+            (size, 0.0),
+            (0.0, 0.0),
+        ];
+        if !clockwise {
+            corners.reverse();
+        }
+        corners.map(|(dx, dy)| Vertex::xy(x + dx, y + dy)).to_vec()
+    };
+    if degree(2) > 0.0 {
+        // Two shells, which make a multipolygon of it.
+        let far = ring(size / 4.0, true);
+        let far = far
+            .iter()
+            .map(|corner| Vertex::xy(corner.x + 2.0, corner.y));
+        return Geometry::polygon([ring(size, true), far.collect()]);
+    }
+    Geometry::polygon([ring(size, true)])
+}
+
+/// All of a file but its footer.
+fn body(path: &std::path::Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap();
+    let end = bytes.len() - 8;
+    let length = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap());
+    bytes.truncate(end - usize::try_from(length).unwrap());
+    bytes
+}
+
+/// Makes sure that an error left the file as it was.
+pub(crate) async fn refused(world: &World, sync: Sync) -> Error {
+    let before = std::fs::read(world.path()).unwrap();
+    let error = sync.run().await.unwrap_err();
+    assert!(std::fs::read(world.path()).unwrap() == before);
+    assert_eq!(
+        world.bench.files(),
+        ["out.parquet"],
+        "nothing is left beside"
+    );
+    error
+}
