@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod asking;
 mod bad_input;
 mod configuration;
 mod conversion;
