@@ -1,17 +1,20 @@
 //! Serves every `.ndjson` file of a folder as a layer, for `cargo xtask interop`: what other programs
 //! wrote, they can read back through an export and compare.
 //!
+//! Beside what a layer's definition has anyway, `maxRecordCount` says how many rows a page has, and `unservable` is
+//! the object id of a row that is counted and never comes.
+//!
 //! Prints one line of JSON with the layers' addresses, and ends when its standard input does, so that
 //! it cannot outlive whoever started it.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use arcgis_testkit::{Layer, Testkit};
-use serde_json::{Map, json};
+use arcgis_testkit::{BadRow, Layer, Quirk, Testkit};
+use serde_json::{Map, Value, json};
 
 /// Small, so that even a few rows come in several pages.
 const PAGE: usize = 3;
@@ -26,9 +29,18 @@ fn main() -> Result<()> {
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
         if path.extension() == Some(OsStr::new("ndjson")) {
-            let layer = Layer::from_lines(BufReader::new(File::open(&path)?))
+            let open = || -> Result<_> { Ok(BufReader::new(File::open(&path)?)) };
+            let mut definition = String::new();
+            open()?.read_line(&mut definition)?;
+            let definition: Value = serde_json::from_str(&definition)?;
+            let number = |name: &str| definition.get(name).and_then(Value::as_i64);
+            let rows = number("maxRecordCount").and_then(|rows| usize::try_from(rows).ok());
+            let mut layer = Layer::from_lines(open()?)
                 .with_context(|| path.display().to_string())?
-                .with_max_record_count(PAGE);
+                .with_max_record_count(rows.unwrap_or(PAGE));
+            if let Some(id) = number("unservable") {
+                layer = layer.with_quirk(Quirk::BadRow(id, BadRow::Never));
+            }
             names.push(layer.name().to_owned());
             builder = builder.layer(layer);
         }

@@ -18,6 +18,11 @@ use crate::python;
 #[path = "../../crates/arcgis-export/src/crs/table.rs"]
 mod table;
 
+// How formats that take no PROJJSON are told of a reference system.
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../crates/arcgis-export/src/format/wkt2.rs"]
+mod wkt2;
+
 use table::{Authority, MAGIC, Table};
 
 /// Reference systems in one compressed chunk: a look-up unpacks one chunk.
@@ -40,7 +45,7 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     let python = python::environment(&work.join("venv"), &["pyproj==3.7.2"])?;
     let listed = work.join("listing.tsv");
     python::run(
-        Command::new(python)
+        Command::new(&python)
             .arg(root.join("xtask/scripts/crs_table.py"))
             .arg(&listed),
     )?;
@@ -58,7 +63,22 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
         println!("{}: {} bytes", wkts.display(), packed.len());
     }
     compare(&fs::read(&path)?, &listing)?;
-    compare_wkts(&fs::read(&wkts)?, &listing.wkts)
+    compare_wkts(&fs::read(&wkts)?, &listing.wkts)?;
+    compare_wkt2(&python, root, &work, &listing)
+}
+
+/// Has pyproj read the texts that FlatGeobuf and GeoPackage get.
+fn compare_wkt2(python: &Path, root: &Path, work: &Path, listing: &Listing) -> Result<()> {
+    let mut lines = String::new();
+    for ((authority, code), projjson) in &listing.systems {
+        let text = wkt2::wkt2(projjson)
+            .with_context(|| format!("{authority}:{code} has no form as WKT 2"))?;
+        lines.push_str(&format!("{authority}\t{code}\t{text}\n"));
+    }
+    let written = work.join("wkt2.tsv");
+    fs::write(&written, lines)?;
+    let script = root.join("xtask/scripts/crs_wkt2.py");
+    python::run(Command::new(python).arg(script).arg(written))
 }
 
 /// How the file of WKTs begins; `crs/parameters.rs` of the crate has its layout.

@@ -3,6 +3,7 @@
 //! Each suite is a script in `scripts/interop`, run by a Python environment of its own under
 //! `target/interop`; it counts its comparisons, and a suite that compared nothing has failed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,7 +30,7 @@ struct Suite {
     needs: Needs,
 }
 
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 5] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
@@ -38,6 +39,11 @@ const SUITES: [Suite; 4] = [
     Suite {
         name: "formats",
         about: "pyarrow, Polars, GDAL, DuckDB and SQLite read the same values from every format",
+        needs: Needs::Nothing,
+    },
+    Suite {
+        name: "streams",
+        about: "pyarrow, Polars, DuckDB and GeoPandas take layers without a file, by Arrow's C Stream Interface",
         needs: Needs::Nothing,
     },
     Suite {
@@ -62,6 +68,8 @@ const NODE: u32 = 18;
 struct Programs {
     arcgis: PathBuf,
     service: PathBuf,
+    /// A library that Python loads: `examples/python`.
+    module: PathBuf,
 }
 
 /// Runs every suite that can run here.
@@ -135,7 +143,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
             .arg(scripts.join(format!("{}.py", suite.name)))
             .args([&programs.arcgis, &programs.service])
             .arg(repository.root())
-            .args([&work, &tally])
+            .args([&work, &tally, &programs.module])
             .current_dir(&work)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .status()
@@ -233,6 +241,7 @@ fn build(repository: &Repository) -> Result<Programs> {
         "arcgis",
         "--example",
         "lines_service",
+        "--lib",
         "--message-format",
         "json-render-diagnostics",
     ];
@@ -244,15 +253,28 @@ fn build(repository: &Repository) -> Result<Programs> {
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .find_map(|message| {
                 let target = message.get("target")?.get("name")?.as_str()?;
-                let program = message.get("executable")?.as_str()?;
-                (target == name).then(|| PathBuf::from(program))
+                let files = message.get("filenames")?.as_array()?;
+                let program = message.get("executable")?.as_str();
+                let file = program.or_else(|| {
+                    let mut files = files.iter().filter_map(Value::as_str);
+                    files.find(|file| Path::new(file).extension().is_some_and(is_library))
+                })?;
+                (target == name).then(|| PathBuf::from(file))
             })
             .with_context(|| format!("cargo built no `{name}`"))
     };
     Ok(Programs {
         arcgis: built("arcgis")?,
         service: built("lines_service")?,
+        module: built("arcgis_layers")?,
     })
+}
+
+/// Whether a file of this extension is one that programs load.
+fn is_library(extension: &OsStr) -> bool {
+    ["so", "dylib", "dll"]
+        .iter()
+        .any(|library| extension == *library)
 }
 
 /// How many comparisons were made with whom, as text; an error if none was made.

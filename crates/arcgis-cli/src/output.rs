@@ -54,6 +54,10 @@ impl FileArgs {
         format: FileFormat,
         out: Option<&Path>,
     ) -> Result<WriterOptions> {
+        let refused = self.geoparquet.refused(format);
+        if let Some((option, why)) = refused.or_else(|| self.types.refused(format)) {
+            return Err(Failure::usage(format!("{option}: {why}")).into());
+        }
         let memory = settings.get(&key::MEMORY, self.order.memory)?;
         let options = WriterOptions::default().with_sort_memory(memory.value);
         let mut options = self.geoparquet.apply(options);
@@ -68,10 +72,11 @@ impl FileArgs {
         } else if self.row_group_size.is_some() {
             return Err(not_in_format("--row-group-size", format, "row groups"));
         }
-        // What goes to a pipe goes on at once.
+        // What goes to a pipe, or is read as it comes, goes on at once.
         let order = settings.find(&key::ORDER, self.order.order)?;
         let order = order.map(|order| order.value);
-        let usual = (out == Some(Path::new(STANDARD_OUTPUT))).then_some(RowOrder::Id);
+        let at_once = out == Some(Path::new(STANDARD_OUTPUT)) || format.is_stream();
+        let usual = at_once.then_some(RowOrder::Id);
         if let Some(order) = order.or(usual) {
             if self.order.memory.is_some() && order != RowOrder::Hilbert {
                 return Err(Failure::usage(format!(

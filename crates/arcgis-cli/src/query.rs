@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use arcgis_rest::export::{self, FileFormat};
 use arcgis_rest::layer::{Query, SpatialFilter, SpatialReference};
 
 use crate::args::{ColumnArgs, FilterArgs, OutSr};
@@ -78,6 +79,19 @@ fn geometry_in(path: &Path) -> Result<SpatialFilter> {
 }
 
 impl ColumnArgs {
+    /// Makes sure that the format holds the coordinates that are asked for, as far as that can be said without the
+    /// layer.
+    pub(crate) fn check_format(&self, format: FileFormat) -> Result<()> {
+        let Some(OutSr::Wkid(wkid)) = self.out_sr else {
+            return Ok(());
+        };
+        if self.no_geometry || !format.is_in_degrees() || wkid == 4326 {
+            return Ok(());
+        }
+        let found = format!("the reference system {wkid}");
+        Err(export::Error::NotInDegrees { format, found }.into())
+    }
+
     /// The same query with these columns.
     pub(crate) fn shape(&self, mut query: Query) -> Query {
         if !self.fields.is_empty() {
@@ -92,7 +106,7 @@ impl ColumnArgs {
         if let Some(rows) = self.limit {
             query = query.with_limit(rows.get());
         }
-        if let OutSr::Wkid(wkid) = self.out_sr {
+        if let Some(OutSr::Wkid(wkid)) = self.out_sr {
             query = query.with_out_sr(SpatialReference::from_wkid(i64::from(wkid)));
         }
         if let Some(distance) = self.max_allowable_offset {

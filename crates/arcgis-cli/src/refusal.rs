@@ -70,7 +70,7 @@ impl Asked<'_> {
     fn columns_hint(&self) -> String {
         let mut given = Vec::new();
         if let Some(columns) = self.columns {
-            if columns.out_sr != OutSr::Native {
+            if matches!(columns.out_sr, Some(OutSr::Wkid(_))) {
                 given.push("--out-sr");
             }
             if columns.max_allowable_offset.is_some() {

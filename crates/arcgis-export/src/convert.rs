@@ -111,6 +111,7 @@ impl<'a> Conversion<'a> {
         let format = FileFormat::of_destination(self.format, &destination.name());
         self.writer.check_sort_folder(format)?;
         Requirement(format).check_options(&self.writer)?;
+        Requirement(format).check_columns(&self.columns)?;
         let output = destination.open()?;
         let columns = self.columns.for_file(format, &self.writer);
         let rows = self.rows(start, &columns)?;

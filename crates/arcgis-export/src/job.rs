@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::{FileFormat, Requirement, WGS84};
 use crate::geometry_summary::GeometrySummary;
-use crate::layer_stream::{BatchLimits, LayerStream};
+use crate::layer_stream::{BatchLimits, LayerStream, Purpose};
+use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::replaced::Sieve;
 use crate::report::Report;
@@ -57,6 +58,7 @@ pub struct LayerExport {
     pub(crate) format: Option<FileFormat>,
     pub(crate) columns: ColumnOptions,
     pub(crate) lenient: bool,
+    pub(crate) own_coordinates: bool,
     pub(crate) fail_on_drift: bool,
     pub(crate) spools: Spools,
     pub(crate) resume: Option<Resume>,
@@ -98,6 +100,7 @@ impl LayerExport {
             format: None,
             columns: ColumnOptions::default(),
             lenient: false,
+            own_coordinates: false,
             fail_on_drift: false,
             spools: Spools::default(),
             resume: None,
@@ -141,6 +144,14 @@ impl LayerExport {
     /// instead of an error. Default: no.
     pub fn with_lenient(mut self, lenient: bool) -> Self {
         self.lenient = lenient;
+        self
+    }
+
+    /// Whether coordinates have to be the layer's own where the query says no other reference system: then a format that
+    /// knows longitude and latitude alone, such as GeoJSON, is [`Error::NotInDegrees`] for layers in another one, and
+    /// otherwise the server is asked for these ([`Note::Reprojected`](crate::Note::Reprojected)). Default: no.
+    pub fn with_own_coordinates(mut self, own: bool) -> Self {
+        self.own_coordinates = own;
         self
     }
 
@@ -220,7 +231,8 @@ impl LayerExport {
         let format = FileFormat::of_destination(self.format, &name);
         self.writer.check_sort_folder(format)?;
         Requirement(format).check_options(&self.writer)?;
-        let resolved = self.resolve_for(format)?;
+        Requirement(format).check_columns(&self.columns)?;
+        let (resolved, note) = self.resolve_for(format)?;
         let beside = destination.spool_folder();
         let output = blocking(move || destination.open()).await??;
         let place = Place {
@@ -228,6 +240,7 @@ impl LayerExport {
             part: output.temporary().map(absolute),
             name: Some(name.clone()),
             format,
+            note,
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut writer = run.writer(output, name)?;
@@ -267,6 +280,7 @@ impl LayerExport {
             part: None,
             name: None,
             format: FileFormat::default(),
+            note: None,
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut spool = run.other_spool().await?;
@@ -312,10 +326,39 @@ impl LayerExport {
         Ok(table)
     }
 
-    /// Gives the rows as they come, as batches whose schema is known before the first of them.
+    /// Gives the rows as they come, as batches whose schema is known before the first of them: the columns of
+    /// [`ExportSchema::table`], for any code that takes Arrow.
     ///
-    /// Here they go to any [`AsyncWrite`](tokio::io::AsyncWrite), by way of Parquet's own writer with properties
-    /// of one's own:
+    /// ```no_run
+    /// # async fn example(layer: arcgis_layer::Layer) -> Result<(), Box<dyn std::error::Error>> {
+    /// use arcgis_export::{BatchLimits, LayerExport};
+    /// use futures_util::TryStreamExt as _;
+    ///
+    /// let mut rows = LayerExport::new(layer).into_stream(BatchLimits::default()).await?;
+    /// println!("{}", rows.schema());
+    /// while let Some(batch) = rows.try_next().await? {
+    ///     println!("{} rows", batch.num_rows());
+    /// }
+    /// // No error came, so the rows are all.
+    /// println!("{:?}", rows.report());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layer`] if the query does not fit the layer or it cannot be counted, and [`Error::Unsupported`]
+    /// with what a stream does not have: [`LayerExport::with_resume`], [`LayerExport::with_spool`],
+    /// [`LayerExport::with_format`], the order [`RowOrder::Hilbert`](crate::RowOrder::Hilbert), and options of files in
+    /// [`LayerExport::with_writer`].
+    pub async fn into_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
+        let resolved = self.resolve()?;
+        LayerStream::start(self, resolved, limits, Purpose::Table).await
+    }
+
+    /// Gives the rows as they come, as the columns of a GeoParquet file, for a Parquet writer with properties of
+    /// one's own: with [`LayerStream::footer`] in its footer, what it writes is GeoParquet, in the version and encoding of
+    /// [`LayerExport::with_writer`]. Here it goes to any [`AsyncWrite`](tokio::io::AsyncWrite):
     ///
     /// ```no_run
     /// # async fn example(
@@ -325,28 +368,36 @@ impl LayerExport {
     /// use arcgis_export::{BatchLimits, LayerExport};
     /// use futures_util::TryStreamExt as _;
     /// use parquet::arrow::AsyncArrowWriter;
+    /// use parquet::file::metadata::KeyValue;
     /// use parquet::file::properties::WriterProperties;
     ///
-    /// let mut rows = LayerExport::new(layer).into_stream(BatchLimits::default()).await?;
-    /// let properties = WriterProperties::builder().set_max_row_group_row_count(Some(50_000)).build();
+    /// let limits = BatchLimits::default();
+    /// let mut rows = LayerExport::new(layer).into_geoparquet_stream(limits).await?;
+    /// let properties = WriterProperties::builder().set_bloom_filter_enabled(true).build();
     /// let mut writer = AsyncArrowWriter::try_new(out, rows.schema(), Some(properties))?;
     /// while let Some(batch) = rows.try_next().await? {
     ///     writer.write(&batch).await?;
     /// }
-    /// // No error came, so the rows are all.
+    /// // No error came, so the rows are all, and what is to be said of them is known.
+    /// for (key, value) in rows.footer().unwrap_or_default() {
+    ///     writer.append_key_value_metadata(KeyValue::new(key.clone(), value.clone()));
+    /// }
     /// writer.close().await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
+    /// The `geo` of version 2.0 is right for columns of Parquet's type GEOMETRY, which `parquet` makes of the geometry's
+    /// extension type `geoarrow.wkb`. In version 1.1 the geometry is a plain column, as that version wants it, and says in
+    /// `geo` alone what it is.
+    ///
     /// # Errors
     ///
-    /// [`Error::Layer`] if the query does not fit the layer or it cannot be counted, and [`Error::Unsupported`]
-    /// with [`LayerExport::with_resume`], [`LayerExport::with_spool`] or the order
-    /// [`RowOrder::Hilbert`](crate::RowOrder::Hilbert), which a stream does not have.
-    pub async fn into_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
+    /// As [`LayerExport::into_stream`]; [`Error::Unsupported`] too if version and encoding do not go together, or not with
+    /// the layer's geometry.
+    pub async fn into_geoparquet_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
         let resolved = self.resolve()?;
-        LayerStream::start(self, resolved, limits).await
+        LayerStream::start(self, resolved, limits, Purpose::GeoParquet).await
     }
 
     fn resolve(&self) -> Result<ResolvedQuery, Error> {
@@ -356,26 +407,37 @@ impl LayerExport {
             .map_err(arcgis_layer::Error::from)?)
     }
 
-    /// The query for a file: in longitude and latitude where its format knows nothing else.
-    pub(crate) fn resolve_for(&self, format: FileFormat) -> Result<ResolvedQuery, Error> {
+    /// The query for a file: in longitude and latitude where its format knows nothing else, and a note of that.
+    pub(crate) fn resolve_for(
+        &self,
+        format: FileFormat,
+    ) -> Result<(ResolvedQuery, Option<Note>), Error> {
         let resolved = self.resolve()?;
-        if !Requirement(format).is_of_degrees() {
-            return Ok(resolved);
+        if !format.is_in_degrees() {
+            return Ok((resolved, None));
         }
         let schema = ExportSchema::new(resolved.layout(), DateZone::Utc);
         let Err(other) = Requirement(format).check_crs(&schema) else {
-            return Ok(resolved);
+            return Ok((resolved, None));
         };
-        if self.query.out_sr().is_some() {
+        let Error::NotInDegrees { format, found } = other else {
             return Err(other);
+        };
+        if self.own_coordinates || self.query.out_sr().is_some() {
+            return Err(Error::NotInDegrees { format, found });
         }
         let degrees = SpatialReference::from_wkid(WGS84);
-        Ok(self
+        let resolved = self
             .query
             .clone()
             .with_out_sr(degrees)
             .resolve(self.layer.info())
-            .map_err(arcgis_layer::Error::from)?)
+            .map_err(arcgis_layer::Error::from)?;
+        let note = Note::Reprojected {
+            format,
+            from: found,
+        };
+        Ok((resolved, Some(note)))
     }
 
     fn spool_folder(&self, beside: Option<PathBuf>, place: &str) -> Result<Option<PathBuf>, Error> {

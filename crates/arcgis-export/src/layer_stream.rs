@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use arcgis_layer::ResolvedQuery;
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use futures_util::stream::{Stream, StreamExt as _, try_unfold};
 use tokio::runtime::Handle;
@@ -16,11 +16,13 @@ use crate::arrow_columns::ArrowColumns;
 use crate::batches::{Batches, Limits};
 use crate::error::Error;
 use crate::event::ExportEvent;
-use crate::format::FileFormat;
+use crate::format::{FileFormat, Requirement};
+use crate::geoparquet::OutputColumns;
 use crate::job::LayerExport;
 use crate::order::RowOrder;
 use crate::report::Report;
 use crate::run::{Place, Run};
+use crate::schema::ExportSchema;
 use crate::tally::Start;
 
 /// Where the batches of a [`LayerStream`] end: at whichever comes first.
@@ -29,7 +31,7 @@ use crate::tally::Start;
 pub struct BatchLimits {
     /// Most rows; 16,384 by default.
     pub rows: NonZeroUsize,
-    /// Bytes at which a batch ends, as they are in memory; 16 MiB by default. The last row may take it beyond.
+    /// Bytes at which a batch ends, as they are in memory; 2 MiB by default. The last row may take it beyond.
     pub bytes: NonZeroUsize,
 }
 
@@ -60,6 +62,22 @@ impl BatchLimits {
 
 type Batch = Result<RecordBatch, Error>;
 
+/// What the columns of a stream are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Any code that takes Arrow.
+    Table,
+    /// A Parquet writer of the caller's.
+    GeoParquet,
+}
+
+/// What is known of rows when they are all there.
+#[derive(Debug)]
+struct Ending {
+    report: Report,
+    footer: Vec<(String, String)>,
+}
+
 /// The rows of a layer as they come, in the order of their object ids where the server keeps to it.
 ///
 /// The schema is known before the first row: that of [`ExportSchema::table`](crate::ExportSchema::table), with
@@ -68,59 +86,69 @@ type Batch = Result<RecordBatch, Error>;
 /// has a [`LayerStream::report`]. Dropping the stream stops its requests.
 ///
 /// What is to become of batches is the caller's: any writer that takes them can be fed, with its own properties.
-/// See [`LayerExport::into_stream`].
+/// See [`LayerExport::into_stream`] and [`LayerExport::into_geoparquet_stream`].
 pub struct LayerStream {
     schema: SchemaRef,
     batches: Pin<Box<dyn Stream<Item = Batch> + Send>>,
-    report: Arc<OnceLock<Report>>,
+    ending: Arc<OnceLock<Ending>>,
 }
 
 impl LayerStream {
     pub(crate) async fn start(
-        export: LayerExport,
+        mut export: LayerExport,
         query: ResolvedQuery,
         limits: BatchLimits,
+        purpose: Purpose,
     ) -> Result<Self, Error> {
-        let refused = |option: &str| Error::Unsupported {
-            option: option.to_owned(),
-            by: "a stream of batches".to_owned(),
-        };
-        if export.resume.is_some() {
-            return Err(refused("going on where an earlier export ended"));
+        check(&export, purpose)?;
+        if purpose == Purpose::GeoParquet {
+            let format = FileFormat::GeoParquet;
+            export.columns = export.columns.for_file(format, &export.writer);
+            // What cannot be written is refused before anything is asked for.
+            let info = export.layer.info();
+            let schema = ExportSchema::of_layer(query.layout(), info, &export.columns);
+            OutputColumns::new(&schema, &export.writer)?;
         }
-        if export.writer.order == Some(RowOrder::Hilbert) {
-            return Err(refused("the order hilbert"));
-        }
+        let options = export.writer.clone();
         let place = Place {
             spool: None,
             part: None,
             name: None,
+            // Whoever reads does so while it is fetched, whatever it becomes.
             format: FileFormat::ArrowStream,
+            note: None,
         };
         let mut run = Run::start(export, query, place, Start::now()).await?;
         if run.other_spool().await?.is_some() {
             return Err(refused("a spool"));
         }
-        let table = run.schema().table();
+        let columns = match purpose {
+            Purpose::Table => Columns::Table(ArrowColumns::new(run.schema())),
+            Purpose::GeoParquet => Columns::GeoParquet(OutputColumns::new(run.schema(), &options)?),
+        };
+        let plain = match &columns {
+            Columns::Table(_) => Schema::clone(run.schema().table()),
+            Columns::GeoParquet(columns) => columns.upstream_schema(run.schema()),
+        };
         let metadata = run.provenance().known_at_start().collect();
-        let schema = Arc::new(Schema::clone(table).with_metadata(metadata));
+        let schema = Arc::new(plain.with_metadata(metadata));
         let limits = Limits {
             rows: limits.rows.get(),
             bytes: limits.bytes.get(),
         };
-        let report = Arc::<OnceLock<Report>>::default();
+        let ending = Arc::<OnceLock<Ending>>::default();
         let source = Source {
             batches: Batches::with_limits(Arc::clone(run.schema().file()), limits),
-            columns: ArrowColumns::new(run.schema()),
+            columns,
             schema: Arc::clone(&schema),
-            report: Arc::clone(&report),
+            ending: Arc::clone(&ending),
             run,
             is_whole: false,
         };
         Ok(Self {
             schema,
             batches: Box::pin(try_unfold(source, Source::next)),
-            report,
+            ending,
         })
     }
 
@@ -133,7 +161,15 @@ impl LayerStream {
     /// What came of the export, once the stream has ended without an error.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
-        self.report.get()
+        Some(&self.ending.get()?.report)
+    }
+
+    /// What a file of these rows should say of them in its footer, key by key, once the stream has ended without an
+    /// error: where they are from ([`Provenance`](crate::Provenance)), and in a stream for GeoParquet `geo`, which
+    /// makes it GeoParquet.
+    #[must_use]
+    pub fn footer(&self) -> Option<&[(String, String)]> {
+        Some(&self.ending.get()?.footer)
     }
 
     /// The same for code that blocks, such as Arrow's C Stream Interface: each batch is waited for on `runtime`.
@@ -159,7 +195,7 @@ impl fmt::Debug for LayerStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LayerStream")
             .field("schema", &self.schema)
-            .field("ended", &self.report.get().is_some())
+            .field("ended", &self.ending.get().is_some())
             .finish_non_exhaustive()
     }
 }
@@ -184,7 +220,33 @@ impl Iterator for LayerReader {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.runtime.block_on(self.stream.next())?;
-        Some(batch.map_err(|error| ArrowError::ExternalError(Box::new(error))))
+        Some(batch.map_err(|error| ArrowError::ExternalError(Box::new(Told(error)))))
+    }
+}
+
+/// An error in words that C can take: with its causes, since its readers see nothing else of it, and without the
+/// character 0, at which texts end there and arrow panics. What a server says may hold any.
+#[derive(Debug)]
+struct Told(Error);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.0.to_string();
+        let mut cause = std::error::Error::source(&self.0);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        f.write_str(&text.replace('\0', "\u{fffd}"))
+    }
+}
+
+impl std::error::Error for Told {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
     }
 }
 
@@ -194,13 +256,58 @@ impl RecordBatchReader for LayerReader {
     }
 }
 
+/// Refuses what a stream does not have.
+fn check(export: &LayerExport, purpose: Purpose) -> Result<(), Error> {
+    if export.resume.is_some() {
+        return Err(refused("going on where an earlier export ended"));
+    }
+    if export.writer.order == Some(RowOrder::Hilbert) {
+        return Err(refused("the order hilbert"));
+    }
+    if export.format.is_some() {
+        return Err(refused("a format of files"));
+    }
+    if export.writer.compression.is_some() {
+        return Err(refused("compression"));
+    }
+    let mut options = export.writer.clone();
+    if purpose == Purpose::GeoParquet {
+        // They decide the columns; row groups are the business of whoever writes.
+        options.geoparquet_version = Default::default();
+        options.geometry_encoding = Default::default();
+    }
+    Requirement(FileFormat::ArrowStream).check_options(&options)
+}
+
+fn refused(option: &str) -> Error {
+    Error::Unsupported {
+        option: option.to_owned(),
+        by: "a stream of batches".to_owned(),
+    }
+}
+
+/// From the batches of a run to those of a stream.
+enum Columns {
+    Table(ArrowColumns),
+    GeoParquet(OutputColumns),
+}
+
+impl Columns {
+    fn of(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+        match self {
+            Self::Table(columns) => Ok(columns.of(batch)?),
+            Self::GeoParquet(columns) => columns.of(batch),
+        }
+    }
+}
+
 /// What a stream is made of.
 struct Source {
     run: Run,
     batches: Batches,
-    columns: ArrowColumns,
+    columns: Columns,
     schema: SchemaRef,
-    report: Arc<OnceLock<Report>>,
+    ending: Arc<OnceLock<Ending>>,
     is_whole: bool,
 }
 
@@ -209,14 +316,18 @@ impl Source {
         loop {
             if let Some(batch) = self.batches.pop() {
                 let batch = self.columns.of(&batch)?;
-                let batch = batch.with_schema(Arc::clone(&self.schema))?;
+                let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let schema = Arc::clone(&self.schema);
+                let columns = batch.columns().to_vec();
+                let batch = RecordBatch::try_new_with_options(schema, columns, &rows)?;
                 return Ok(Some((batch, self)));
             }
             if self.is_whole {
                 let report = self.run.report();
                 let event = ExportEvent::Finished(Box::new(report.clone()));
+                let footer = self.footer();
                 // Nobody else sets it.
-                let _ = self.report.set(report);
+                let _ = self.ending.set(Ending { report, footer });
                 self.run.observer().tell(&event);
                 return Ok(None);
             }
@@ -228,5 +339,33 @@ impl Source {
                 }
             }
         }
+    }
+
+    fn footer(&self) -> Vec<(String, String)> {
+        let geo = match &self.columns {
+            Columns::Table(_) => None,
+            Columns::GeoParquet(columns) => columns.geo(self.run.schema(), self.run.geometry()),
+        };
+        geo.into_iter()
+            .chain(self.run.provenance().pairs(self.run.rows()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `FFI_ArrowArrayStream` panics at a 0 in the text of an error, and that in a function of C ends the process.
+    #[test]
+    fn errors_have_words_that_c_can_take() {
+        let told = Told(refused("a\0b")).to_string();
+        assert_eq!(told, "a\u{fffd}b is not for a stream of batches");
+        let disk = std::io::Error::other("the disk is\0full");
+        let told = Told(Error::write(disk)).to_string();
+        assert_eq!(
+            told,
+            "the output could not be written: the disk is\u{fffd}full"
+        );
     }
 }

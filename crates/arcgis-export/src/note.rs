@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use arcgis_layer::GeometryType;
+use arcgis_layer::{Completion, GeometryType};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::crs::UnknownCrs;
+use crate::format::FileFormat;
 
 /// Something about an export that its user should know. [`fmt::Display`] says it in a sentence; JSON has
 /// that as `message`, a short name as `kind`, and what the variant holds beside.
@@ -24,6 +25,13 @@ pub enum Note {
     UnknownHeights {
         /// Its number.
         wkid: i64,
+    },
+    /// The server was asked for coordinates in longitude and latitude, since the format knows nothing else.
+    Reprojected {
+        /// The format.
+        format: FileFormat,
+        /// The reference system that the layer has.
+        from: String,
     },
     /// Values that did not fit became null.
     Misfits {
@@ -146,6 +154,10 @@ impl fmt::Display for Note {
                 f,
                 "the height system {wkid} is not in the CRS: no table has it, or the CRS has heights of its own"
             ),
+            Self::Reprojected { format, from } => write!(
+                f,
+                "the server was asked for longitude and latitude (EPSG:4326) in place of {from}: {format} knows nothing else"
+            ),
             Self::Misfits { column, count } => write!(
                 f,
                 "column {column}: {} did not fit and became null",
@@ -258,12 +270,40 @@ impl fmt::Display for Note {
 }
 
 impl Note {
+    /// What the end of a fetch showed.
+    pub(crate) fn of_completion(completion: &Completion) -> impl Iterator<Item = Self> {
+        let skipped = (!completion.skipped.is_empty()).then(|| Self::Skipped {
+            rows: completion.skipped.len() as u64,
+            first: completion
+                .skipped
+                .iter()
+                .take(10)
+                .map(|row| row.object_id)
+                .collect(),
+        });
+        let drift = &completion.drift;
+        let edited = if drift.edited {
+            Some(Self::Edited { rows: None })
+        } else {
+            let rows = Some(drift.updated.len()).filter(|rows| *rows > 0);
+            rows.is_some().then_some(Self::Edited { rows })
+        };
+        let refetched = Some(completion.refetched).filter(|rows| *rows > 0);
+        let unknown = drift.edits_unknown.then_some(Self::EditsUnknown);
+        skipped
+            .into_iter()
+            .chain(refetched.map(|rows| Self::Refetched { rows }))
+            .chain(edited)
+            .chain(unknown)
+    }
+
     /// A short name that does not change: `unknown-crs`, `dropped-m` and the like.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::UnknownCrs { .. } => "unknown-crs",
             Self::UnknownHeights { .. } => "unknown-heights",
+            Self::Reprojected { .. } => "reprojected",
             Self::Misfits { .. } => "misfits",
             Self::Unlisted { .. } => "unlisted-codes",
             Self::UnknownType { .. } => "unknown-type",
@@ -295,6 +335,10 @@ impl Serialize for Note {
                 spatial_reference, ..
             } => map.serialize_entry("spatial_reference", spatial_reference)?,
             Self::UnknownHeights { wkid } => map.serialize_entry("wkid", wkid)?,
+            Self::Reprojected { format, from } => {
+                map.serialize_entry("format", format.name())?;
+                map.serialize_entry("from", from)?;
+            }
             Self::UnknownType { column, field_type } => {
                 map.serialize_entry("column", column)?;
                 map.serialize_entry("type", field_type)?;

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::error::Error;
+
 /// Where an export keeps the pages that came, so that another one can go on behind them: after a crash,
 /// a `kill -9`, a server that gave up, or Ctrl-C. See
 /// [`LayerExport::with_resume`](crate::LayerExport::with_resume).
@@ -188,6 +190,23 @@ pub struct ResumeReport {
     /// The size of the answers that they came in, after decompression; in JSON `decoded_bytes`.
     #[serde(rename = "decoded_bytes")]
     pub bytes: u64,
+}
+
+impl ResumeError {
+    /// Why a plan does not fit any more, with the folder that it lies in.
+    pub(crate) fn of_plan(error: arcgis_layer::Error, folder: &Path) -> Error {
+        match error {
+            arcgis_layer::Error::Checkpoint(CheckpointError::Differs { what, was, is, .. }) => {
+                Error::Resume(Self::Differs {
+                    folder: folder.to_owned(),
+                    what,
+                    was,
+                    is,
+                })
+            }
+            other => Error::Layer(other),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! An export that is under way.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arcgis_layer::arcgis_auth_core::{Url, redact_url};
 use arcgis_layer::{
-    AcceptedPage, CheckpointError, Completion, FetchStats, IdSet, Layer, LayerInfo, Pages, Plan,
-    Progress, ResolvedQuery,
+    AcceptedPage, Completion, FetchStats, IdSet, Layer, LayerInfo, Pages, Plan, Progress,
+    ResolvedQuery,
 };
 use jiff::Timestamp;
 
@@ -16,6 +16,7 @@ use crate::destination::Output;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::{Counted, FileFormat, NewFile};
+use crate::geometry_summary::GeometrySummary;
 use crate::geoparquet::GeometryForm;
 use crate::job::{BeforeCommit, LayerExport, blocking};
 use crate::note::Note;
@@ -44,6 +45,8 @@ pub(crate) struct Place {
     pub(crate) format: FileFormat,
     /// Where to keep pages, if they are to be kept.
     pub(crate) spool: Option<PathBuf>,
+    /// What is to be said of the way that rows are asked for.
+    pub(crate) note: Option<Note>,
 }
 
 /// An export that is under way.
@@ -67,6 +70,8 @@ pub(crate) struct Run {
     seen: FetchStats,
     time_budget: Option<Duration>,
     completion: Option<Completion>,
+    /// What was known of the export before its first request.
+    asked: Option<Note>,
     notes: Vec<Note>,
     writer: WriterOptions,
     format: FileFormat,
@@ -111,6 +116,7 @@ impl Run {
             format: _,
             columns,
             lenient,
+            own_coordinates: _,
             fail_on_drift,
             spools,
             resume,
@@ -183,7 +189,7 @@ impl Run {
                 let mut leftover = *leftover;
                 let plan = layer
                     .plan_of(&query, &fetch, &leftover.checkpoint)
-                    .map_err(|error| differs(error, folder.path()))?;
+                    .map_err(|error| ResumeError::of_plan(error, folder.path()))?;
                 if leftover.skips && !skips {
                     return Err(Error::Resume(ResumeError::Differs {
                         folder: folder.path().to_owned(),
@@ -226,7 +232,9 @@ impl Run {
             observer.tell(&ExportEvent::Resumed(resumed.clone()));
         }
         // What is known already should not wait for the end of a long export.
-        let notes = tally.notes();
+        let asked = place.note;
+        let mut notes = tally.notes();
+        notes.extend(asked.clone());
         for note in &notes {
             observer.tell(&ExportEvent::Noted(note.clone()));
         }
@@ -258,6 +266,7 @@ impl Run {
             seen: FetchStats::default(),
             time_budget: fetch.time_budget,
             completion: None,
+            asked,
             notes,
             writer,
             format: place.format,
@@ -308,6 +317,7 @@ impl Run {
     fn complete(&mut self) -> Result<(), Error> {
         self.seen = self.pages.stats();
         let mut notes = self.tally.notes();
+        notes.extend(self.asked.clone());
         if self.seen.fell_back > 0 {
             notes.push(Note::FellBack {
                 pages: self.seen.fell_back,
@@ -320,7 +330,7 @@ impl Run {
         }
         self.completion = self.pages.completion().cloned();
         if let Some(completion) = &self.completion {
-            notes.extend(notes_of(completion));
+            notes.extend(Note::of_completion(completion));
         }
         for note in notes.iter().filter(|note| !self.notes.contains(note)) {
             self.observer.tell(&ExportEvent::Noted(note.clone()));
@@ -434,6 +444,10 @@ impl Run {
     /// Rows whose place others took, by their numbers among all that came.
     pub(crate) fn replaced(&self) -> &IdSet {
         &self.replaced
+    }
+
+    pub(crate) fn geometry(&self) -> &GeometrySummary {
+        &self.tally.sums.geometry
     }
 
     fn info(&self) -> &Arc<LayerInfo> {
@@ -560,33 +574,6 @@ fn holds_rows(plan: &Plan, format: FileFormat) -> bool {
     plan.names_edited_rows() && !format.is_stream()
 }
 
-/// What the end of a fetch showed.
-fn notes_of(completion: &Completion) -> impl Iterator<Item = Note> {
-    let skipped = (!completion.skipped.is_empty()).then(|| Note::Skipped {
-        rows: completion.skipped.len() as u64,
-        first: completion
-            .skipped
-            .iter()
-            .take(10)
-            .map(|row| row.object_id)
-            .collect(),
-    });
-    let drift = &completion.drift;
-    let edited = if drift.edited {
-        Some(Note::Edited { rows: None })
-    } else {
-        let rows = Some(drift.updated.len()).filter(|rows| *rows > 0);
-        rows.is_some().then_some(Note::Edited { rows })
-    };
-    let refetched = Some(completion.refetched).filter(|rows| *rows > 0);
-    let unknown = drift.edits_unknown.then_some(Note::EditsUnknown);
-    skipped
-        .into_iter()
-        .chain(refetched.map(|rows| Note::Refetched { rows }))
-        .chain(edited)
-        .chain(unknown)
-}
-
 fn report_of(leftover: &Leftover) -> ResumeReport {
     ResumeReport {
         started: leftover.header.started,
@@ -594,21 +581,6 @@ fn report_of(leftover: &Leftover) -> ResumeReport {
         rows: leftover.sums.different_rows(),
         pages: leftover.pages,
         bytes: leftover.bytes,
-    }
-}
-
-/// Why a plan does not fit any more, with the folder that it lies in.
-fn differs(error: arcgis_layer::Error, folder: &Path) -> Error {
-    match error {
-        arcgis_layer::Error::Checkpoint(CheckpointError::Differs { what, was, is, .. }) => {
-            Error::Resume(ResumeError::Differs {
-                folder: folder.to_owned(),
-                what,
-                was,
-                is,
-            })
-        }
-        other => Error::Layer(other),
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arcgis_auth_http::ArcGisClient;
 use arcgis_export::{
-    Compression, Conversion, Error, FileFormat, LayerExport, LocalFile, WriterOptions,
+    ColumnOptions, Compression, Conversion, DomainValues, Error, FileFormat, GeoParquetVersion,
+    GeometryEncoding, GuidType, LayerExport, LocalFile, WriterOptions,
 };
 use arcgis_layer::{Layer, LayerAddress, Query, SpatialReference};
 use arcgis_testkit::{
@@ -96,6 +97,14 @@ async fn geojson_is_asked_for_in_degrees() {
         assert_eq!(feature["id"], feature["properties"]["OBJECTID"]);
     }
     assert_eq!(document["arcgis"]["proof"], "object-ids");
+    let notes: Vec<String> = report.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "the server was asked for longitude and latitude (EPSG:4326) in place of EPSG:3857: GeoJSON knows nothing else"
+        ]
+    );
+    assert_eq!(report.notes[0].kind(), "reprojected");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,6 +142,20 @@ async fn what_a_format_has_not_is_refused_before_anything_is_asked_for() {
             Query::new(),
         ),
         ("a.geojson", options.clone(), metres),
+        (
+            "a.csv",
+            options
+                .clone()
+                .with_geoparquet_version(GeoParquetVersion::V2_0),
+            Query::new(),
+        ),
+        (
+            "a.fgb",
+            options
+                .clone()
+                .with_geometry_encoding(GeometryEncoding::Native),
+            Query::new(),
+        ),
     ] {
         let error = LayerExport::new(layer.clone())
             .with_writer(options)
@@ -146,6 +169,31 @@ async fn what_a_format_has_not_is_refused_before_anything_is_asked_for() {
         );
         assert!(told, "{name}: {error}");
     }
+    let columns = ColumnOptions::default();
+    for (name, columns) in [
+        ("a.csv", columns.with_domains(DomainValues::Dictionary)),
+        ("a.geojsonl", columns.with_guids(GuidType::Uuid)),
+    ] {
+        let error = LayerExport::new(layer.clone())
+            .with_columns(columns)
+            .to(LocalFile::new(folder.path().join(name)))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::Unsupported { .. }),
+            "{name}: {error}"
+        );
+    }
+    // Coordinates of the layer's own, in a format that has none but degrees.
+    let error = LayerExport::new(layer)
+        .with_own_coordinates(true)
+        .to(LocalFile::new(folder.path().join("a.geojson")))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "GeoJSON is in longitude and latitude (EPSG:4326) alone, and the rows are to be in EPSG:3857"
+    );
     assert!(service.requests().is_empty());
     assert_eq!(names(folder.path()), [""; 0]);
 }

@@ -210,3 +210,55 @@ async fn the_c_stream_interface_hands_rows_on() {
     });
     assert_eq!(ids.await.unwrap(), (1..=500).collect::<Vec<_>>());
 }
+
+/// A reader in C gets the error in words, after the rows before it, and one that is given up stops the requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_c_stream_interface_hands_errors_on_and_ends_when_it_is_released() {
+    use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
+
+    let layer = towns(5_000).with_quirk(Quirk::BadRow(222, BadRow::Never));
+    let service = Testkit::builder()
+        .layer(layer)
+        .latency(Duration::from_millis(5))
+        .start()
+        .await
+        .unwrap();
+    let layer = open(&service).await;
+    let stream = |rows| {
+        let layer = layer.clone();
+        async move {
+            let rows = LayerExport::new(layer).into_stream(limits(rows)).await;
+            let reader = rows.unwrap().into_reader(tokio::runtime::Handle::current());
+            FFI_ArrowArrayStream::new(Box::new(reader))
+        }
+    };
+    let whole = stream(50).await;
+    let (rows, error) = tokio::task::spawn_blocking(move || {
+        let mut rows = 0;
+        for batch in ArrowArrayStreamReader::try_new(whole).unwrap() {
+            match batch {
+                Ok(batch) => rows += batch.num_rows(),
+                Err(error) => return (rows, error.to_string()),
+            }
+        }
+        panic!("the stream ended as if nothing was missing");
+    })
+    .await
+    .unwrap();
+    assert!((1..5_000).contains(&rows), "{rows}");
+    assert!(error.contains("222"), "{error}");
+
+    service.clear_requests();
+    let given_up = stream(50).await;
+    tokio::task::spawn_blocking(move || {
+        let mut reader = ArrowArrayStreamReader::try_new(given_up).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().num_rows(), 50);
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let sent = service.requests().len();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(service.requests().len(), sent);
+    assert!(sent < 60, "{sent} of more than 70 requests");
+}

@@ -1,6 +1,6 @@
 """Suite `clients`: programs that nobody here wrote get every row of the demo layers from `arcgis serve`.
 
-    python clients.py <arcgis> <lines_service> <repository> <work folder> <tally.json>
+    python clients.py <arcgis> <lines_service> <repository> <work folder> <tally.json> <module>
 """
 
 import math

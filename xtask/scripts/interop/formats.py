@@ -1,6 +1,6 @@
 """Suite `formats`: each format that `arcgis` writes beside GeoParquet holds the same values as its GeoParquet.
 
-    python formats.py <arcgis> <lines_service> <repository> <work folder> <tally.json>
+    python formats.py <arcgis> <lines_service> <repository> <work folder> <tally.json> <module>
 
 Saved answers with every type and every awkward value are converted to all formats, and read by pyarrow, Polars,
 GDAL (by way of pyogrio), DuckDB and SQLite. What a format cannot hold by its own rules is said in `EXPECTED`

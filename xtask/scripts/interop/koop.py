@@ -1,6 +1,6 @@
 """Suite `koop`: what `arcgis export` gets out of a Koop server is the GeoJSON that it serves.
 
-    python koop.py <arcgis> <lines_service> <repository> <work folder> <tally.json>
+    python koop.py <arcgis> <lines_service> <repository> <work folder> <tally.json> <module>
 """
 
 import json

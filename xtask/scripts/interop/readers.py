@@ -1,6 +1,6 @@
 """Suite `readers`: pyarrow, GeoPandas, DuckDB and gpio open what `arcgis export` writes.
 
-    python readers.py <arcgis> <lines_service> <repository> <work folder> <tally.json>
+    python readers.py <arcgis> <lines_service> <repository> <work folder> <tally.json> <module>
 
 Each reader's rows, reference system, bounds, nulls and values are compared with the source, which is
 read here without any code of the exporter.
@@ -173,7 +173,7 @@ def check_gpio(tally, run, what, path, kinds=("all", "spec")):
     environment = {**os.environ, "HOME": str(run.work / "home"), "NO_COLOR": "1", "COLUMNS": "200"}
     for kind in kinds:
         done = subprocess.run(
-            [os.path.join(os.path.dirname(sys.executable), "gpio"), "check", kind, str(path)],
+            [os.path.join(os.path.dirname(sys.executable), "gpio"), "check", kind, str(path), "--strict"],
             capture_output=True, text=True, env=environment, timeout=120,
         )
         said = done.stdout + done.stderr

@@ -14,6 +14,7 @@ class Run:
     repository: pathlib.Path
     work: pathlib.Path
     tally: pathlib.Path
+    module: pathlib.Path
 
     @classmethod
     def of(cls, arguments):

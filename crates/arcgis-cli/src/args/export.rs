@@ -80,7 +80,7 @@ pub(crate) struct FetchArgs {
     )]
     pub(crate) page_size: Option<NonZeroU32>,
 
-    /// The format to ask for: auto takes PBF where the layer has it and JSON where PBF does not hold up
+    /// The format that the server is asked for: auto takes PBF where the layer has it and JSON where PBF does not hold up
     /// [default: auto]
     #[arg(long, value_name = "auto|json|pbf", value_parser = parse_format)]
     pub(crate) format: Option<FormatChoice>,
@@ -130,11 +130,12 @@ pub(crate) struct FileArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 
-    /// Compression: zstd, zstd:<level 1 to 22>, snappy or none [default: zstd:3 in GeoParquet, none in Arrow]
+    /// Compression of GeoParquet and Arrow: zstd, zstd:<level 1 to 22>, none, or in GeoParquet snappy [default: zstd:3
+    /// in GeoParquet, none in Arrow]
     #[arg(long, value_name = "CODEC")]
     pub(crate) compression: Option<Compression>,
 
-    /// Rows per row group, at most [default: 100000]
+    /// Rows per row group of GeoParquet, at most [default: 100000]
     #[arg(
         long,
         allow_negative_numbers = true,

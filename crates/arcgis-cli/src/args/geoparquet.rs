@@ -1,6 +1,6 @@
 //! Options for how GeoParquet is written.
 
-use arcgis_rest::export::{GeoParquetVersion, GeometryEncoding, WriterOptions};
+use arcgis_rest::export::{FileFormat, GeoParquetVersion, GeometryEncoding, WriterOptions};
 use clap::Args;
 
 /// Which GeoParquet, and how it holds geometry.
@@ -19,6 +19,29 @@ pub(crate) struct GeoParquetArgs {
 }
 
 impl GeoParquetArgs {
+    /// The option that is not for a format or another option, and what that has not.
+    pub(crate) fn refused(&self, format: FileFormat) -> Option<(&'static str, String)> {
+        if format != FileFormat::GeoParquet {
+            return if self.geoparquet_version.is_some() {
+                Some(("--geoparquet-version", format!("{format} has no versions")))
+            } else if self.geometry_encoding.is_some() {
+                Some((
+                    "--geometry-encoding",
+                    format!("{format} has no choice of it"),
+                ))
+            } else {
+                None
+            };
+        }
+        let version = self.geoparquet_version.unwrap_or_default();
+        let encoding = self.geometry_encoding.unwrap_or_default();
+        let is_both = (version, encoding) == (GeoParquetVersion::V2_0, GeometryEncoding::Native);
+        is_both.then(|| {
+            let why = format!("GeoParquet {version} has no encoding {encoding}");
+            ("--geometry-encoding", why)
+        })
+    }
+
     /// Sets what was given.
     pub(crate) fn apply(&self, mut options: WriterOptions) -> WriterOptions {
         if let Some(version) = self.geoparquet_version {

@@ -41,7 +41,7 @@ pub(crate) use sync::{SyncArgs, SyncFetchArgs};
 pub(crate) use types::TypeArgs;
 pub(crate) use values::OutSr;
 
-/// Whole layers out of ArcGIS services into GeoParquet: every row, once, with proof.
+/// Whole layers out of ArcGIS services into GeoParquet, Arrow and other files: every row, once, with proof.
 #[derive(Debug, Parser)]
 #[command(
     name = "arcgis",
@@ -196,7 +196,8 @@ Example:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Export a layer to a GeoParquet file, or a whole service or server to a folder
+    /// Export a layer to a file (GeoParquet, Arrow, GeoJSON, CSV, FlatGeobuf, GeoPackage), or a whole service or server
+    /// to a folder
     #[command(after_help = EXPORT_NOTES)]
     Export(Box<ExportArgs>),
     /// Bring an earlier export up to date: ask for the rows that have changed, and replace the file
@@ -238,7 +239,7 @@ pub(crate) enum Command {
     /// Show the rows of another layer that belong to rows of a layer
     #[command(after_help = RELATED_NOTES)]
     Related(Box<RelatedArgs>),
-    /// Write a saved answer (Esri JSON or PBF) as the GeoParquet file that an export would write
+    /// Write a saved answer (Esri JSON or PBF) as the file that an export would write
     Convert(ConvertArgs),
     /// Sign in at a portal and keep the login
     #[command(after_help = LOGIN_NOTES)]

@@ -12,7 +12,7 @@ use super::values::{parse_bytes, parse_order};
 #[command(next_help_heading = "Output")]
 pub(crate) struct OrderArgs {
     /// The order of rows: hilbert puts those that are near each other on the map together, id goes by object id,
-    /// none takes them as they come [default: hilbert]
+    /// none takes them as they come [default: hilbert; id on standard output and in Arrow streams]
     #[arg(long, value_name = "hilbert|id|none", value_parser = parse_order)]
     pub(crate) order: Option<RowOrder>,
 

@@ -106,9 +106,10 @@ pub(crate) struct ColumnArgs {
     )]
     pub(crate) limit: Option<NonZeroU64>,
 
-    /// Coordinates in this reference system, made by the server; native is the layer's own
-    #[arg(long, value_name = "WKID|native", default_value = "native")]
-    pub(crate) out_sr: OutSr,
+    /// Coordinates in this reference system, made by the server; native is the layer's own [default: native, and 4326
+    /// where the format is GeoJSON]
+    #[arg(long, value_name = "WKID|native")]
+    pub(crate) out_sr: Option<OutSr>,
 
     /// The way from the layer's datum to that of --out-sr: the number of a transformation, or its JSON
     #[arg(long, value_name = "WKID|JSON", value_parser = parse_text)]

@@ -10,7 +10,7 @@ use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, RowOrder, Wr
 use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
 
 use super::service::Whole;
-use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutputArgs};
+use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutSr, OutputArgs};
 use crate::exit::{Failure, note};
 use crate::facts::counted;
 use crate::output::{Kept, Outputs, Said};
@@ -34,6 +34,7 @@ pub(crate) async fn run(
         Some(out) if folder.is_none() => Outputs::check_names(out, &args.file, output)?,
         _ => args.file.format.written_as.unwrap_or_default(),
     };
+    columns.check_format(format)?;
     let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
         &args.layer,
@@ -240,6 +241,7 @@ impl Job<'_> {
             .with_columns(self.args.file.types.options())
             .with_format(outputs.format)
             .with_lenient(self.args.file.lenient)
+            .with_own_coordinates(self.args.columns.out_sr == Some(OutSr::Native))
             .with_fail_on_drift(self.args.fail_on_drift)
             .with_observer(move |event| {
                 seen.observe(event);

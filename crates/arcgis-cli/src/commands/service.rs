@@ -13,7 +13,7 @@ use arcgis_rest::layer::Query;
 use serde_json::{Map, Value, json};
 
 use super::export::How;
-use crate::args::{ExportArgs, OutputArgs};
+use crate::args::{ExportArgs, OutSr, OutputArgs};
 use crate::exit::{Ending, Exit, Failure, note, one_line};
 use crate::facts::{Facts, bytes, count, counted, time};
 use crate::listing::Listing;
@@ -61,6 +61,7 @@ impl Whole<'_> {
         }
         let (query, columns) = (self.query.clone(), args.file.types.options());
         let (lenient, fail_on_drift) = (args.file.lenient, args.fail_on_drift);
+        let own_coordinates = args.columns.out_sr == Some(OutSr::Native);
         export.with_each_layer(move |export| {
             export
                 .with_query(query.clone())
@@ -68,6 +69,7 @@ impl Whole<'_> {
                 .with_writer(how.writer.clone())
                 .with_columns(columns)
                 .with_lenient(lenient)
+                .with_own_coordinates(own_coordinates)
                 .with_fail_on_drift(fail_on_drift)
         })
     }

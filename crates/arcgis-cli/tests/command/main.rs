@@ -14,6 +14,7 @@ mod configuration;
 mod conversion;
 mod demo;
 mod discovery;
+mod files;
 mod filters;
 mod help;
 mod inspection;

@@ -3,17 +3,13 @@
 use std::io::Write;
 
 use arrow_array::RecordBatch;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use std::fmt::Write as _;
 
 use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
 use crate::provenance::Provenance;
 
-use super::cells::{Attributes, Cell, uuid};
-use super::iso::{IsoDate, IsoMoment, IsoTime};
-use super::numbers::{push_double, push_float};
+use super::cell_text::{Notation, push_cell};
+use super::cells::Attributes;
 use super::shape::Shape;
 use super::wkt::push_wkt;
 use super::{Counted, ENOUGH, FileWriter, NewFile, Written};
@@ -77,7 +73,7 @@ impl FileWriter for CsvWriter {
                 if !std::mem::take(&mut first) {
                     self.text.push(',');
                 }
-                push_cell(&mut self.text, cell);
+                push_cell::<Csv>(&mut self.text, cell);
             }
             if self.attributes.geometry.is_some() {
                 if !first {
@@ -120,40 +116,16 @@ impl FileWriter for CsvWriter {
     }
 }
 
-fn push_cell(out: &mut String, cell: Cell<'_>) {
-    // Writing to a string does not fail.
-    let _ = match cell {
-        Cell::Null => Ok(()),
-        Cell::Integer(number) => write!(out, "{number}"),
-        Cell::Float(number) => {
-            push_float(out, number);
-            Ok(())
-        }
-        Cell::Double(number) => {
-            push_double(out, number);
-            Ok(())
-        }
-        Cell::Text(text) => {
-            push_text(out, text);
-            Ok(())
-        }
-        Cell::Bytes(bytes) => {
-            push_text(out, &BASE64.encode(bytes));
-            Ok(())
-        }
-        Cell::Uuid(bytes) => out.write_str(&uuid(bytes)),
-        Cell::Date(days) => write!(out, "{}", IsoDate(days.into())),
-        Cell::Time(milliseconds) => write!(out, "{}", IsoTime(milliseconds.into())),
-        Cell::Moment { microseconds, utc } => write!(
-            out,
-            "{}",
-            IsoMoment {
-                microseconds,
-                utc,
-                milliseconds: false
-            }
-        ),
-    };
+/// Nulls are nothing between commas.
+struct Csv;
+
+impl Notation for Csv {
+    const NULL: &'static str = "";
+    const QUOTE: &'static str = "";
+
+    fn push_text(out: &mut String, text: &str) {
+        push_text(out, text);
+    }
 }
 
 fn push_text(out: &mut String, text: &str) {

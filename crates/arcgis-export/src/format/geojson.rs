@@ -4,16 +4,14 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use arrow_array::RecordBatch;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::error::Error;
 use crate::geometry_summary::{GeometrySummary, WkbType};
 use crate::provenance::Provenance;
 
-use super::cells::{Attributes, Cell, uuid};
-use super::iso::{IsoDate, IsoMoment, IsoTime};
-use super::numbers::{push_double, push_float};
+use super::cell_text::{Notation, push_cell};
+use super::cells::{Attributes, Cell};
+use super::numbers::push_double;
 use super::shape::Shape;
 use super::unfit::Unfit;
 use super::{Counted, ENOUGH, FileFormat, FileWriter, NewFile, Written};
@@ -111,7 +109,7 @@ impl FileWriter for GeoJsonWriter {
                         .null(column.map_or("", |column| &column.name), number)?;
                     text.push_str("null");
                 } else {
-                    push_cell(text, cell);
+                    push_cell::<Json>(text, cell);
                 }
             }
             text.push_str("}}");
@@ -169,37 +167,15 @@ fn bbox(geometry: &GeometrySummary) -> Option<Vec<f64>> {
         .then_some(numbers)
 }
 
-fn push_cell(out: &mut String, cell: Cell<'_>) {
-    // Writing to a string does not fail.
-    let _ = match cell {
-        Cell::Null => out.write_str("null"),
-        Cell::Integer(number) => write!(out, "{number}"),
-        Cell::Float(number) => {
-            push_float(out, number);
-            Ok(())
-        }
-        Cell::Double(number) => {
-            push_double(out, number);
-            Ok(())
-        }
-        Cell::Text(text) => {
-            push_json(out, text);
-            Ok(())
-        }
-        Cell::Bytes(bytes) => write!(out, "\"{}\"", BASE64.encode(bytes)),
-        Cell::Uuid(bytes) => write!(out, "\"{}\"", uuid(bytes)),
-        Cell::Date(days) => write!(out, "\"{}\"", IsoDate(days.into())),
-        Cell::Time(milliseconds) => write!(out, "\"{}\"", IsoTime(milliseconds.into())),
-        Cell::Moment { microseconds, utc } => {
-            let milliseconds = false;
-            let moment = IsoMoment {
-                microseconds,
-                utc,
-                milliseconds,
-            };
-            write!(out, "\"{moment}\"")
-        }
-    };
+struct Json;
+
+impl Notation for Json {
+    const NULL: &'static str = "null";
+    const QUOTE: &'static str = "\"";
+
+    fn push_text(out: &mut String, text: &str) {
+        push_json(out, text);
+    }
 }
 
 /// Appends a text as JSON.

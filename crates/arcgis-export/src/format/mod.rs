@@ -1,6 +1,7 @@
 //! The formats of files.
 
 mod arrow;
+mod cell_text;
 mod cells;
 mod csv;
 mod file_writer;
@@ -17,6 +18,8 @@ mod shape;
 mod unfit;
 mod wkt;
 mod wkt2;
+#[cfg(test)]
+mod wkt2_tests;
 
 use std::fmt;
 use std::path::Path;
@@ -167,6 +170,19 @@ impl FileFormat {
     #[must_use]
     pub fn has_row_groups(self) -> bool {
         matches!(self, Self::GeoParquet)
+    }
+
+    /// Whether it knows no coordinates but longitude and latitude, as RFC 7946 says of GeoJSON.
+    #[must_use]
+    pub fn is_in_degrees(self) -> bool {
+        matches!(self, Self::GeoJson | Self::GeoJsonLines)
+    }
+
+    /// Whether it keeps Arrow's own types: dictionaries, UUIDs, moments with their zone. Elsewhere labels and GUIDs are
+    /// text, and moments are in UTC.
+    #[must_use]
+    pub fn keeps_arrow_types(self) -> bool {
+        matches!(self, Self::GeoParquet | Self::ArrowFile | Self::ArrowStream)
     }
 
     /// Whether it can be compressed so.

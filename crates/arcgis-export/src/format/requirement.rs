@@ -1,5 +1,6 @@
 //! What a format can hold, and what it wants.
 
+use crate::column_options::{ColumnOptions, DomainValues, GuidType};
 use crate::crs::ResolvedCrs;
 use crate::error::Error;
 use crate::options::{Compression, WriterOptions};
@@ -15,11 +16,6 @@ pub(crate) const WGS84: i64 = 4326;
 pub(crate) struct Requirement(pub(crate) FileFormat);
 
 impl Requirement {
-    /// Whether coordinates have to be longitude and latitude.
-    pub(crate) fn is_of_degrees(self) -> bool {
-        matches!(self.0, FileFormat::GeoJson | FileFormat::GeoJsonLines)
-    }
-
     /// Makes sure that the options are ones that the format has.
     pub(crate) fn check_options(self, options: &WriterOptions) -> Result<(), Error> {
         let usual = WriterOptions::default();
@@ -55,9 +51,29 @@ impl Requirement {
         Ok(())
     }
 
+    /// Makes sure that the format holds what columns are to hold.
+    pub(crate) fn check_columns(self, options: &ColumnOptions) -> Result<(), Error> {
+        let refused = |option: &str| {
+            Err(Error::Unsupported {
+                option: option.to_owned(),
+                by: self.0.to_string(),
+            })
+        };
+        if self.0.keeps_arrow_types() {
+            return Ok(());
+        }
+        if options.domains == DomainValues::Dictionary {
+            return refused("a dictionary of labels");
+        }
+        if options.guids == GuidType::Uuid {
+            return refused("a type for GUIDs");
+        }
+        Ok(())
+    }
+
     /// Makes sure that the coordinates are in a reference system that the format has.
     pub(crate) fn check_crs(self, schema: &ExportSchema) -> Result<(), Error> {
-        if !self.is_of_degrees() || schema.geometry_name().is_none() {
+        if !self.0.is_in_degrees() || schema.geometry_name().is_none() {
             return Ok(());
         }
         match schema.crs().map(ResolvedCrs::id) {

@@ -11,6 +11,6 @@ mod writer;
 
 #[cfg(test)]
 pub(crate) use native::NativeEncoding;
-pub(crate) use output::GeometryForm;
+pub(crate) use output::{GeometryForm, OutputColumns};
 pub use version::{GeoParquetVersion, GeometryEncoding};
 pub use writer::{GeoParquetWriter, RowGroup};

@@ -11,10 +11,12 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type, TypePtr};
 
 use crate::error::Error;
+use crate::geometry_summary::GeometrySummary;
 use crate::label_dictionary::LabelDictionary;
 use crate::options::WriterOptions;
 use crate::schema::{ExportSchema, dictionary_type};
 
+use super::metadata;
 use super::native::NativeEncoding;
 use super::version::{GeoParquetVersion, GeometryEncoding};
 
@@ -130,8 +132,28 @@ impl OutputColumns {
         &self.schema
     }
 
-    pub(crate) fn geometry(&self) -> Option<GeometryForm> {
-        self.geometry
+    /// The same for a writer that goes by extension types: in GeoParquet 1.1 the geometry must not say that it is
+    /// WKB, or `parquet` makes its own type GEOMETRY of it, which that version does not know.
+    pub(crate) fn upstream_schema(&self, schema: &ExportSchema) -> Schema {
+        let fields = self.schema.fields().iter().map(|field| {
+            let is_geometry = Some(field.name().as_str()) == schema.geometry_name();
+            if is_geometry && self.geometry == Some(GeometryForm::Wkb) {
+                Arc::new(Field::clone(field).with_metadata(Default::default()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        Schema::new(fields.collect::<Vec<FieldRef>>())
+    }
+
+    /// The `geo` member of the footer; `None` for tables without geometry.
+    pub(crate) fn geo(
+        &self,
+        schema: &ExportSchema,
+        geometry: &GeometrySummary,
+    ) -> Option<(String, String)> {
+        let geo = metadata::geo(schema, geometry, self.geometry?)?;
+        Some(("geo".to_owned(), geo))
     }
 
     /// A batch as the file holds it.

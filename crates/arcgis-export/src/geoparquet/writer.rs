@@ -16,7 +16,6 @@ use crate::options::{Compression, WriterOptions};
 use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
 
-use super::metadata;
 use super::output::OutputColumns;
 use super::page_store::{MakeFile, Pages};
 use super::row_groups::RowGroups;
@@ -126,11 +125,7 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ) -> Result<(W, Vec<RowGroup>), Error> {
         self.groups.end()?;
         let groups = self.row_groups().collect();
-        let geo = self
-            .columns
-            .geometry()
-            .and_then(|form| metadata::geo(&self.schema, geometry, form))
-            .map(|geo| ("geo".to_owned(), geo));
+        let geo = self.columns.geo(&self.schema, geometry);
         for (key, value) in geo.into_iter().chain(provenance.pairs(self.rows)) {
             self.groups.add_to_footer(KeyValue::new(key, value));
         }

@@ -27,7 +27,7 @@ impl Prospect {
     ///
     /// [`Error::Layer`] where the query does not fit the layer, and those of options that the format does not have.
     pub(super) fn of(export: &LayerExport, format: FileFormat) -> Result<Self, Error> {
-        let resolved = export.resolve_for(format)?;
+        let (resolved, _) = export.resolve_for(format)?;
         let columns = export.columns.for_file(format, &export.writer);
         let schema = ExportSchema::of_layer(resolved.layout(), export.layer.info(), &columns);
         let writer = &export.writer;
