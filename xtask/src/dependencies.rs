@@ -10,7 +10,7 @@ use crate::stage::Verdict;
 const TESTKIT: &str = "arcgis-testkit";
 
 /// The arrows between the crates; they point down only, and tests are free to point elsewhere.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("arcgis-auth-core", &[]),
     ("arcgis-auth-http", &["arcgis-auth-core"]),
     ("arcgis-layer", &["arcgis-auth-core"]),
@@ -24,7 +24,8 @@ const ARROWS: [(&str, &[&str]); 7] = [
             "arcgis-layer",
         ],
     ),
-    ("arcgis-cli", &["arcgis-rest", TESTKIT]),
+    ("arcgis-preview", &[]),
+    ("arcgis-cli", &["arcgis-preview", "arcgis-rest", TESTKIT]),
     (TESTKIT, &[]),
 ];
 
@@ -76,7 +77,7 @@ struct Rule {
     never: &'static [&'static [&'static str]],
 }
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     Rule {
         package: "arcgis-auth-core",
         arguments: &[],
@@ -122,6 +123,11 @@ const RULES: [Rule; 12] = [
         package: "arcgis-export",
         arguments: &[],
         never: &[SOCKETS],
+    },
+    Rule {
+        package: "arcgis-preview",
+        arguments: &[],
+        never: &[SOCKETS, &["arcgis-layer", "arcgis-export", "tokio"]],
     },
     Rule {
         package: "arcgis-rest",

@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::debian;
 use crate::keyring;
 use crate::python;
 use crate::repository::{Repository, announce};
@@ -22,6 +23,7 @@ use crate::stage::Verdict;
 enum Needs {
     Nothing,
     Node,
+    Chromium,
 }
 
 struct Suite {
@@ -56,6 +58,11 @@ const SUITES: [Suite; 5] = [
         about: "GDAL, pyesridump and gpio get every row of our test service",
         needs: Needs::Nothing,
     },
+    Suite {
+        name: "preview",
+        about: "Chromium opens and clicks the pages of arcgis preview, which also looks at files of other writers",
+        needs: Needs::Chromium,
+    },
 ];
 
 /// The oldest Python 3 that the pinned packages run on.
@@ -77,9 +84,11 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
     let mut missing = Vec::new();
     let python = lacks("python3", "Python 3.", PYTHON);
     let node = lacks("node", "v", NODE).or_else(|| lacks("npm", "", 1));
+    let chromium = debian::chromium("preview");
     for suite in &SUITES {
         let lacking = match suite.needs {
             Needs::Node => python.as_ref().or(node.as_ref()),
+            Needs::Chromium => python.as_ref().or(chromium.as_ref().err()),
             Needs::Nothing => python.as_ref(),
         };
         if let Some(reason) = lacking {
@@ -139,7 +148,11 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         println!("{}: {}", suite.name, suite.about);
         let begin = Instant::now();
         let tally = fresh_tally(&work, suite.name)?;
-        let status = Command::new(&environment)
+        let mut command = Command::new(&environment);
+        if let (Needs::Chromium, Ok(chromium)) = (suite.needs, &chromium) {
+            command.env("CHROMIUM", chromium);
+        }
+        let status = command
             .arg(scripts.join(format!("{}.py", suite.name)))
             .args([&programs.arcgis, &programs.service])
             .arg(repository.root())

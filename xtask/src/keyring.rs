@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use crate::debian;
+
 /// The name of the suite.
 pub(crate) const NAME: &str = "keyring";
 
@@ -27,40 +29,14 @@ pub(crate) fn lacks() -> Option<String> {
     let missing = || {
         PROGRAMS
             .into_iter()
-            .find(|(program, _)| !is_installed(program))
+            .find(|(program, _)| debian::find(program).is_none())
     };
-    let (program, _) = missing()?;
-    if is_root() && is_installed("apt-get") {
-        println!("{NAME}: installing gnome-keyring");
-        let packages = [
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "dbus",
-            "gnome-keyring",
-        ];
-        let installed = Command::new("apt-get")
-            .args(packages)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdout(Stdio::null())
-            .status();
-        return match (installed, missing()) {
-            (Ok(status), None) if status.success() => None,
-            _ => Some(format!("`{program}` could not be installed")),
-        };
+    let (program, package) = missing()?;
+    if !debian::install(NAME, &["dbus", "gnome-keyring"]) {
+        return Some(format!("`{program}` is not installed (package {package})"));
     }
-    let (_, package) = missing()?;
-    Some(format!("`{program}` is not installed (package {package})"))
-}
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    let (program, _) = missing()?;
+    Some(format!("`{program}` could not be installed"))
 }
 
 /// Runs the suite, which counts its checks in `tally`.

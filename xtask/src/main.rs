@@ -3,6 +3,7 @@
 mod bench;
 mod benches;
 mod crs_table;
+mod debian;
 mod demo_data;
 mod dependencies;
 mod documentation;

@@ -112,6 +112,7 @@ async fn command(cli: &Cli) -> anyhow::Result<()> {
         Command::Stats(args) => commands::stats::run(args, cli.output, settings).await,
         Command::Head(args) => commands::head::run(args, cli.output, settings).await,
         Command::Sample(args) => commands::head::sample(args, cli.output, settings).await,
+        Command::Preview(args) => commands::preview::run(args, cli.output, settings).await,
         Command::Related(args) => commands::related::run(args, cli.output, settings).await,
         Command::Convert(args) => commands::convert::run(args, cli.output, settings).await,
         Command::Login(args) => commands::login::run(args, cli.output, settings).await,

@@ -9,7 +9,7 @@ use clap::Args;
 use super::values::{parse_address, parse_rate, parse_time, parse_times};
 
 /// How the service is reached.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
     /// Time for one request, such as 90, 90s or 2m [default: 60s]

@@ -11,6 +11,7 @@ mod geoparquet;
 mod inspect;
 mod installation;
 mod order;
+mod preview;
 mod query;
 mod service;
 mod sync;
@@ -35,6 +36,7 @@ pub(crate) use inspect::{
 };
 pub(crate) use installation::{CompletionsArgs, ManualArgs};
 pub(crate) use order::OrderArgs;
+pub(crate) use preview::{LookArgs, PreviewArgs};
 pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use service::ServiceArgs;
 pub(crate) use sync::{SyncArgs, SyncFetchArgs};
@@ -194,6 +196,20 @@ Example:
     from_environment!()
 );
 
+const PREVIEW_NOTES: &str = concat!(
+    "\
+Of a layer all rows are fetched and proven, as for an export; --limit and --where take fewer. Of a file \
+the geometry alone is read, but for a page.
+
+Examples:
+  arcgis preview demo:places
+  arcgis preview wells.parquet --out wells.png
+  arcgis preview <layer> --where \"DEPTH > 100\" --out wells.html
+
+",
+    from_environment!()
+);
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Export a layer to a file (GeoParquet, Arrow, GeoJSON, CSV, FlatGeobuf, GeoPackage), or a whole service or server
@@ -239,6 +255,9 @@ pub(crate) enum Command {
     /// Show the rows of another layer that belong to rows of a layer
     #[command(after_help = RELATED_NOTES)]
     Related(Box<RelatedArgs>),
+    /// Look at a file or a layer: a map in the terminal, a picture, or a page with map, table and columns
+    #[command(after_help = PREVIEW_NOTES)]
+    Preview(Box<PreviewArgs>),
     /// Write a saved answer (Esri JSON or PBF) as the file that an export would write
     Convert(ConvertArgs),
     /// Sign in at a portal and keep the login

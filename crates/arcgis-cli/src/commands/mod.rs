@@ -13,6 +13,7 @@ pub(crate) mod info;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod manual;
+pub(crate) mod preview;
 pub(crate) mod related;
 #[cfg(feature = "demo")]
 pub(crate) mod serve;

@@ -26,6 +26,7 @@ mod options;
 mod order;
 mod pasted;
 mod plan;
+mod preview;
 mod profiles;
 mod resuming;
 mod run;
