@@ -143,6 +143,8 @@ pub enum TransportErrorKind {
     Redirect,
     /// The peer does not speak HTTP as it should.
     Protocol,
+    /// Who takes the body ([`Request::with_sink`](crate::Request::with_sink)) could not, or did not want it.
+    Sink,
 }
 
 impl TransportError {
@@ -208,6 +210,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::TooLarge => "the answer is larger than allowed",
             TransportErrorKind::Redirect => "the redirect was not followed",
             TransportErrorKind::Protocol => "the answer is not valid HTTP",
+            TransportErrorKind::Sink => "what came could not be taken",
         };
         write!(f, "{what}: {}", self.url)?;
         if self.attempts > 1 {

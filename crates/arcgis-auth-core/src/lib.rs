@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app_login;
+mod body_sink;
 mod cache;
 mod clock;
 mod credential_kind;
@@ -33,6 +34,7 @@ mod trust;
 mod user_login;
 
 pub use app_login::AppLogin;
+pub use body_sink::BodySink;
 pub use cache::{TokenCache, TokenSource};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use credential_kind::{ApiKeyKind, CredentialKind};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION, REFERER};
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use crate::body_sink::BodySink;
 use crate::error::{ConfigError, Error};
 use crate::multipart;
 use crate::part::Part;
@@ -63,6 +65,7 @@ pub struct Request {
     rows: Option<u32>,
     timeout: Option<Duration>,
     max_answer: Option<u64>,
+    pub(crate) sink: Option<Arc<dyn BodySink>>,
 }
 
 #[derive(Clone)]
@@ -168,6 +171,7 @@ impl Request {
             rows: None,
             timeout: None,
             max_answer: None,
+            sink: None,
         }
     }
 

@@ -20,6 +20,7 @@ pub struct Response {
     body: Bytes,
     verdict: Verdict,
     attempts: u32,
+    streamed: Option<u64>,
 }
 
 impl Response {
@@ -33,6 +34,7 @@ impl Response {
             body,
             verdict,
             attempts: 1,
+            streamed: None,
         }
     }
 
@@ -79,6 +81,20 @@ impl Response {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// The same answer, whose body the [sink](Request::with_sink) of its request has: so many bytes.
+    #[must_use]
+    pub fn with_streamed(mut self, bytes: u64) -> Self {
+        self.streamed = Some(bytes);
+        self.body = Bytes::new();
+        self
+    }
+
+    /// How many bytes the sink of the request has; none where it has nothing, and the body is here.
+    #[must_use]
+    pub fn streamed(&self) -> Option<u64> {
+        self.streamed
     }
 
     /// The size of the body in bytes, after decompression.

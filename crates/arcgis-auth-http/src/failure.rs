@@ -87,6 +87,8 @@ pub(crate) fn kind(error: &(dyn StdError + 'static), connecting: bool) -> Transp
                 BodyError::TooLarge(_) => return TransportErrorKind::TooLarge,
                 BodyError::Short => return TransportErrorKind::Interrupted,
                 BodyError::Damaged(_) | BodyError::Encoding => return TransportErrorKind::Protocol,
+                BodyError::Late(_) => return TransportErrorKind::Timeout,
+                BodyError::Sink(_) => return TransportErrorKind::Sink,
                 BodyError::Broken(_) => {}
             }
         }

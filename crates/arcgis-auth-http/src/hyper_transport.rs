@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use arcgis_auth_core::http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
+use arcgis_auth_core::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT,
+};
 use arcgis_auth_core::http::{self, HeaderValue};
 use arcgis_auth_core::{
-    Error, ExposeSecret, Request, RequestBody, Response, SecretString, Transport, TransportError,
-    TransportErrorKind,
+    Bytes, Error, ExposeSecret, Outcome, Request, RequestBody, Response, SecretString, Transport,
+    TransportError, TransportErrorKind,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -20,7 +22,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 
-use crate::body;
+use crate::body::{self, Poured};
 use crate::dialer::{Dialer, Proxies, Timed};
 use crate::failure::{self, Causes};
 use crate::identity::ClientIdentity;
@@ -70,6 +72,7 @@ impl HyperTransport {
         &self,
         request: &Request,
         mut http: http::Request<RequestBody>,
+        limit: Duration,
     ) -> Result<Response, Error> {
         let authorization = self.proxies.authorization(http.uri());
         let uri = http.uri().clone();
@@ -84,14 +87,38 @@ impl HyperTransport {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let response = match self.client.request(http).await {
-            Ok(response) => response,
-            Err(error) => {
+        let response = match tokio::time::timeout(limit, self.client.request(http)).await {
+            Ok(Ok(response)) => response,
+            Err(_) => return Err(self.late(request, &uri, limit)),
+            Ok(Err(error)) => {
                 let proxy = self.proxies.name_for(&uri);
                 return Err(failed(request, &error, error.is_connect(), proxy));
             }
         };
         let (mut parts, incoming) = response.into_parts();
+        let packed = parts.headers.contains_key(CONTENT_ENCODING);
+        if let Some(sink) = request
+            .sink()
+            .filter(|_| parts.status.is_success() && !packed)
+        {
+            let judged = |head: &Bytes| {
+                Response::judge(request, parts.status, parts.headers.clone(), head.clone())
+            };
+            let poured = body::pour(
+                incoming,
+                request.max_answer().unwrap_or(u64::MAX),
+                &self.counters.bytes,
+                limit,
+                |head| judged(head).outcome() == Outcome::Ok,
+                || sink.begin(parts.status, &parts.headers),
+                |piece| sink.write(piece),
+            );
+            return match poured.await {
+                Ok(Poured::Kept(body)) => Ok(judged(&body)),
+                Ok(Poured::Streamed { head, bytes }) => Ok(judged(&head).with_streamed(bytes)),
+                Err(error) => Err(failed(request, &error, false, self.proxies.name_for(&uri))),
+            };
+        }
         let body = body::read(
             incoming,
             &mut parts.headers,
@@ -104,6 +131,15 @@ impl HyperTransport {
             .await
             .map_err(|error| failed(request, &error, false, self.proxies.name_for(&uri)))?;
         Ok(Response::judge(request, parts.status, parts.headers, body))
+    }
+
+    fn late(&self, request: &Request, uri: &http::Uri, limit: Duration) -> Error {
+        let late = TransportError::new(TransportErrorKind::Timeout, request.redacted_url());
+        let cause = Late {
+            limit,
+            proxy: self.proxies.name_for(uri),
+        };
+        Error::transport(late.with_source(cause))
     }
 }
 
@@ -144,17 +180,13 @@ impl Transport for HyperTransport {
             let (method, uri) = (http.method().clone(), http.uri().clone());
             let started = Instant::now();
             let limit = request.timeout().unwrap_or(self.timeout);
-            let result = match tokio::time::timeout(limit, self.exchange(&request, http)).await {
-                Ok(result) => result,
-                Err(_) => {
-                    let late =
-                        TransportError::new(TransportErrorKind::Timeout, request.redacted_url());
-                    let cause = Late {
-                        limit,
-                        proxy: self.proxies.name_for(&uri),
-                    };
-                    Err(Error::transport(late.with_source(cause)))
-                }
+            let exchange = self.exchange(&request, http, limit);
+            // What goes to a sink may take its time, as long as something comes.
+            let result = if request.sink().is_some() {
+                exchange.await
+            } else {
+                let ended = tokio::time::timeout(limit, exchange).await;
+                ended.unwrap_or_else(|_| Err(self.late(&request, &uri, limit)))
             };
             self.counters.ended(&result);
             wire_log::tell(&request, &method, started, &result);

@@ -109,6 +109,8 @@ fn jitter(bound: Duration) -> Duration {
 /// - A page (a request for more than one row) that is [`Outcome::TooBig`], times out or breaks off is
 ///   sent again once at most: whoever asked can ask for less.
 /// - A request that may change something is sent again only where no connection was made.
+/// - A request whose answer goes to a [sink](Request::with_sink) and broke off is not sent again: whoever takes
+///   it in pieces knows which are missing.
 /// - Refused tokens, certificates and everything [`Outcome::Terminal`] are not sent again.
 ///
 /// At the end the last answer or error is returned, with the number of attempts. Who asks again for a
@@ -162,6 +164,7 @@ impl Retry {
                 Err(_) => 1,
             });
             let (helps, about_size, named) = judge(&result, request.access());
+            let helps = helps && !(request.sink().is_some() && broke_off(&result));
             if about_size && page {
                 page_failures += 1;
             }
@@ -275,6 +278,14 @@ fn judge(result: &Result<Response, Error>, access: Access) -> (bool, bool, Optio
         // A failed mint was retried where it happened.
         Err(_) => (false, false, None),
     }
+}
+
+/// Whether an answer ended before its end. Who takes one in pieces asks for the rest itself.
+fn broke_off(result: &Result<Response, Error>) -> bool {
+    let Err(Error::Transport(error)) = result else {
+        return false;
+    };
+    error.is_transient() && error.kind() != TransportErrorKind::Connect
 }
 
 /// What failed, for logs: not in the server's words, which may hold what was sent.

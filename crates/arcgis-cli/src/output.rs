@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use arcgis_rest::export::{
-    self, Committed, Destination, FileFormat, LocalFile, Output, Report, RowOrder, WriterOptions,
+    self, AttachmentReport, Committed, Destination, FileFormat, LocalFile, Output, Report,
+    RowOrder, WriterOptions,
 };
 use arcgis_rest::http::Stats;
 use serde::Serialize;
@@ -282,6 +283,8 @@ fn in_place(problem: &str, output: &dyn std::fmt::Display) -> anyhow::Error {
 pub(crate) struct Said<'a> {
     #[serde(flatten)]
     pub(crate) report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attachments: Option<&'a AttachmentReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Sent>,
 }

@@ -49,6 +49,12 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
             Exit::Output,
             hint("another folder, or --overwrite without --resume, begins anew"),
         ),
+        export::Error::Attachments { .. } => (
+            Exit::Service,
+            hint(
+                "the same command gets those that are missing; --resume keeps the rows that are there",
+            ),
+        ),
         export::Error::NoLayers { .. } => {
             (Exit::Usage, hint("arcgis crawl <url> lists all layers"))
         }
@@ -126,6 +132,7 @@ fn of_layer(error: &layer::Error) -> (Exit, Option<String>) {
             Exit::Rows,
             hint("--allow-skips leaves such rows out and names them"),
         ),
+        layer::Error::Attachment(_) => (Exit::Output, None),
         layer::Error::OutOfTime { .. } => (
             Exit::Service,
             hint(

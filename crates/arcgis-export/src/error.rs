@@ -63,6 +63,15 @@ pub enum Error {
         idle: Vec<crate::service::Pattern>,
     },
 
+    /// The rows are in their place, and some of their attachments are not: try again.
+    #[error("{failed} attachments could not be had, the first: {first}")]
+    Attachments {
+        /// How many.
+        failed: u64,
+        /// The first of them, and why not.
+        first: String,
+    },
+
     /// An option asks for what cannot be held, as native geometry by GeoParquet 2.0: leave one of both out.
     #[error("{option} is not for {by}")]
     Unsupported {

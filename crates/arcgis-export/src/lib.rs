@@ -2,6 +2,7 @@
 
 mod arrow_columns;
 mod assembly;
+mod attachments;
 mod batches;
 mod calendar;
 mod column_options;
@@ -12,6 +13,7 @@ mod destination;
 mod error;
 mod event;
 mod field_metadata;
+mod file_names;
 mod format;
 mod geometry_summary;
 mod geoparquet;
@@ -41,6 +43,7 @@ mod tally;
 mod wkb;
 mod writer_thread;
 
+pub use attachments::{AttachmentExport, AttachmentReport};
 pub use column_options::{
     ColumnNames, ColumnOptions, DateDisplay, DomainValues, GuidType, ParseOptionError,
 };
@@ -70,9 +73,9 @@ pub use resume::{Resume, ResumeError, ResumeReport};
 pub use saved_answer::AnswerKind;
 pub use schema::{DateZone, ExportSchema};
 pub use service::{
-    Folder, IndexError, IndexedLayer, IndexedRelationship, LayerOutcome, LayerSelection,
-    LayerStatus, LocalFolder, ParsePatternError, Pattern, PlannedAction, PlannedLayer,
-    ServiceEvent, ServiceExport, ServiceIndex, ServicePlan, ServiceReport, Unread,
+    Folder, IndexError, IndexedAttachments, IndexedLayer, IndexedRelationship, LayerOutcome,
+    LayerSelection, LayerStatus, LocalFolder, ParsePatternError, Pattern, PlannedAction,
+    PlannedLayer, ServiceEvent, ServiceExport, ServiceIndex, ServicePlan, ServiceReport, Unread,
 };
 pub use spool::{DirectSpool, Spool, SpoolFactory, SpoolPlan, SpooledPage};
 pub use sync::{Sync, SyncError, SyncReport, SyncWay};

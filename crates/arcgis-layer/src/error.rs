@@ -61,6 +61,10 @@ pub enum Error {
     #[error(transparent)]
     Checkpoint(#[from] crate::engine::CheckpointError),
 
+    /// Who takes the contents of an attachment failed: make room, or choose another place.
+    #[error("the attachment could not be written")]
+    Attachment(#[source] std::io::Error),
+
     /// The time budget of the fetch is spent: give it more, or go on from a checkpoint.
     #[error("the time budget of {budget:?} is spent")]
     OutOfTime {

@@ -2,6 +2,7 @@
 
 mod address;
 mod aggregate;
+mod attachments;
 mod changes;
 mod crawl;
 mod curves;
@@ -39,6 +40,7 @@ mod statistics;
 
 pub use address::{DirectoryAddress, LayerAddress, ResourceAddress, ServiceAddress, ServiceKind};
 pub use aggregate::{Aggregation, Group, ValueCount};
+pub use attachments::{Attachment, AttachmentSink, Attachments, Download};
 pub use changes::{ChangeTracking, Changes};
 pub use crawl::{Crawl, CrawlEntry, CrawlReport, FolderEntry, LayerEntry, ServiceListing};
 pub use decode::{

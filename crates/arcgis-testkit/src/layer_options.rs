@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::attachment::Attachment;
 use crate::field::{Field, FieldType};
 use crate::generated::{Generated, generated_row};
 use crate::geometry::GeometryType;
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) time_fields: Option<(String, Option<String>)>,
     pub(crate) relationships: Vec<Relationship>,
     pub(crate) change_jobs: bool,
+    /// By the object ids of their rows, each with its number.
+    pub(crate) attachments: Vec<(i64, usize, Attachment)>,
 }
 
 impl Layer {

@@ -3,6 +3,8 @@
 mod address;
 mod answer;
 mod app;
+mod attachment;
+mod attachment_route;
 mod authority;
 mod builder;
 mod catalog;
@@ -53,6 +55,7 @@ mod value;
 mod web_tier;
 
 pub use app::OAuthApp;
+pub use attachment::Attachment;
 pub use authority::{CertificateAuthority, ClientIdentity};
 pub use builder::TestkitBuilder;
 pub use catalog::{Service, ServiceFailure};

@@ -283,6 +283,8 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "supportsReturningGeometryEnvelope": layer.geometry_type().is_some(),
         "supportsQueryRelatedPagination": paging,
         "supportsQueryWithHistoricMoment": layer.options.archives,
+        "supportsQueryAttachments": table.can(Ability::QueryAttachments),
+        "supportsQueryAttachmentsCountOnly": table.can(Ability::CountAttachments),
     });
     let mut document = json!({
         "currentVersion": VERSION,
@@ -295,7 +297,7 @@ fn rows_document(table: &Table, kind: ServerKind) -> Json {
         "displayField": display.map_or("", |field| field.name()),
         "defaultVisibility": true,
         "isDataVersioned": false,
-        "hasAttachments": false,
+        "hasAttachments": layer.has_attachments(),
         "htmlPopupType": "esriServerHTMLPopupTypeNone",
         "minScale": 0,
         "maxScale": 0,

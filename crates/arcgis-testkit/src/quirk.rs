@@ -44,6 +44,10 @@ pub enum Quirk {
     IgnoresHaving,
     /// `historicMoment` counts for nothing, although the metadata advertise it: the rows are those of now.
     IgnoresHistoricMoment,
+    /// `queryAttachments` gives at most this many attachments in one answer. The flag tells the truth.
+    AttachmentCap(usize),
+    /// `resultOffset` counts for nothing in `queryAttachments`: every page is the first.
+    IgnoresAttachmentOffset,
     /// `historicMoment` shows the rows of so many seconds earlier, as where the clock of `Date` is behind that of the history.
     LateHistory(u64),
 }
@@ -92,6 +96,12 @@ pub enum Ability {
     StatisticsPagination,
     /// `havingClause`.
     Having,
+    /// `queryAttachments`.
+    QueryAttachments,
+    /// `returnCountOnly` of `queryAttachments`.
+    CountAttachments,
+    /// Parts of attachments (`Range`).
+    AttachmentRanges,
     /// `SHAPE IS NULL` in `where`: servers before 11.3 know no such field.
     ShapeIsNull,
 }

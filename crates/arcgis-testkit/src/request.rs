@@ -43,6 +43,10 @@ pub enum RequestKind {
     Related,
     /// What has changed: `extractChanges`, and the jobs that gather it.
     Changes,
+    /// A list of attachments, of some rows or of one.
+    Attachments,
+    /// The contents of an attachment.
+    Attachment,
     /// Anything else.
     Other,
 }

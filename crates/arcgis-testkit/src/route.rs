@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::address::Addresses;
 use crate::answer::{Answer, EsriError, escaped};
+use crate::attachment_route;
 use crate::catalog::{Catalog, Served, ServiceFailure};
 use crate::changes;
 use crate::guard::refusal;
@@ -43,6 +44,9 @@ pub(crate) enum Route {
     Changes(usize),
     Job(usize, usize),
     JobResult(usize, usize),
+    Attachments(usize, ServerKind, u32),
+    RowAttachments(usize, ServerKind, u32, i64),
+    Attachment(usize, ServerKind, u32, i64, usize),
     /// A service that fails, whatever is asked of it.
     Failing(ServiceFailure),
     /// A service that has no layers.
@@ -128,6 +132,17 @@ impl Route {
             [id, "getEstimates"] => id.parse().map_or(Self::UnknownService, |id| {
                 Self::Estimates(service, kind, id)
             }),
+            [id, "queryAttachments"] => id.parse().map_or(Self::UnknownService, |id| {
+                Self::Attachments(service, kind, id)
+            }),
+            [id, row, "attachments"] => match (id.parse(), row.parse()) {
+                (Ok(id), Ok(row)) => Self::RowAttachments(service, kind, id, row),
+                _ => Self::UnknownService,
+            },
+            [id, row, "attachments", file] => match (id.parse(), row.parse(), file.parse()) {
+                (Ok(id), Ok(row), Ok(file)) => Self::Attachment(service, kind, id, row, file),
+                _ => Self::UnknownService,
+            },
             _ => Self::UnknownService,
         }
     }
@@ -156,6 +171,8 @@ impl Route {
             }
             Self::Related(..) => RequestKind::Related,
             Self::Changes(_) | Self::Job(..) | Self::JobResult(..) => RequestKind::Changes,
+            Self::Attachments(..) | Self::RowAttachments(..) => RequestKind::Attachments,
+            Self::Attachment(..) => RequestKind::Attachment,
             Self::Layer(..) => RequestKind::Layer,
             Self::Query(..) if asks("returnExtentOnly") => RequestKind::Extent,
             Self::Query(..) if asks("returnCountOnly") => RequestKind::Count,
@@ -174,7 +191,10 @@ impl Route {
         let (Self::Layer(service, _, id)
         | Self::Query(service, _, id)
         | Self::Related(service, _, id)
-        | Self::Estimates(service, _, id)) = self
+        | Self::Estimates(service, _, id)
+        | Self::Attachments(service, _, id)
+        | Self::RowAttachments(service, _, id, _)
+        | Self::Attachment(service, _, id, _, _)) = self
         else {
             return None;
         };
@@ -185,6 +205,7 @@ impl Route {
         let understood = match self {
             Self::Query(..) => query::PARAMETERS,
             Self::Related(..) => query::related::PARAMETERS,
+            Self::Attachments(..) => attachment_route::PARAMETERS,
             _ => return Vec::new(),
         };
         let known = |name: &str| {
@@ -351,6 +372,17 @@ fn make(
             changes::job(service, &feature_service(shared, service), *job)
         }
         Route::JobResult(service, job) => changes::result(found(shared, *service)?, *job),
+        Route::Attachments(service, _, id) => {
+            attachment_route::query(found_layer(shared, *service, *id)?.1, parameters)
+        }
+        Route::RowAttachments(service, _, id, row) => Ok(attachment_route::of_row(
+            found_layer(shared, *service, *id)?.1,
+            *row,
+        )),
+        Route::Attachment(service, _, id, row, file) => {
+            let (_, table) = found_layer(shared, *service, *id)?;
+            attachment_route::content(table, *row, *file, &request.headers)
+        }
         Route::Directory(folder) => {
             let directory = metadata::directory(&shared.catalog, folder.as_deref())
                 .ok_or_else(no_such_service)?;

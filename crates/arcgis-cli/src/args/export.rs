@@ -45,6 +45,15 @@ pub(crate) struct ExportArgs {
     #[arg(long, help_heading = "Output")]
     pub(crate) fail_on_drift: bool,
 
+    /// Get the attachments of the rows too, into this folder: one below it for each row, and a list
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        help_heading = "Output",
+        conflicts_with = "plan"
+    )]
+    pub(crate) attachments: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
 

@@ -30,6 +30,7 @@ pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Setti
 
     let said = Said {
         report: &report,
+        attachments: None,
         client: None,
     };
     if !output.quiet {

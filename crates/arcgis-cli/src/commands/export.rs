@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, RowOrder, WriterOptions};
-use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
+use arcgis_rest::layer::{FetchOptions, Layer, Query, ResourceAddress};
 
+use super::attachments;
 use super::service::Whole;
 use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutSr, OutputArgs};
 use crate::exit::{Failure, note};
@@ -203,10 +204,11 @@ impl Job<'_> {
         let (output, target) = (self.output, self.target);
         let seen = Arc::clone(&self.seen);
         let outputs = Outputs::check(out, &self.args.file)?;
+        let (query, folder) = (self.query.clone(), self.args.attachments.as_deref());
         let result = self.fetch(&outputs).await;
         let stats = target.client.stats();
-        let report = match result {
-            Ok(report) => report,
+        let (report, layer) = match result {
+            Ok(done) => done,
             Err(error) => {
                 let counted = seen.counted.load(Ordering::Relaxed);
                 let error = asked(filter, columns).explain(error, counted);
@@ -216,22 +218,34 @@ impl Job<'_> {
                 return Err(error);
             }
         };
-        let said = Said {
-            report: &report,
-            client: Some(stats.into()),
-        };
         if !output.quiet {
             summary::print(&report, Some(stats));
         }
+        let got = match folder {
+            Some(folder) => Some(attachments::get(layer, query, folder, output).await?),
+            None => None,
+        };
+        let said = Said {
+            report: &report,
+            attachments: got.as_ref(),
+            client: Some(target.client.stats().into()),
+        };
         outputs.write_report(&said)?;
         if output.json {
             said.print()?;
         }
-        Ok(())
+        match &got {
+            Some(got) => attachments::verdict(got, output.json),
+            None => Ok(()),
+        }
     }
 
-    async fn fetch(self, outputs: &Outputs) -> Result<Report> {
+    async fn fetch(self, outputs: &Outputs) -> Result<(Report, Layer)> {
         let layer = self.target.open().await?;
+        if self.args.attachments.is_some() {
+            attachments::check(&layer)?;
+        }
+        let opened = layer.clone();
         let progress = Arc::new(Progress::new(self.output, &layer.info().name));
         let (watching, seen) = (Arc::clone(&progress), self.seen);
         let mut export = LayerExport::new(layer)
@@ -261,7 +275,7 @@ impl Job<'_> {
         };
         // The bar leaves the screen before anything else is said.
         drop(progress);
-        Ok(result?)
+        Ok((result?, opened))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod attachments;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod convert;

@@ -56,6 +56,9 @@ impl Whole<'_> {
         if let Some(layers) = args.service.layers_at_once {
             export = export.with_layers_at_once(layers);
         }
+        if let Some(folder) = &args.attachments {
+            export = export.with_attachments(folder);
+        }
         if let Some(resume) = &how.resume {
             export = export.with_resume(resume.clone());
         }
@@ -290,6 +293,11 @@ fn facts(done: &Done) -> Facts {
         "Rows",
         count(there.iter().filter_map(|layer| layer.rows).sum()),
     );
+    let attachments = there.iter().filter_map(|layer| layer.attachments.as_ref());
+    let files: u64 = attachments.map(|attachments| attachments.files).sum();
+    if files > 0 {
+        facts.add("Attachments", count(files));
+    }
     facts.add(
         "Files",
         bytes(there.iter().filter_map(|layer| layer.bytes).sum()),

@@ -9,6 +9,7 @@
 )]
 
 mod asking;
+mod attachments;
 mod bad_input;
 mod configuration;
 mod conversion;

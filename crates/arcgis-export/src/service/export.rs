@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arcgis_layer::arcgis_auth_core::Transport;
@@ -64,6 +65,7 @@ pub struct ServiceExport {
     pub(super) resume: Option<Resume>,
     pub(super) overwrite: bool,
     pub(super) stac: bool,
+    pub(super) attachments: Option<PathBuf>,
     configure: Arc<Configure>,
     pub(super) observer: Observer,
 }
@@ -82,6 +84,7 @@ impl ServiceExport {
             resume: None,
             overwrite: false,
             stac: false,
+            attachments: None,
             configure: Arc::new(|export| export),
             observer: Observer::default(),
         }
@@ -128,6 +131,13 @@ impl ServiceExport {
     /// (`returnExtentOnly`), and items of layers for which it computes none have no geometry.
     pub fn with_stac(mut self, stac: bool) -> Self {
         self.stac = stac;
+        self
+    }
+
+    /// Gets the attachments of the rows too, into a folder on this machine: one below it for each layer, called as the
+    /// layer's file, as [`AttachmentExport`](crate::AttachmentExport) fills it. Default: none.
+    pub fn with_attachments(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.attachments = Some(folder.into());
         self
     }
 
@@ -337,7 +347,7 @@ impl ServiceExport {
 }
 
 /// An error with what is behind it, as one text.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -362,6 +372,7 @@ impl fmt::Debug for ServiceExport {
             .field("resume", &self.resume)
             .field("overwrite", &self.overwrite)
             .field("stac", &self.stac)
+            .field("attachments", &self.attachments)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::IndexError;
+use crate::attachments::AttachmentReport;
 
 /// What the file says it is.
 const KIND: &str = "arcgis-index";
@@ -107,9 +108,37 @@ pub struct IndexedLayer {
     /// When its file was complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Timestamp>,
+    /// The attachments of its rows, if they were wanted and there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<IndexedAttachments>,
     /// How its rows belong to those of other layers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relationships: Vec<IndexedRelationship>,
+}
+
+/// The attachments of a layer's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IndexedAttachments {
+    /// The folder that they are in.
+    pub folder: String,
+    /// How many files there are.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many could not be had.
+    pub failed: u64,
+}
+
+impl IndexedAttachments {
+    pub(super) fn of(report: &AttachmentReport) -> Self {
+        Self {
+            folder: report.folder.clone(),
+            files: report.files,
+            bytes: report.bytes,
+            failed: report.failed,
+        }
+    }
 }
 
 /// What became of a layer.
@@ -122,7 +151,8 @@ pub enum LayerStatus {
     Pending,
     /// Its file is there, with every row.
     Done,
-    /// It could not be exported, and there is no file of this export.
+    /// It could not be exported, and there is no file of this export; or the file is there, with its size, and some
+    /// attachments are not.
     Failed,
     /// It was left out on purpose, since it has no rows that could be had.
     Skipped,

@@ -3,7 +3,6 @@
 mod error;
 mod event;
 mod export;
-mod file_names;
 mod folder;
 mod index;
 mod pattern;
@@ -15,11 +14,16 @@ mod selection;
 mod stac;
 mod survey;
 
+pub(crate) use export::chain;
+pub(crate) use run::is_of_the_place;
+
 pub use error::IndexError;
 pub use event::ServiceEvent;
 pub use export::ServiceExport;
 pub use folder::{Folder, LocalFolder};
-pub use index::{IndexedLayer, IndexedRelationship, LayerStatus, ServiceIndex, Unread};
+pub use index::{
+    IndexedAttachments, IndexedLayer, IndexedRelationship, LayerStatus, ServiceIndex, Unread,
+};
 pub use pattern::{ParsePatternError, Pattern};
 pub use report::{LayerOutcome, PlannedAction, PlannedLayer, ServicePlan, ServiceReport};
 pub use selection::LayerSelection;

@@ -58,7 +58,10 @@ impl Prospect {
     /// Whether a file that an earlier export wrote is what this one would write. Where the layer does not say when it
     /// was edited last, that can be said only of an export that has not ended well: this one goes on with it.
     pub(super) fn is_that_of(&self, before: &IndexedLayer, index: &ServiceIndex) -> bool {
-        before.status == LayerStatus::Done
+        // A file that is whole, and only its attachments are not, has its size too.
+        let is_whole = before.status == LayerStatus::Done
+            || (before.status == LayerStatus::Failed && before.bytes.is_some());
+        is_whole
             && before.schema_hash.as_ref() == Some(&self.schema_hash)
             && before.options_hash.as_ref() == Some(&self.options_hash)
             && match (before.last_edit, self.last_edit) {

@@ -11,12 +11,13 @@ use tokio::sync::Mutex;
 use super::event::ServiceEvent;
 use super::export::{ServiceExport, chain};
 use super::folder::Folder;
-use super::index::{self, IndexedLayer, LayerStatus, ServiceIndex};
+use super::index::{self, IndexedAttachments, IndexedLayer, LayerStatus, ServiceIndex};
 use super::prospect::Prospect;
 use super::related::{link, relationships};
 use super::report::{LayerOutcome, ServiceReport};
 use super::stac;
 use super::survey::{Survey, Surveyed};
+use crate::attachments::AttachmentExport;
 use crate::error::Error;
 use crate::job::{LayerExport, blocking};
 use crate::report::Report;
@@ -179,10 +180,18 @@ impl Run {
             && prospect.is_that_of(before, earlier)
             && self.is_there(before).await?
         {
-            return Ok((before.clone(), LayerOutcome::Kept));
+            let kept = IndexedLayer {
+                status: LayerStatus::Done,
+                problem: None,
+                ..before.clone()
+            };
+            return self
+                .with_attachments(kept, &export, LayerOutcome::Kept)
+                .await;
         }
         // A file that an earlier export wrote or was about to write is its own to replace.
         let ours = before.is_some_and(|(before, _)| before.file.as_deref() == Some(&*path));
+        let again = export.clone();
         let (layer, query) = (export.layer.clone(), export.query.clone());
         let info = Arc::clone(layer.info());
         let report = self.one(place, export, &path, ours).await?;
@@ -196,7 +205,48 @@ impl Run {
             let item = stac::item(&done, &info, &report, geometry.as_deref(), extent)?;
             self.put(&stac::item_path(&path), item).await?;
         }
-        Ok((done, LayerOutcome::Exported(Box::new(report))))
+        let outcome = LayerOutcome::Exported(Box::new(report));
+        self.with_attachments(done, &again, outcome).await
+    }
+
+    /// Gets the attachments of the rows, if they are wanted and there are any.
+    async fn with_attachments(
+        &self,
+        mut layer: IndexedLayer,
+        export: &LayerExport,
+        outcome: LayerOutcome,
+    ) -> Result<(IndexedLayer, LayerOutcome), Error> {
+        let Some(folder) = &self.export.attachments else {
+            return Ok((layer, outcome));
+        };
+        if !export.layer.info().has_attachments {
+            return Ok((layer, outcome));
+        }
+        let file = layer.file.as_deref().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let folder = stem
+            .split('/')
+            .fold(folder.clone(), |all, part| all.join(part));
+        let attachments = AttachmentExport::new(export.layer.clone())
+            .with_query(export.query.clone())
+            .to(folder)
+            .await;
+        let error = match attachments {
+            Ok(report) => {
+                layer.attachments = Some(IndexedAttachments::of(&report));
+                if report.failed == 0 {
+                    return Ok((layer, outcome));
+                }
+                Error::Attachments {
+                    failed: report.failed,
+                    first: report.problems.into_iter().next().unwrap_or_default(),
+                }
+            }
+            Err(error) => error,
+        };
+        layer.status = LayerStatus::Failed;
+        layer.problem = Some(chain(&error));
+        Ok((layer, LayerOutcome::Failed(error)))
     }
 
     async fn one(
@@ -277,7 +327,7 @@ fn fill(layer: &mut IndexedLayer, report: &Report, prospect: Prospect) {
 }
 
 /// Whether an error is about the whole folder: no other layer will do better.
-fn is_of_the_place(error: &Error) -> bool {
+pub(crate) fn is_of_the_place(error: &Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);

@@ -7,10 +7,10 @@ use arcgis_layer::arcgis_auth_core::Transport;
 use arcgis_layer::{Crawl, CrawlEntry, LayerAddress, LayerEntry, ResourceAddress};
 use futures_util::StreamExt as _;
 
-use super::file_names::FileNames;
 use super::index::{IndexedLayer, LayerStatus, ServiceIndex, Unread};
 use super::pattern::Pattern;
 use super::selection::{LayerSelection, decoded, service_kind};
+use crate::file_names::FileNames;
 
 /// What a server lists, as far as it is wanted.
 #[derive(Debug, Default)]

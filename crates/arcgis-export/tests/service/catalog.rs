@@ -41,6 +41,8 @@ async fn items_stand_beside_their_files_and_the_catalog_leads_to_them() {
     );
     let item = read(&bench, "Land/Towns/Towns.json");
     assert_eq!(item["id"], "Land--Towns--Towns");
+    // What is not declared, no validator has to fetch.
+    assert_eq!(item["stac_extensions"], json!([]));
     assert_eq!(item["bbox"], json!([0.0, 1.0, 24.0, 1.0]));
     assert_eq!(item["geometry"]["type"], "Polygon");
     assert_eq!(item["assets"]["data"]["href"], "./Towns.parquet");

@@ -14,14 +14,14 @@ const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
 /// Names of files in one folder and the folders below it, no two of which any file system takes for one: neither by
 /// their case nor by how their letters are put together.
 #[derive(Debug, Default)]
-pub(super) struct FileNames {
+pub(crate) struct FileNames {
     files: HashSet<String>,
     folders: HashSet<String>,
 }
 
 impl FileNames {
     /// Names without those that are taken for other things.
-    pub(super) fn without<'a>(taken: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn without<'a>(taken: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names = Self::default();
         for path in taken {
             names.take(path);
@@ -30,7 +30,7 @@ impl FileNames {
     }
 
     /// Takes a path as it is: it was given before.
-    pub(super) fn take(&mut self, path: &str) {
+    pub(crate) fn take(&mut self, path: &str) {
         self.enter_folders(path);
         self.files.insert(folded(path));
     }
@@ -44,7 +44,7 @@ impl FileNames {
 
     /// A path for a layer: `folders`, `name` and the extension, each made safe. Where another has it, the layer's
     /// number is added, and a further one where that does not help either.
-    pub(super) fn give(
+    pub(crate) fn give(
         &mut self,
         folders: &[String],
         name: &str,
@@ -83,6 +83,29 @@ impl FileNames {
     }
 }
 
+impl FileNames {
+    /// A name for a file that has one, with its extension; where another has it, with its number.
+    pub(crate) fn give_whole(&mut self, name: &str, id: u32) -> String {
+        let safe = safe(name, "attachment");
+        let (stem, extension) = match safe.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() && extension.len() <= 16 => {
+                (stem, format!(".{extension}"))
+            }
+            _ => (&*safe, String::new()),
+        };
+        let candidates = std::iter::once(safe.clone())
+            .chain(std::iter::once(format!("{stem}-{id}{extension}")))
+            .chain((2_u64..).map(|more| format!("{stem}-{id}-{more}{extension}")));
+        for candidate in candidates {
+            if self.files.insert(folded(&candidate)) {
+                return candidate;
+            }
+        }
+        // The candidates do not end.
+        safe
+    }
+}
+
 /// What two paths have in common that some file system takes for one.
 fn folded(path: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfc();
@@ -92,7 +115,7 @@ fn folded(path: &str) -> String {
 
 /// A name as it may stand in a file system, an address and a shell without quotes: letters, digits, `-`, `_` and
 /// `.`; runs of anything else are one `_`.
-pub(super) fn safe(name: &str, instead: &str) -> String {
+pub(crate) fn safe(name: &str, instead: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfc();
     let mut safe = String::with_capacity(name.len());
     for c in composed.normalize(name).chars() {
@@ -107,12 +130,20 @@ pub(super) fn safe(name: &str, instead: &str) -> String {
             safe.push('_');
         }
     }
+    // What a file is, its extension says: that stays where the name is cut.
+    let mut whole = safe.trim_matches(['.', '_', '-']).to_owned();
+    if whole.len() > LONGEST
+        && let Some((stem, extension)) = whole.rsplit_once('.')
+        && extension.len() <= 16
+    {
+        let stem = shortened(stem, LONGEST - extension.len() - 1);
+        whole = format!("{}.{extension}", stem.trim_end_matches(['.', '_', '-']));
+    }
+    let safe = whole;
     // A dot or a line before hides a file from listings and readers, a dash makes it an option, and Windows takes a
     // dot at the end away.
     let edges = ['.', '_', '-'];
-    let mut safe = shortened(safe.trim_matches(edges))
-        .trim_end_matches(edges)
-        .to_owned();
+    let mut safe = shortened(&safe, LONGEST).trim_end_matches(edges).to_owned();
     if safe.is_empty() {
         instead.clone_into(&mut safe);
     }
@@ -133,8 +164,8 @@ fn is_format(c: char) -> bool {
     )
 }
 
-fn shortened(name: &str) -> &str {
-    let mut end = LONGEST.min(name.len());
+fn shortened(name: &str, longest: usize) -> &str {
+    let mut end = longest.min(name.len());
     while !name.is_char_boundary(end) {
         end -= 1;
     }
@@ -199,8 +230,27 @@ mod tests {
         assert_eq!(safe(&"ä".repeat(500), "layer"), "ä".repeat(60));
         assert_eq!(
             safe(&format!("{}. b", "a".repeat(118)), "layer"),
-            "a".repeat(118)
+            format!("{}._b", "a".repeat(117))
         );
+    }
+
+    #[test]
+    fn names_of_files_keep_their_extension() {
+        let mut names = FileNames::default();
+        for (name, id, expected) in [
+            ("roof.jpg", 1, "roof.jpg"),
+            ("roof.pdf", 2, "roof.pdf"),
+            ("ROOF.JPG", 3, "ROOF-3.JPG"),
+            ("roof.jpg", 3, "roof-3-2.jpg"),
+            ("../../.ssh/id", 4, "ssh_id"),
+            ("C:\\dir\\nul.txt", 5, "C_dir_nul.txt"),
+            ("nul.txt", 6, "nul_.txt"),
+            ("", 7, "attachment"),
+        ] {
+            assert_eq!(names.give_whole(name, id), expected);
+        }
+        let long = format!("{}.jpeg", "ä".repeat(200));
+        assert_eq!(safe(&long, ""), format!("{}.jpeg", "ä".repeat(57)));
     }
 
     #[test]
