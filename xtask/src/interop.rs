@@ -32,7 +32,7 @@ struct Suite {
     needs: Needs,
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
