@@ -35,7 +35,7 @@ pub(super) fn draw(
     let (mut points, mut specks) = (0, 0);
     placement.each_dot(|is_point, _, _| *(if is_point { &mut points } else { &mut specks }) += 1);
     if specks > 0 {
-        dust(map, placement, view, theme, zoom);
+        dust(map, placement, view, theme, specks, zoom);
     }
     if points == 0 {
         return Legend { is_density: false };
@@ -96,10 +96,12 @@ impl Crowd {
         }
     }
 
-    /// Thin borders around small polygons, which would be nothing but border.
+    /// Thin borders around small polygons, which would be nothing but border; where there are few, to be seen is more.
     fn border_width(&self, zoom: f32) -> f32 {
-        let around = (self.border / self.rings.max(1.0)) as f32 / zoom;
-        (around / 90.0).clamp(0.25, 1.8) * zoom
+        let rings = self.rings.max(1.0);
+        let around = (self.border / rings) as f32 / zoom;
+        let least = (2.6 - rings.log10() as f32 * 0.55).clamp(0.25, 1.8);
+        (around / 90.0).clamp(least, 1.8) * zoom
     }
 
     /// Thin lines where there are many.
@@ -196,9 +198,16 @@ fn lines(map: &mut Pixmap, placement: &Placement<'_>, view: &View, theme: &Theme
     stack.flush();
 }
 
-/// Polygons and lines that are too small to be drawn: a dot for each.
-fn dust(map: &mut Pixmap, placement: &Placement<'_>, view: &View, theme: &Theme, zoom: f32) {
-    let side = 1.6 * zoom.max(0.6);
+/// Polygons and lines that are too small to be drawn: a dot for each, larger where there are few.
+fn dust(
+    map: &mut Pixmap,
+    placement: &Placement<'_>,
+    view: &View,
+    theme: &Theme,
+    count: usize,
+    zoom: f32,
+) {
+    let side = (6.0 - (count as f32).log10() * 1.1).clamp(1.6, 5.0) * zoom.max(0.6);
     placement.each_dot(|is_point, position, _| {
         if !is_point {
             let [x, y] = view.pixel(position);

@@ -96,7 +96,8 @@ class FeatureMap {
     // Borders as thin as the polygons are small, or nothing but borders would be seen.
     let around = 0;
     for (const feature of areas) around += shapes.boxes[feature * 4 + 3] - shapes.boxes[feature * 4 + 1];
-    const width = Math.max(0.3, Math.min(1.2, ((around / areas.length) * view.scale) / 14));
+    const least = Math.max(0.3, Math.min(1.2, 1.8 - Math.log10(areas.length) * 0.35));
+    const width = Math.max(least, Math.min(1.2, ((around / areas.length) * view.scale) / 14));
     const finish = () => {
       paper.fillStyle = area;
       paper.fill("nonzero");
@@ -153,7 +154,9 @@ class FeatureMap {
     const { shapes, view } = this;
     const points = visible.filter((feature) => shapes.kinds[feature] & (1 << POINTS));
     if (!points.length) return;
-    const radius = this.radius = Math.max(1.6, Math.min(6, 7 - Math.log10(points.length) * 1.1));
+    // Smaller where there are many, and on a small map.
+    const room = Math.max(0.5, Math.min(1, Math.sqrt(view.width * view.height) / 700));
+    const radius = this.radius = Math.max(1.3, Math.min(6, (7 - Math.log10(points.length) * 1.1) * room));
     // One disc is drawn, and stamped for each point.
     const side = Math.ceil((radius + 1.5) * 2);
     const stamp = document.createElement("canvas");

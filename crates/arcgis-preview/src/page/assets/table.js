@@ -41,7 +41,7 @@ class Table {
       const text = rows ? column.text(Math.floor((sample * rows) / 60)) : null;
       if (text) letters = Math.max(letters, Math.min(text.length, 36));
     }
-    return Math.max(64, Math.min(280, letters * 7.6 + 24));
+    return Math.max(64, Math.min(280, letters * 8.3 + 24));
   }
 
   makeHead() {
@@ -58,8 +58,8 @@ class Table {
   }
 
   sized(cell, at) {
-    const digits = String(this.rows ? this.number(this.rows - 1) : 1).length;
-    cell.style.width = `${at < 0 ? Math.max(44, digits * 8.5 + 22) : this.widths[at]}px`;
+    const letters = count(this.rows ? this.number(this.rows - 1) : 1).length;
+    cell.style.width = `${at < 0 ? Math.max(44, letters * 8.8 + 24) : this.widths[at]}px`;
     return cell;
   }
 
