@@ -77,7 +77,7 @@ struct Rule {
     never: &'static [&'static [&'static str]],
 }
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 15] = [
     Rule {
         package: "arcgis-auth-core",
         arguments: &[],
@@ -128,6 +128,16 @@ const RULES: [Rule; 13] = [
         package: "arcgis-preview",
         arguments: &[],
         never: &[SOCKETS, &["arcgis-layer", "arcgis-export", "tokio"]],
+    },
+    Rule {
+        package: "arcgis-export",
+        arguments: &["--features", "object-store"],
+        never: &[SOCKETS],
+    },
+    Rule {
+        package: "arcgis-export",
+        arguments: &["--features", "cloud"],
+        never: &[&["native-tls", "openssl", "aws-lc-*"]],
     },
     Rule {
         package: "arcgis-rest",

@@ -32,7 +32,7 @@ struct Suite {
     needs: Needs,
 }
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
@@ -47,6 +47,11 @@ const SUITES: [Suite; 6] = [
         name: "streams",
         about: "pyarrow, Polars, DuckDB and GeoPandas take layers without a file, by Arrow's C Stream Interface",
         needs: Needs::Nothing,
+    },
+    Suite {
+        name: "destinations",
+        about: "buckets and web servers hold what a local file does, or nothing",
+        needs: Needs::Node,
     },
     Suite {
         name: "koop",
@@ -231,7 +236,7 @@ fn install_python(work: &Path, scripts: &Path) -> Result<PathBuf> {
 }
 
 fn install_node(work: &Path, scripts: &Path) -> Result<()> {
-    let folder = work.join("koop");
+    let folder = work.join("node");
     let manifest = fs::read_to_string(scripts.join("package.json"))?;
     python::once(&folder, &manifest, || {
         fs::write(folder.join("package.json"), &manifest)?;

@@ -8,7 +8,8 @@ use http_body::Body as _;
 
 use super::*;
 use crate::part::PartSource;
-use crate::request::{Body, Request, TokenPlacement};
+use crate::request::Request;
+use crate::request_kind::{Body, TokenPlacement};
 use crate::token::Token;
 
 /// Gives `pieces`, says that they are `length` bytes, and counts how often it was opened.

@@ -6,7 +6,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::envelope::{Envelope, ServiceError};
 use crate::redact::blot;
-use crate::request::{Accept, Request};
+use crate::request::Request;
+use crate::request_kind::Accept;
 
 /// The meaning of an answer, whatever its status, format and endpoint: middleware and engine act on this alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

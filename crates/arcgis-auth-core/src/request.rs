@@ -15,9 +15,10 @@ use url::form_urlencoded::Serializer;
 use crate::body_sink::BodySink;
 use crate::error::{ConfigError, Error};
 use crate::multipart;
-use crate::part::Part;
+use crate::part::PartSource;
 use crate::redact::{is_secret_parameter, redact_url};
 use crate::request_body::{RequestBody, wiped};
+use crate::request_kind::{Accept, Access, Body, TokenPlacement};
 use crate::token::Token;
 
 /// Up to this many bytes of encoded query a request without secrets travels as GET, so that caches
@@ -56,6 +57,8 @@ const SECRET_HEADERS: [HeaderName; 4] = [
 #[derive(Clone)]
 pub struct Request {
     url: Url,
+    /// The query of an address that is asked for as it stands.
+    query: Option<SecretString>,
     params: Vec<(Cow<'static, str>, Value)>,
     headers: HeaderMap,
     access: Access,
@@ -91,61 +94,6 @@ impl Value {
     }
 }
 
-/// Whether a request changes anything on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access {
-    /// It only reads, so it may be sent again whatever became of it.
-    Read,
-    /// It may change something: it is sent again only where the server certainly did not act on it.
-    Write,
-}
-
-/// How the parameters travel.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Body {
-    /// In the query of a GET where they are short and hold no secret, else as a form in a POST.
-    Auto,
-    /// As a form in a POST, always.
-    Form,
-    /// In the query of a GET, always. A secret parameter makes such a request fail.
-    None,
-    /// As fields of a multipart form in a POST, with these parts behind them. The parts are opened
-    /// each time the request is sent.
-    Multipart(Vec<Part>),
-}
-
-/// What the body of the answer should be: decides the `Accept` header and how an answer is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Accept {
-    /// JSON, whatever content type the server declares for it.
-    Json,
-    /// An Esri feature collection in protocol buffers; errors still come as JSON.
-    Pbf,
-    /// Anything, such as the file of an attachment. Services send errors as JSON or as text, whatever
-    /// was asked for: an answer of type JSON is judged as [`Accept::Json`] is, and one of no type or a
-    /// text type (`text/plain` is what ArcGIS Server calls JSON) is an error if it begins as an error
-    /// object does and has code and message. Every other answer under a good status is data.
-    Any,
-}
-
-/// Where in a request the token goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum TokenPlacement {
-    /// `X-Esri-Authorization: Bearer …`: works beside web-tier authentication. The default.
-    #[default]
-    EsriHeader,
-    /// `Authorization: Bearer …`.
-    AuthorizationHeader,
-    /// A `token` member of the form, which makes every request a POST. Servers before 10.3 know no header.
-    FormBody,
-    /// A `token` parameter in the URL, where logs, proxies and `Referer` headers see it. Only on request.
-    Query,
-}
-
 impl Request {
     /// A request that only reads. Parameters in the URL's query become parameters of the request, so
     /// that a token in a pasted URL does not stay in it.
@@ -162,6 +110,7 @@ impl Request {
         url.set_fragment(None);
         Self {
             url,
+            query: None,
             params,
             headers: HeaderMap::new(),
             access: Access::Read,
@@ -182,6 +131,33 @@ impl Request {
             access: Access::Write,
             body: Body::Form,
             ..Self::read(url)
+        }
+    }
+
+    /// A GET of an address as it stands. Its query may be signed: it goes along byte for byte, in front of what
+    /// parameters are set, and is a secret as a whole.
+    #[must_use]
+    pub fn get(mut url: Url) -> Self {
+        let query = url
+            .query()
+            .map(|query| SecretString::from(query.to_owned()));
+        url.set_query(None);
+        Self {
+            query,
+            body: Body::None,
+            accept: Accept::Any,
+            ..Self::read(url)
+        }
+    }
+
+    /// A PUT of `content` to an address as it stands: [`Request::get`] says what becomes of its query. So files of
+    /// web servers are written, and objects behind presigned addresses.
+    #[must_use]
+    pub fn put(url: Url, content: Arc<dyn PartSource>) -> Self {
+        Self {
+            access: Access::Replace,
+            body: Body::Content(content),
+            ..Self::get(url)
         }
     }
 
@@ -297,6 +273,8 @@ impl Request {
         url.set_query(None);
         url.set_fragment(None);
         self.url = url;
+        // What was signed was the other address.
+        self.query = None;
         self
     }
 
@@ -371,7 +349,8 @@ impl Request {
         self.token.as_ref().map(|(token, _)| token)
     }
 
-    /// Whether the caller brought authentication: a `token` parameter, or one of the two headers.
+    /// Whether the caller brought authentication: a `token` parameter, one of the two headers, or an address that
+    /// may be signed.
     /// Nothing is added to such a request.
     #[must_use]
     pub fn has_own_authentication(&self) -> bool {
@@ -380,6 +359,7 @@ impl Request {
             .any(|(name, _)| name.eq_ignore_ascii_case("token"))
             || self.headers.contains_key(AUTHORIZATION)
             || self.headers.contains_key(ESRI_AUTHORIZATION)
+            || self.query.is_some()
     }
 
     /// Whether anything in the request is secret: a parameter, a token or an authorisation header.
@@ -401,6 +381,8 @@ impl Request {
             Value::Plain(_) => None,
         });
         let token = self.token().map(|token| Cow::Borrowed(token.expose()));
+        let query = self.query.iter();
+        let query = query.map(|query| Cow::Borrowed(query.expose_secret()));
         let headers = self.headers.values().filter_map(|value| {
             if !value.is_sensitive() {
                 return None;
@@ -410,12 +392,12 @@ impl Request {
             let secret = text.split_once(' ').map_or(&*text, |(_, secret)| secret);
             Some(Cow::Owned(secret.trim().to_owned()))
         });
-        let mut secrets: Vec<_> = params.chain(token).chain(headers).collect();
+        let mut secrets: Vec<_> = params.chain(token).chain(query).chain(headers).collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
 
-    /// The address for logs and errors, secrets hidden.
+    /// The address for logs and errors, secrets hidden, and without the query of one that is asked for as it stands.
     #[must_use]
     pub fn redacted_url(&self) -> String {
         redact_url(&self.url)
@@ -449,8 +431,8 @@ impl Request {
         let post = match self.body {
             Body::Form | Body::Multipart(_) => true,
             Body::Auto => secret || encoded.len() > LONGEST_QUERY,
-            Body::None if secret => return Err(ConfigError::SecretInUrl.into()),
-            Body::None => false,
+            Body::None | Body::Content(_) if secret => return Err(ConfigError::SecretInUrl.into()),
+            Body::None | Body::Content(_) => false,
         };
         let (content_type, body) = match &self.body {
             Body::Multipart(parts) => {
@@ -462,6 +444,12 @@ impl Request {
                 let (content_type, body) = multipart::encode(fields.chain(token), parts)?;
                 (Some(content_type), body)
             }
+            Body::Content(content) => {
+                let mut body = RequestBody::empty();
+                body.push_source(Arc::clone(content));
+                // Signed addresses want the type that was signed, mostly none.
+                (None, body)
+            }
             _ if post => {
                 let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
                 let form = Zeroizing::new(std::mem::take(&mut *encoded).into_bytes());
@@ -471,15 +459,25 @@ impl Request {
         };
 
         let mut url = self.url.clone();
+        if let Some(query) = &self.query {
+            url.set_query(Some(query.expose_secret()));
+        }
         if !post && !encoded.is_empty() {
-            url.set_query(Some(&encoded));
+            let query = match url.query() {
+                Some(query) => Zeroizing::new(format!("{query}&{}", *encoded)),
+                None => encoded,
+            };
+            url.set_query(Some(&query));
         }
         if let Some(token) = in_query {
             url.query_pairs_mut().append_pair("token", token.expose());
         }
-        let mut builder = http::Request::builder()
-            .method(if post { Method::POST } else { Method::GET })
-            .uri(url.as_str());
+        let method = match self.body {
+            Body::Content(_) => Method::PUT,
+            _ if post => Method::POST,
+            _ => Method::GET,
+        };
+        let mut builder = http::Request::builder().method(method).uri(url.as_str());
         if let Some(headers) = builder.headers_mut() {
             self.fill(headers, content_type)?;
         }

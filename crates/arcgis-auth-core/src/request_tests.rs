@@ -128,3 +128,54 @@ fn a_token_that_no_header_can_hold_is_refused_without_showing_it() {
     let error = request.to_http().unwrap_err();
     assert!(!error.to_string().contains("bad"), "{error}");
 }
+
+#[derive(Debug)]
+struct Four;
+
+impl PartSource for Four {
+    fn length(&self) -> Option<u64> {
+        Some(4)
+    }
+
+    fn open(&self) -> futures_util::stream::BoxStream<'static, std::io::Result<bytes::Bytes>> {
+        Box::pin(futures_util::stream::iter([Ok("PAR1".into())]))
+    }
+}
+
+#[test]
+fn a_signed_address_goes_along_byte_for_byte_and_is_not_shown() {
+    let signed = "https://host/a%2Fb/x.parquet?X-Amz-Date=2%2f3&empty&plus=a+b&sig=c~d%7E";
+    let url = || Url::parse(signed).unwrap();
+    for request in [Request::get(url()), Request::put(url(), Arc::new(Four))] {
+        assert_eq!(request.to_http().unwrap().uri(), signed);
+        for shown in [
+            request.redacted_url(),
+            format!("{request:?}"),
+            request.url().to_string(),
+        ] {
+            assert!(!shown.contains("sig") && !shown.contains("Amz"), "{shown}");
+        }
+        assert!(request.carries_secret());
+        assert!(
+            request.has_own_authentication(),
+            "a token would go there too"
+        );
+        // Nor does it go elsewhere.
+        let moved = request.with_url("https://elsewhere/x".parse().unwrap());
+        assert_eq!(moved.to_http().unwrap().uri(), "https://elsewhere/x");
+    }
+}
+
+#[test]
+fn a_put_has_its_content_and_no_form() {
+    let put = || Request::put("https://host/x".parse().unwrap(), Arc::new(Four));
+    let http = put().with_param("overwrite", "true").to_http().unwrap();
+    assert_eq!(http.method(), Method::PUT);
+    assert_eq!(http.uri(), "https://host/x?overwrite=true");
+    assert_eq!(http.body().length(), Some(4));
+    assert!(!http.headers().contains_key(CONTENT_TYPE));
+    assert!(!put().carries_secret());
+    assert!(put().with_param("token", "x").to_http().is_err());
+    let token = put().with_token(Token::new("abc"), TokenPlacement::FormBody);
+    assert!(token.to_http().is_err());
+}

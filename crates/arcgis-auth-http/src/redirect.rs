@@ -27,7 +27,7 @@ const MOST: usize = 10;
 /// - A GET stays a GET of the new address. A form stays a form on 307 and 308, and on 301 and 302 to
 ///   the same path (the server moved to another scheme or host); else it becomes a GET of the new
 ///   address, as on the way to a login page.
-/// - A request that may change something follows 307 and 308 within its origin only.
+/// - A request that may change something follows 307 and 308 within its origin only, and a PUT none.
 ///
 /// What is not followed is [`TransportErrorKind::Redirect`] with the reason, which names where it led.
 #[derive(Debug, Clone)]
@@ -52,6 +52,10 @@ enum Refused {
     TokenStays(Origin),
     #[error("it leads to {0}, and a request that may change something is not sent twice")]
     Write(Origin),
+    #[error(
+        "it leads to {0}, and what is put somewhere is not put elsewhere: give the address there"
+    )]
+    Place(Origin),
     #[error("it leads to what is neither http nor https")]
     Scheme,
 }
@@ -123,6 +127,9 @@ fn follow(request: Request, status: StatusCode, location: Url) -> Result<Request
     let upgrade = from.host() == to.host() && !from.is_https() && to.is_https();
     if upgrade && !same_origin && request.carries_secret() {
         return Err(refused(&request, Refused::Upgrade(to)));
+    }
+    if request.access() == Access::Replace {
+        return Err(refused(&request, Refused::Place(to)));
     }
     let same_method = matches!(status.as_u16(), 307 | 308);
     if request.access() != Access::Read && !(same_origin && same_method) {

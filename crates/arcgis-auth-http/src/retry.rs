@@ -258,7 +258,7 @@ impl Outages {
 /// Whether sending again can help, whether the size of the request may be to blame, and the wait
 /// that the server named.
 fn judge(result: &Result<Response, Error>, access: Access) -> (bool, bool, Option<Duration>) {
-    let read = access == Access::Read;
+    let read = access != Access::Write;
     match result {
         Ok(response) => match response.outcome() {
             Outcome::Busy { after } => (read, false, after),

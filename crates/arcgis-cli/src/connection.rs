@@ -2,11 +2,15 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::sync::Once;
+use std::path::PathBuf;
+use std::sync::{Arc, Once};
 
 use anyhow::Result;
+use arcgis_rest::Transport;
 use arcgis_rest::auth::{Origin, SecretString, Url};
-use arcgis_rest::http::{ArcGisClient, ArcGisClientBuilder, ClientIdentity};
+use arcgis_rest::http::{
+    ArcGisClient, ArcGisClientBuilder, ClientIdentity, HyperTransport, Retry, RetryPolicy,
+};
 
 use crate::args::ConnectionArgs;
 use crate::exit::Failure;
@@ -128,6 +132,47 @@ impl Connection<'_> {
         }
         Ok(builder)
     }
+}
+
+/// The way to a server that rows are put to: no credential, no header of a gateway and no client certificate of the
+/// service goes there. Nothing is sent.
+pub(crate) fn bare(
+    args: Option<&ConnectionArgs>,
+    settings: &Settings,
+    url: &Url,
+) -> Result<Arc<dyn Transport>> {
+    let of = |list: fn(&ConnectionArgs) -> Vec<PathBuf>| args.map(list).unwrap_or_default();
+    let timeout = settings.get(&key::TIMEOUT, args.and_then(|args| args.timeout))?;
+    let retries = settings.get(&key::RETRIES, args.and_then(|args| args.retries))?;
+    let mut builder = HyperTransport::builder().timeout(timeout.value);
+    for path in settings
+        .list(&key::CACERT, of(|args| args.cacert.clone()))?
+        .value
+    {
+        builder = builder.cacert(path);
+    }
+    if args.is_some_and(|args| args.insecure) {
+        warn_insecure();
+        builder = builder.insecure(true);
+    }
+    let resolve = args.map(|args| args.resolve.clone()).unwrap_or_default();
+    for (host, address) in settings.list(&key::RESOLVE, resolve)?.value {
+        builder = builder.resolve(host, address);
+    }
+    let here = Origin::of(url)?.is_loopback();
+    if let Some(proxy) = settings.find(&key::PROXY, args.and_then(|args| args.proxy.clone()))?
+        && (proxy.from == Source::Argument || !here)
+    {
+        builder = builder.proxy(proxy.value);
+    }
+    if let Some(agent) = settings.find(
+        &key::USER_AGENT,
+        args.and_then(|args| args.user_agent.clone()),
+    )? {
+        builder = builder.user_agent(agent.value);
+    }
+    let policy = RetryPolicy::default().with_retries(retries.value);
+    Ok(Arc::new(Retry::new(Arc::new(builder.build()?), policy)))
 }
 
 /// Said whatever the verbosity, once: with it, a password can be read by anyone on the way.

@@ -1,15 +1,14 @@
 //! Files that are written: checked before anything is sent, and never half there.
 
-use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use arcgis_rest::export::{
-    self, AttachmentReport, Committed, Destination, FileFormat, LocalFile, Output, Report,
-    RowOrder, WriterOptions,
+    self, AttachmentReport, Canceller, Committed, Destination, FileFormat, LocalFile, Output,
+    Report, RowOrder, WriterOptions,
 };
 use arcgis_rest::http::Stats;
 use serde::Serialize;
@@ -17,7 +16,7 @@ use serde_json::json;
 
 use crate::args::{FileArgs, OutputArgs};
 use crate::exit::{Ending, Exit, Failure};
-use crate::place::{Place, STANDARD_OUTPUT};
+use crate::place::{self, Place, STANDARD_OUTPUT, Way};
 use crate::settings::{Settings, Source, key};
 use crate::spelling;
 
@@ -105,18 +104,17 @@ impl FileArgs {
         match (self.format.written_as, promised) {
             (Some(asked), Some(promised)) if asked != promised => Err(Failure::usage(format!(
                 "{}: the name says {promised}, and --as says {asked}",
-                out.display()
+                place::shown(out)
             ))
             .into()),
             (Some(format), _) | (None, Some(format)) => Ok(format),
             (None, None) if stream => Ok(FileFormat::ArrowStream),
             (None, None) => {
-                let extension = out.extension().and_then(OsStr::to_str).unwrap_or_default();
-                let extension = extension.to_ascii_lowercase();
+                let extension = place::extension(out);
                 if OTHER_FORMATS.contains(&extension.as_str()) {
                     return Err(Failure::usage(format!(
                         "{}: nothing here is written as .{extension}",
-                        out.display()
+                        place::shown(out)
                     ))
                     .with_hint(format!(
                         "give a name with one of {}, or --as and a format for any name",
@@ -169,14 +167,22 @@ impl Outputs {
             .with_hint("./- is a file of that name")
             .into());
         }
+        if args
+            .report
+            .as_deref()
+            .is_some_and(|report| place::address(report).is_some())
+        {
+            return Err(Failure::usage(
+                "--report: it names a file on this machine, and this is an address",
+            )
+            .into());
+        }
         Ok(format)
     }
 
     /// Makes sure that both files can be written. Nothing is left behind if not.
-    pub(crate) fn check(out: &Path, args: &FileArgs) -> Result<Self> {
-        let place = Place::new(out, args.overwrite);
-        // Opening makes a file of another name in the folder; dropping it takes it away again.
-        drop(place.open()?);
+    pub(crate) async fn check(out: &Path, args: &FileArgs, way: Way<'_>) -> Result<Self> {
+        let place = Place::tried(out, args.overwrite, &way).await?;
         Ok(Self {
             place,
             format: args.format(out)?,
@@ -364,25 +370,43 @@ impl Said<'_> {
 #[derive(Debug, Clone)]
 pub(crate) struct Guarded {
     place: Place,
-    given_up: Arc<AtomicBool>,
+    end: Arc<End>,
+}
+
+/// How a file is given up.
+#[derive(Debug, Default)]
+struct End {
+    given_up: AtomicBool,
+    canceller: Mutex<Option<Canceller>>,
+}
+
+impl End {
+    fn canceller(&self) -> std::sync::MutexGuard<'_, Option<Canceller>> {
+        self.canceller
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Gives the file up when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Hold(Arc<AtomicBool>);
+pub(crate) struct Hold(Arc<End>);
 
 impl Guarded {
     /// The file, and what the command holds while it wants it.
     pub(crate) fn new(place: Place) -> (Self, Hold) {
-        let given_up = Arc::<AtomicBool>::default();
-        let hold = Hold(Arc::clone(&given_up));
-        (Self { place, given_up }, hold)
+        let end = Arc::<End>::default();
+        let hold = Hold(Arc::clone(&end));
+        (Self { place, end }, hold)
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.given_up.store(true, Ordering::SeqCst);
+        if let Some(canceller) = self.0.canceller().take() {
+            canceller.cancel();
+        }
     }
 }
 
@@ -392,8 +416,10 @@ impl Destination for Guarded {
     }
 
     fn open(&self) -> Result<Box<dyn Output>, export::Error> {
+        let mut output = self.place.open()?;
+        *self.end.canceller() = output.canceller();
         Ok(Box::new(GuardedOutput {
-            output: self.place.open()?,
+            output,
             destination: self.clone(),
         }))
     }
@@ -406,7 +432,7 @@ struct GuardedOutput {
 
 impl GuardedOutput {
     fn check(&self) -> io::Result<()> {
-        if self.destination.given_up.load(Ordering::SeqCst) {
+        if self.destination.end.given_up.load(Ordering::SeqCst) {
             return Err(io::Error::other("interrupted"));
         }
         Ok(())
@@ -425,6 +451,14 @@ impl Write for GuardedOutput {
 }
 
 impl Output for GuardedOutput {
+    fn settle(&mut self) -> Result<(), export::Error> {
+        self.output.settle()
+    }
+
+    fn temporary(&self) -> Option<&Path> {
+        self.output.temporary()
+    }
+
     fn commit(self: Box<Self>) -> Result<Committed, export::Error> {
         self.check().map_err(|source| export::Error::Unwritable {
             path: self.destination.name().into(),
@@ -442,7 +476,7 @@ mod tests {
     fn a_file_that_was_given_up_does_not_appear() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");
-        let (guarded, hold) = Guarded::new(Place::new(&path, false));
+        let (guarded, hold) = Guarded::new(Place::File(LocalFile::new(&path)));
         let mut output = guarded.open().unwrap();
         output.write_all(b"x").unwrap();
         drop(hold);

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use crate::assembly::check_rows;
 use crate::column_options::ColumnOptions;
-use crate::destination::Destination;
+use crate::destination::{Destination, Hold};
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::{FileFormat, Requirement, WGS84};
@@ -234,7 +234,8 @@ impl LayerExport {
         Requirement(format).check_columns(&self.columns)?;
         let (resolved, note) = self.resolve_for(format)?;
         let beside = destination.spool_folder();
-        let output = blocking(move || destination.open()).await??;
+        let mut output = blocking(move || destination.open()).await??;
+        let hold = Hold::on(output.as_mut());
         let place = Place {
             spool: self.spool_folder(beside, &name)?,
             part: output.temporary().map(absolute),
@@ -244,7 +245,8 @@ impl LayerExport {
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut writer = run.writer(output, name)?;
-        // Given up, the export first stops its requests, and then waits for the writer.
+        // Given up, the export first stops its requests, those of the output too, and then waits for the writer.
+        let hold = hold;
         let mut run = run;
         loop {
             // After an error the writer is dropped: it ends, and leaves nothing behind.
@@ -262,6 +264,7 @@ impl LayerExport {
             tracing::debug!("the writer stopped before the last page");
         }
         let report = writer.finished().await?;
+        hold.release();
         run.observer()
             .tell(&ExportEvent::Finished(Box::new(report.clone())));
         Ok(report)

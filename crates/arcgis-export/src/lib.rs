@@ -52,7 +52,9 @@ pub use crs::{
     Authority, CrsKind, ResolvedCrs, SpatialReferenceCodes, UnknownCrs, crs_table_versions,
     projjson, resolve_crs,
 };
-pub use destination::{Committed, Destination, LocalFile, Output};
+#[cfg(feature = "object-store")]
+pub use destination::StoredObject;
+pub use destination::{AsyncWriter, Canceller, Committed, Destination, HttpPut, LocalFile, Output};
 pub use error::Error;
 pub use event::ExportEvent;
 pub use format::{FileFormat, ParseFileFormatError};
@@ -87,3 +89,5 @@ pub use arcgis_layer;
 pub use arrow_array;
 pub use arrow_schema;
 pub use jiff::Timestamp;
+#[cfg(feature = "object-store")]
+pub use object_store;

@@ -219,7 +219,7 @@ def with_length(lines):
 def start(run, *arguments):
     return server.running(
         ["node", run.repository / "xtask/scripts/interop/koop_server.js", *arguments],
-        cwd=run.work / "koop",
+        cwd=run.work / "node",
         env={**os.environ, "SUPPRESS_NO_CONFIG_WARNING": "true"},
         stderr=open(run.work / "koop.log", "a", encoding="utf-8"),
     )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 
-def _end_with_parent():
+def end_with_parent():
     """On Linux, the kernel ends the program when this one dies, however that happens."""
     if sys.platform == "linux":
         PR_SET_PDEATHSIG = 1
@@ -23,7 +23,7 @@ def running(command, **options):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_end_with_parent,
+        preexec_fn=end_with_parent,
         **options,
     )
     try:

@@ -8,6 +8,8 @@ use arcgis_rest::export::Compression;
 use arcgis_rest::layer::{FormatChoice, Strategy};
 use clap::Args;
 
+use crate::place::address;
+
 use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
 use super::{
     ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, GeoParquetArgs, OrderArgs,
@@ -20,8 +22,9 @@ pub(crate) struct ExportArgs {
     /// layers: a service, a folder or …/rest/services; or demo:
     pub(crate) layer: String,
 
-    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output. For all
-    /// layers: a folder, with / behind it where it is not there yet
+    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output;
+    /// s3://bucket/path, gs://…, az://…, or an https:// address that takes a PUT. For
+    /// all layers: a folder, with / behind it where it is not there yet
     #[arg(value_name = "OUT", required_unless_present = "plan")]
     pub(crate) out: Option<PathBuf>,
 
@@ -70,7 +73,7 @@ pub(crate) struct ExportArgs {
 impl ExportArgs {
     /// The folder that files of several layers go to, if it is one that is named.
     pub(crate) fn folder(&self) -> Option<&Path> {
-        let out = self.out.as_deref()?;
+        let out = self.out.as_deref().filter(|out| address(out).is_none())?;
         let ends = out.as_os_str().to_string_lossy();
         (ends.ends_with(std::path::is_separator) || out.is_dir()).then_some(out)
     }
@@ -114,7 +117,7 @@ pub(crate) struct FetchArgs {
     pub(crate) resume: bool,
 
     /// The folder where --resume keeps pages, and where rows are sorted that do not fit into memory [default:
-    /// beside the file]
+    /// beside the file, or for addresses where the system keeps temporary files]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) spill: Option<PathBuf>,
 
@@ -160,7 +163,7 @@ pub(crate) struct FileArgs {
     #[command(flatten)]
     pub(crate) order: OrderArgs,
 
-    /// Replace the file if it exists
+    /// Replace the file or the object if it exists
     #[arg(long)]
     pub(crate) overwrite: bool,
 

@@ -338,7 +338,8 @@ pub(crate) struct ConvertArgs {
     #[arg(value_name = "RESPONSE")]
     pub(crate) response: PathBuf,
 
-    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output
+    /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output;
+    /// s3://bucket/path, gs://…, az://…, or an https:// address that takes a PUT
     #[arg(value_name = "OUT")]
     pub(crate) out: PathBuf,
 

@@ -7,8 +7,10 @@ use anyhow::{Context, Result};
 use arcgis_rest::export::{Conversion, Report, WriterOptions};
 
 use crate::args::{ConvertArgs, OutputArgs};
+use crate::connection::bare;
 use crate::exit::Failure;
 use crate::output::{Guarded, Outputs, Said};
+use crate::place::Way;
 use crate::settings::Settings;
 use crate::summary;
 
@@ -19,7 +21,11 @@ pub(crate) async fn run(args: &ConvertArgs, output: OutputArgs, settings: &Setti
     let (source, answer) = tokio::task::spawn_blocking(move || read(&path))
         .await
         .context("the answer was not read")??;
-    let outputs = Outputs::check(&args.out, &args.file)?;
+    let way = Way {
+        client: &|url| bare(None, settings, url),
+        folder: None,
+    };
+    let outputs = Outputs::check(&args.out, &args.file, way).await?;
     let report = match convert(args, writer, &source, answer, &outputs).await {
         Ok(report) => report,
         Err(error) => {

@@ -12,10 +12,12 @@ use arcgis_rest::layer::{FetchOptions, Layer, Query, ResourceAddress};
 use super::attachments;
 use super::service::Whole;
 use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutSr, OutputArgs};
+use crate::connection::bare;
 use crate::exit::{Failure, note};
 use crate::facts::counted;
 use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
+use crate::place::{Way, waits_here};
 use crate::progress::{BETWEEN_LINES, Progress, above};
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
@@ -62,6 +64,7 @@ pub(crate) async fn run(
         fetch: args.fetch.options(settings)?,
         writer: args.fetch.spilling(
             args.file.writer(settings, format, args.out.as_deref())?,
+            args.out.as_deref().is_some_and(waits_here),
             settings,
         )?,
         resume: args.fetch.resume(settings)?,
@@ -82,6 +85,7 @@ pub(crate) async fn run(
             let job = Job {
                 args,
                 output,
+                settings,
                 target: &target,
                 query,
                 how: &how,
@@ -154,10 +158,15 @@ impl FetchArgs {
         Ok(options)
     }
 
-    /// The same with the folder for rows that are sorted on disk.
-    fn spilling(&self, writer: WriterOptions, settings: &Settings) -> Result<WriterOptions> {
+    /// The same with the folder for rows that are sorted on disk, and for a file that waits to be sent.
+    fn spilling(
+        &self,
+        writer: WriterOptions,
+        file_waits: bool,
+        settings: &Settings,
+    ) -> Result<WriterOptions> {
         let sorts = writer.order.is_none_or(|order| order == RowOrder::Hilbert);
-        if self.spill.is_some() && !sorts && !self.resume {
+        if self.spill.is_some() && !sorts && !self.resume && !file_waits {
             return Err(Failure::usage(
                 "--spill: nothing is kept there without --resume where rows are not sorted",
             )
@@ -193,6 +202,7 @@ struct Seen {
 struct Job<'a> {
     args: &'a ExportArgs,
     output: OutputArgs,
+    settings: &'a Settings,
     target: &'a Target,
     query: Query,
     how: &'a How,
@@ -203,7 +213,12 @@ impl Job<'_> {
     async fn run(self, out: &Path, filter: &FilterArgs, columns: &ColumnArgs) -> Result<()> {
         let (output, target) = (self.output, self.target);
         let seen = Arc::clone(&self.seen);
-        let outputs = Outputs::check(out, &self.args.file)?;
+        let connection = Some(&self.args.connection);
+        let way = Way {
+            client: &|url| bare(connection, self.settings, url),
+            folder: self.how.writer.sort_folder.as_deref(),
+        };
+        let outputs = Outputs::check(out, &self.args.file, way).await?;
         let (query, folder) = (self.query.clone(), self.args.attachments.as_deref());
         let result = self.fetch(&outputs).await;
         let stats = target.client.stats();

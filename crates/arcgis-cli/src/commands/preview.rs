@@ -15,11 +15,12 @@ use futures_util::TryStreamExt;
 use serde_json::json;
 
 use crate::args::{ConnectionArgs, LookArgs, OutputArgs, PreviewArgs};
+use crate::connection::bare;
 use crate::exit::{Exit, Failure, note, one_line};
 use crate::facts::{Facts, bytes, coordinate, count, counted};
 use crate::output::Guarded;
 use crate::pasted::Pasted;
-use crate::place::{Place, STANDARD_OUTPUT};
+use crate::place::{Place, STANDARD_OUTPUT, Way, extension, shown};
 use crate::progress::{BETWEEN_LINES, Progress};
 use crate::refusal::Asked;
 use crate::settings::Settings;
@@ -53,10 +54,11 @@ pub(crate) async fn run(
     let form = look.form()?;
     let place = match &look.out {
         Some(out) => {
-            let place = Place::new(out, look.overwrite);
-            // Opening makes a file of another name in the folder; dropping it takes it away again.
-            drop(place.open()?);
-            Some(place)
+            let way = Way {
+                client: &|url| bare(Some(&args.connection), settings, url),
+                folder: None,
+            };
+            Some(Place::tried(out, look.overwrite, &way).await?)
         }
         None => None,
     };
@@ -82,23 +84,20 @@ impl LookArgs {
     fn form(&self) -> Result<Form> {
         let form = match &self.out {
             None => Form::Terminal,
-            Some(out) => {
-                let extension = out.extension().and_then(|extension| extension.to_str());
-                match extension.map(str::to_ascii_lowercase).as_deref() {
-                    Some("png") => Form::Picture,
-                    Some("html" | "htm") => Form::Page,
-                    _ if out == Path::new(STANDARD_OUTPUT) => {
-                        return Err(Failure::usage("--out: it names a file, and - is none").into());
-                    }
-                    _ => {
-                        return Err(Failure::usage(format!(
-                            "--out: {}: the name has to end with .png or .html",
-                            out.display()
-                        ))
-                        .into());
-                    }
+            Some(out) => match extension(out).as_str() {
+                "png" => Form::Picture,
+                "html" | "htm" => Form::Page,
+                _ if out == Path::new(STANDARD_OUTPUT) => {
+                    return Err(Failure::usage("--out: it names a file, and - is none").into());
                 }
-            }
+                _ => {
+                    return Err(Failure::usage(format!(
+                        "--out: {}: the name has to end with .png or .html",
+                        shown(out)
+                    ))
+                    .into());
+                }
+            },
         };
         let only = |option: &str, of: &str| {
             Err(Failure::usage(format!("{option}: it is for {of}")).into())

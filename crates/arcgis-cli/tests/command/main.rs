@@ -26,6 +26,7 @@ mod looking;
 mod options;
 mod order;
 mod pasted;
+mod places;
 mod plan;
 mod preview;
 mod profiles;

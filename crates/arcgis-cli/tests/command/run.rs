@@ -72,7 +72,9 @@ impl Desk {
             .stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             let upper = name.to_string_lossy().to_ascii_uppercase();
-            if upper.starts_with("ARCGIS_")
+            if ["ARCGIS_", "AWS_", "AZURE_", "GOOGLE_"]
+                .iter()
+                .any(|ours| upper.starts_with(ours))
                 || upper.ends_with("_PROXY")
                 || upper.contains("COLOR")
                 || ["SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].contains(&&*upper)

@@ -1,91 +1,13 @@
-//! Where an export goes, and how it gets there whole or not at all.
+//! Files on this machine.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::{Committed, Destination, Output};
 use crate::error::Error;
-
-/// A place that an export can be written to.
-pub trait Destination: fmt::Debug + Send + Sync + 'static {
-    /// The place, for people.
-    fn name(&self) -> String;
-
-    /// Makes sure that the place can be written, and begins to. Called before anything is fetched.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Exists`] and [`Error::Unwritable`].
-    fn open(&self) -> Result<Box<dyn Output>, Error>;
-
-    /// A folder, which may not exist, where pages of an export can be kept while it is under way; none
-    /// where the place is not on this machine.
-    fn spool_folder(&self) -> Option<PathBuf> {
-        None
-    }
-}
-
-impl Destination for Box<dyn Destination> {
-    fn name(&self) -> String {
-        (**self).name()
-    }
-
-    fn open(&self) -> Result<Box<dyn Output>, Error> {
-        (**self).open()
-    }
-
-    fn spool_folder(&self) -> Option<PathBuf> {
-        (**self).spool_folder()
-    }
-}
-
-/// An export on its way to its place. Dropping it leaves the place as it was.
-pub trait Output: Write + Send {
-    /// Everything is written: does all that can still fail before it appears under its name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unwritable`].
-    fn settle(&mut self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The file that is written to until then, if there is one: where a process is killed it stays behind,
-    /// and an export that goes on removes it.
-    fn temporary(&self) -> Option<&Path> {
-        None
-    }
-
-    /// Lets it appear under its name. [`Output::settle`] was called, and nothing was written since.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Exists`] if another file took the name meanwhile, and [`Error::Unwritable`].
-    fn commit(self: Box<Self>) -> Result<Committed, Error>;
-}
-
-/// An export in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Committed {
-    /// The place, for people.
-    pub name: String,
-    /// The size in bytes.
-    pub bytes: u64,
-}
-
-impl Committed {
-    /// An export of so many bytes under a name.
-    pub fn new(name: impl Into<String>, bytes: u64) -> Self {
-        Self {
-            name: name.into(),
-            bytes,
-        }
-    }
-}
 
 /// A file on this machine.
 ///

@@ -1,0 +1,353 @@
+//! Objects in stores: the buckets of the clouds, and all else that `object_store` reaches.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{self, BoxFuture, Either, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _};
+
+use super::courier::{Courier, Errand, Order, Orders, Pieces};
+use super::store_error::refusal;
+use super::{Canceller, Committed, Destination, Output, refused};
+use crate::error::Error;
+
+/// The size of the first parts. Stores want 5 MiB at least, and some want all of one size.
+const PART: NonZeroUsize = NonZeroUsize::new(8 * 1024 * 1024).unwrap();
+
+/// Parts of one size until they double, and parts in all, the most that S3 and Google take: 496 GiB.
+const DOUBLED_AFTER: u32 = 2000;
+const MOST_PARTS: u32 = 10_000;
+
+/// Parts that wait or are under way, of the first size.
+const UNDER_WAY: usize = 4;
+
+/// The longest wait for a store that is told that nothing will come.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An object in a store: in a bucket of a cloud, by address, or in any [`ObjectStore`] of the caller's.
+///
+/// Rows are sent while they come, as the parts of a multipart upload: 8 MiB each, twice as much after every 2,000
+/// of them, of which at most four wait or are under way (more than that size for one alone). The object appears
+/// when the last part is there and the export is proven; until then an earlier one of that name stays as it is.
+/// After an error, or when the export is given up, the upload is aborted. A process that is killed cannot do that:
+/// stores have rules that remove the parts of uploads that were never completed, and should be given one.
+///
+/// An upload is begun before anything is fetched, so that missing buckets and permissions are found at once. Where
+/// the object is not to be overwritten, it is looked for before that, and once more before it appears; stores have
+/// nothing that does both in one step for uploads in parts.
+///
+/// The requests are sent by a thread with a runtime of its own.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use arcgis_export::{Conversion, StoredObject};
+/// use arcgis_export::object_store::{ObjectStore, memory::InMemory};
+///
+/// let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+/// let answer = br#"{"fields": [{"name": "NAME", "type": "esriFieldTypeString"}], "features": []}"#;
+/// let to = StoredObject::new(store, "towns/all.parquet".into());
+/// let report = Conversion::new(answer).to(&to)?;
+/// assert_eq!(report.output.as_deref(), Some("InMemory/towns/all.parquet"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct StoredObject {
+    store: Arc<dyn ObjectStore>,
+    /// The same for the first questions, with less patience.
+    hasty: Arc<dyn ObjectStore>,
+    path: Path,
+    name: String,
+    overwrite: bool,
+    part_size: NonZeroUsize,
+    /// An upload begins there without a request: only a part shows whether it may.
+    lazy: bool,
+}
+
+impl StoredObject {
+    /// The object at `path`, which must not exist yet.
+    pub fn new(store: Arc<dyn ObjectStore>, path: Path) -> Self {
+        Self {
+            name: format!("{store}/{path}"),
+            hasty: Arc::clone(&store),
+            store,
+            path,
+            overwrite: false,
+            part_size: PART,
+            lazy: false,
+        }
+    }
+
+    /// The object at an address, which must not exist yet: `s3://bucket/path`, `gs://bucket/path`,
+    /// `az://container/path`, with the schemes `s3a`, `azure`, `adl`, `abfs` and `abfss` as other names. What else
+    /// has to be known (keys, regions, accounts, endpoints) is in the environment, under the usual names: see
+    /// [`AmazonS3Builder::from_env`](object_store::aws::AmazonS3Builder::from_env),
+    /// [`GoogleCloudStorageBuilder::from_env`](object_store::gcp::GoogleCloudStorageBuilder::from_env) and
+    /// [`MicrosoftAzureBuilder::from_env`](object_store::azure::MicrosoftAzureBuilder::from_env). The files in
+    /// `~/.aws` are not read. A request may take two minutes, unless `AWS_TIMEOUT` and its like say otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`] for an address that names no object, and where the environment does not fit. Nothing
+    /// is sent.
+    #[cfg(feature = "cloud")]
+    pub fn at(address: &str) -> Result<Self, Error> {
+        let found = super::cloud::find(address).map_err(|error| refused(address, error))?;
+        Ok(Self {
+            hasty: found.hasty,
+            lazy: found.lazy,
+            name: address.to_owned(),
+            ..Self::new(found.store, found.path)
+        })
+    }
+
+    /// Whether [`StoredObject::at`] knows an address by its scheme.
+    #[cfg(feature = "cloud")]
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        super::cloud::knows(text)
+    }
+
+    /// Whether an earlier object may be replaced. Default: no.
+    #[must_use]
+    pub fn with_overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Sets the size of the first parts in bytes. Default: 8 MiB. Most stores want 5 MiB at least.
+    #[must_use]
+    pub fn with_part_size(mut self, bytes: NonZeroUsize) -> Self {
+        self.part_size = bytes;
+        self
+    }
+
+    /// What stands under the name.
+    async fn look(&self, store: &Arc<dyn ObjectStore>) -> io::Result<Option<ObjectMeta>> {
+        use object_store::Error;
+        match store.head(&self.path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. })) => {
+                if self.overwrite {
+                    // Who may write need not be one who may look.
+                    return Ok(None);
+                }
+                let said = refusal(&error);
+                let problem = format!(
+                    "whether it exists already cannot be seen, and it is not to be overwritten: {said}"
+                );
+                Err(io::Error::new(said.kind(), problem))
+            }
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+
+    async fn check_free(&self, store: &Arc<dyn ObjectStore>) -> io::Result<Option<ObjectMeta>> {
+        let found = self.look(store).await?;
+        if found.is_some() && !self.overwrite {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(found)
+    }
+
+    async fn begin(&self, store: &Arc<dyn ObjectStore>) -> io::Result<Box<dyn MultipartUpload>> {
+        let upload = store.put_multipart(&self.path).await;
+        upload.map_err(|error| refusal(&error))
+    }
+
+    fn pieces(&self) -> Pieces {
+        let first = self.part_size.get();
+        Pieces {
+            first,
+            doubled_after: DOUBLED_AFTER,
+            most: MOST_PARTS,
+            under_way: UNDER_WAY.saturating_mul(first),
+        }
+    }
+}
+
+impl Destination for StoredObject {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn open(&self) -> Result<Box<dyn Output>, Error> {
+        let upload = Upload {
+            to: self.clone(),
+            before: None,
+            parts: None,
+            bytes: 0,
+        };
+        let courier = Courier::start(upload, None, self.pieces())
+            .map_err(|error| refused(&self.name, error))?;
+        Ok(Box::new(StoredOutput {
+            courier,
+            name: self.name.clone(),
+        }))
+    }
+}
+
+/// What is under way.
+struct Upload {
+    to: StoredObject,
+    /// What was there.
+    before: Option<ObjectMeta>,
+    parts: Option<Box<dyn MultipartUpload>>,
+    bytes: u64,
+}
+
+impl Upload {
+    async fn start(&mut self) -> io::Result<()> {
+        self.before = self.to.check_free(&self.to.hasty).await?;
+        if self.to.lazy {
+            // Azure keeps such a block out of sight, and the first part takes its place.
+            let mut trial = self.to.begin(&self.to.hasty).await?;
+            let part = trial.put_part(vec![0].into());
+            part.await.map_err(|error| refusal(&error))?;
+        }
+        self.parts = Some(self.to.begin(&self.to.store).await?);
+        Ok(())
+    }
+
+    async fn send(&mut self, orders: &mut Orders) -> io::Result<()> {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let order = if under_way.is_empty() {
+                orders.next().await?
+            } else {
+                let step = match future::select(pin!(orders.next()), under_way.next()).await {
+                    Either::Left((order, _)) => Either::Left(order?),
+                    Either::Right((done, _)) => Either::Right(done),
+                };
+                match step {
+                    Either::Left(order) => order,
+                    Either::Right(done) => {
+                        if let Some(done) = done {
+                            orders.taken(sent(done)?);
+                        }
+                        continue;
+                    }
+                }
+            };
+            let parts = self.parts.as_mut().ok_or_else(nothing_begun)?;
+            match order {
+                Order::Piece(piece) => {
+                    let length = piece.len();
+                    self.bytes += length as u64;
+                    let part = parts.put_part(piece.into());
+                    under_way.push(part.map(move |done| done.map(|()| length)));
+                }
+                Order::Settle => {
+                    while let Some(done) = under_way.next().await {
+                        orders.taken(sent(done)?);
+                    }
+                    if !self.to.overwrite {
+                        self.to.check_free(&self.to.store).await?;
+                    }
+                    orders.settled();
+                }
+                Order::Complete => return self.complete().await,
+            }
+        }
+    }
+
+    async fn complete(&mut self) -> io::Result<()> {
+        let parts = self.parts.as_mut().ok_or_else(nothing_begun)?;
+        let Err(error) = parts.complete().await else {
+            return Ok(());
+        };
+        // It may be there all the same: the answer was lost, or came to a second request of the same.
+        if let Ok(Some(now)) = self.to.look(&self.to.store).await {
+            let earlier = self.before.as_ref();
+            let changed = earlier.is_none_or(|earlier| {
+                (&earlier.e_tag, earlier.last_modified) != (&now.e_tag, now.last_modified)
+            });
+            if changed && now.size == self.bytes {
+                return Ok(());
+            }
+        }
+        Err(refusal(&error))
+    }
+}
+
+fn sent(done: object_store::Result<usize>) -> io::Result<usize> {
+    done.map_err(|error| refusal(&error))
+}
+
+fn nothing_begun() -> io::Error {
+    io::Error::other("no upload was begun")
+}
+
+impl Errand for Upload {
+    fn begin(&mut self) -> BoxFuture<'_, io::Result<()>> {
+        self.start().boxed()
+    }
+
+    fn carry<'a>(&'a mut self, orders: &'a mut Orders) -> BoxFuture<'a, io::Result<()>> {
+        self.send(orders).boxed()
+    }
+
+    fn take_back(&mut self) -> BoxFuture<'_, ()> {
+        async {
+            let Some(parts) = self.parts.as_mut() else {
+                return;
+            };
+            match tokio::time::timeout(PATIENCE, parts.abort()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(
+                    object = self.to.name,
+                    error = %refusal(&error),
+                    "the upload could not be aborted: its parts may stay, out of sight, until the store removes them"
+                ),
+                Err(_) => tracing::warn!(
+                    object = self.to.name,
+                    "the store does not answer: the parts of the upload may stay, out of sight, until it removes them"
+                ),
+            }
+        }
+        .boxed()
+    }
+}
+
+struct StoredOutput {
+    courier: Courier,
+    name: String,
+}
+
+impl Write for StoredOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.courier.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.courier.flush()
+    }
+}
+
+impl Output for StoredOutput {
+    fn canceller(&mut self) -> Option<Canceller> {
+        self.courier.canceller()
+    }
+
+    fn settle(&mut self) -> Result<(), Error> {
+        self.courier
+            .settle()
+            .map_err(|error| refused(&self.name, error))
+    }
+
+    fn commit(self: Box<Self>) -> Result<Committed, Error> {
+        let Self { courier, name } = *self;
+        match courier.complete() {
+            Ok(bytes) => Ok(Committed::new(name, bytes)),
+            Err(error) => Err(refused(&name, error)),
+        }
+    }
+}
