@@ -144,7 +144,10 @@ mod tests {
         let hole = line(&[[1.0, 1.0], [2.0, 2.0], [2.0, 1.0], [1.0, 1.0]]);
         let many = geometry(
             6,
-            &[polygon(&[ring.clone(), hole]), polygon(&[ring.clone()])],
+            &[
+                polygon(&[ring.clone(), hole]),
+                polygon(std::slice::from_ref(&ring)),
+            ],
         );
         let empty = geometry(6, &[]);
         let rows: BinaryArray = [Some(&many), None, Some(&empty), Some(&many)]
@@ -158,7 +161,7 @@ mod tests {
         assert_eq!(wkb(&part, WkbType::MultiPolygon).unwrap(), rows.slice(2, 2));
         assert!(wkb(&native, WkbType::MultiPoint).is_err());
         // One polygon becomes several of one.
-        let single: BinaryArray = [Some(polygon(&[ring.clone()]))]
+        let single: BinaryArray = [Some(polygon(std::slice::from_ref(&ring)))]
             .iter()
             .map(|row| row.as_deref())
             .collect();
