@@ -428,3 +428,35 @@ async fn rows_by_rectangles_are_not_known_by_their_ids() {
     assert_eq!((proof.refetched_rows, proof.updated_rows), (0, 0));
     assert!(proof.edited || proof.count_change != 0, "{proof:?}");
 }
+
+#[tokio::test]
+async fn edits_that_cannot_be_asked_for_are_told() {
+    // The list of those that were edited is refused, whoever asks; the layer says that it was edited.
+    let mut faults = edits(true).to_vec();
+    let refused = Fault::on_any(1, refused()).when(|request| {
+        let condition = request.parameters().get("where").unwrap_or_default();
+        condition.contains("EditDate")
+    });
+    faults.push(refused.always());
+    let service = start(towns(), faults).await;
+    let folder = tempfile::tempdir().unwrap();
+    let report = export(&service, FormatChoice::Json)
+        .await
+        .to(LocalFile::new(folder.path().join("towns.parquet")))
+        .await
+        .unwrap();
+    let proof = report.proof.as_ref().unwrap();
+    assert!(proof.edits_unknown, "{proof:?}");
+    assert_eq!((proof.refetched_rows, proof.updated_rows), (0, 0));
+    assert!(
+        report.notes.contains(&Note::EditsUnknown),
+        "{:?}",
+        report.notes
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["proof"]["edits_unknown"], true);
+    assert_eq!(
+        json["notes"].as_array().unwrap().last().unwrap()["kind"],
+        "edits-unknown"
+    );
+}

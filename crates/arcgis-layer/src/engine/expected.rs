@@ -10,10 +10,18 @@ use super::strategy::Strategy;
 use crate::field::{Field, FieldType};
 use crate::format::PageFormat;
 use crate::geometry::GeometryType;
+use crate::ids::IdSet;
 use crate::layout::Layout;
 
 /// Bytes in a second of one answer, where nothing is known: as many as answers are held to be well that come so.
 const USUAL_RATE: f64 = 1024.0 * 1024.0;
+
+/// So many bytes tell how quickly they come.
+const ENOUGH_BYTES: f64 = 256.0 * 1024.0;
+
+/// Between these, rates are believed: in bytes a second.
+const SLOWEST: f64 = 32.0 * 1024.0;
+const FASTEST: f64 = 64.0 * 1024.0 * 1024.0;
 
 /// So many slots are counted one by one; those behind them are like the last of these.
 const COUNTED: u64 = 10_000;
@@ -146,4 +154,14 @@ fn value_bytes(field: &Field, is_json: bool) -> usize {
         FieldType::SmallInteger | FieldType::Integer | FieldType::Oid if !is_json => 4,
         _ => 8,
     }
+}
+
+/// Bytes in a second, as lists of ids came; `None` where there were too few to tell.
+pub(crate) fn rate_of(ids: &IdSet, took: Duration) -> Option<f64> {
+    let digits = ids
+        .max()
+        .map_or(0, |id| id.unsigned_abs().max(1).ilog10() + 2);
+    let bytes = ids.len() as f64 * f64::from(digits);
+    let rate = bytes / took.as_secs_f64().max(1e-3);
+    (bytes >= ENOUGH_BYTES).then(|| rate.clamp(SLOWEST, FASTEST))
 }

@@ -1,7 +1,8 @@
 //! Making a plan: count, list, choose.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::expected::rate_of;
 use super::ledger::{facts_of, row_at};
 use super::moment::{self, Looks};
 use super::options::FetchOptions;
@@ -23,13 +24,6 @@ const UNDECLARED_PAGE_SIZE: u32 = 1000;
 /// The greatest `maxRecordCountFactor` that servers take
 /// (<https://developers.arcgis.com/rest/services-reference/enterprise/query-feature-service-layer/>).
 const GREATEST_FACTOR: u32 = 5;
-
-/// So many bytes tell how quickly they come.
-const ENOUGH_BYTES: f64 = 256.0 * 1024.0;
-
-/// Between these, rates are believed: in bytes a second.
-const SLOWEST: f64 = 32.0 * 1024.0;
-const FASTEST: f64 = 64.0 * 1024.0 * 1024.0;
 
 /// A plan in the making.
 struct Draft<'a> {
@@ -178,6 +172,9 @@ impl Layer {
             .is_none_or(|geometry| geometry.kind == GeometryType::Point);
         match info.max_record_count_factor {
             Some(factor @ 2..) if light => {
+                if factor > GREATEST_FACTOR {
+                    tracing::warn!(layer = %self.address(), factor, taken = GREATEST_FACTOR, "maxRecordCountFactor is beyond what servers take");
+                }
                 let factor = factor.min(GREATEST_FACTOR);
                 (usual.saturating_mul(factor), PageCap::Factor(factor))
             }
@@ -585,14 +582,4 @@ fn is_unsupported(error: &Error) -> bool {
         Error::Query(QueryError::Unsupported { .. }) => true,
         _ => false,
     }
-}
-
-/// Bytes in a second, as lists of ids came; `None` where there were too few to tell.
-fn rate_of(ids: &IdSet, took: Duration) -> Option<f64> {
-    let digits = ids
-        .max()
-        .map_or(0, |id| id.unsigned_abs().max(1).ilog10() + 2);
-    let bytes = ids.len() as f64 * f64::from(digits);
-    let rate = bytes / took.as_secs_f64().max(1e-3);
-    (bytes >= ENOUGH_BYTES).then(|| rate.clamp(SLOWEST, FASTEST))
 }
