@@ -82,6 +82,11 @@ async fn a_report_says_what_was_asked_and_how_it_was_written() {
         format!("arcgis-export {}", env!("CARGO_PKG_VERSION"))
     );
     assert_eq!(json["object_id_field"], "OBJECTID");
+    let taken = json["writer"]
+        .as_object_mut()
+        .unwrap()
+        .remove("writing_seconds");
+    assert!(taken.unwrap().as_f64().unwrap() > 0.0);
     assert_eq!(
         json["writer"],
         json!({"format": "geoparquet", "compression": "zstd:3", "row_group_rows": 2, "row_group_bytes": 134_217_728, "geoparquet_version": "1.1", "geometry_encoding": "wkb"})
