@@ -168,12 +168,18 @@ def filters(tally, connection, src, path):
     tally.equal("duckdb", f"{src.name}: rows in a rectangle", rows, inside)
 
 
+# What gpio warns of by its own rules of thumb: a file without row groups has no compression that it could name, and
+# lines six metres long beside the origin of Web Mercator look to it like degrees.
+WARNED = ("no_rows", "lines_z")
+
+
 def check_gpio(tally, run, what, path, kinds=("all", "spec")):
-    """`gpio check`, which exits with an error when a check fails."""
+    """`gpio check`, which exits with an error when a check fails, and with `--strict` when it warns."""
+    strict = [] if what in WARNED else ["--strict"]
     environment = {**os.environ, "HOME": str(run.work / "home"), "NO_COLOR": "1", "COLUMNS": "200"}
     for kind in kinds:
         done = subprocess.run(
-            [os.path.join(os.path.dirname(sys.executable), "gpio"), "check", kind, str(path), "--strict"],
+            [os.path.join(os.path.dirname(sys.executable), "gpio"), "check", kind, str(path), *strict],
             capture_output=True, text=True, env=environment, timeout=120,
         )
         said = done.stdout + done.stderr
