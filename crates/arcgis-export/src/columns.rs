@@ -1,18 +1,20 @@
 //! The builders of attribute columns, and what a value on the wire means to them.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use arcgis_layer::{FieldType, ValueRef};
 use arrow_array::ArrayRef;
-use arrow_array::builder::{ArrayBuilder, BinaryBuilder, FixedSizeBinaryBuilder, StringBuilder};
 use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
-    TimestampMicrosecondType, TimestampMillisecondType,
+    BinaryType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, TimestampMicrosecondType, TimestampMillisecondType, Utf8Type,
 };
+use arrow_schema::ArrowError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use crate::block::{Block, Growing};
+use crate::bytes_builder::{BytesBuilder, FixedBuilder};
 use crate::calendar;
 use crate::column_options::GuidType;
 use crate::labels::Labels;
@@ -96,7 +98,7 @@ pub(crate) enum ColumnBuilder {
     Int64(NumberBuilder<Int64Type>),
     Float32(NumberBuilder<Float32Type>),
     Float64(NumberBuilder<Float64Type>),
-    Text(StringBuilder),
+    Text(BytesBuilder),
     Date(NumberBuilder<TimestampMillisecondType>),
     DateOnly(NumberBuilder<Date32Type>),
     TimeOnly(NumberBuilder<Time32MillisecondType>),
@@ -104,35 +106,65 @@ pub(crate) enum ColumnBuilder {
         NumberBuilder<TimestampMicrosecondType>,
         NumberBuilder<Int16Type>,
     ),
-    Bytes(BinaryBuilder),
-    Uuid(FixedSizeBinaryBuilder),
+    Bytes(BytesBuilder),
+    Uuid(FixedBuilder<16>),
 }
 
 impl ColumnBuilder {
-    pub(crate) fn new(column: &Column, rows: usize) -> Self {
+    pub(crate) fn new(column: &Column) -> Self {
+        let shown = || data_type(column.kind, column.zone.as_ref());
         match column.kind {
-            ColumnKind::Int16 => Self::Int16(NumberBuilder::with_capacity(rows)),
-            ColumnKind::Int32 => Self::Int32(NumberBuilder::with_capacity(rows)),
-            ColumnKind::Int64 => Self::Int64(NumberBuilder::with_capacity(rows)),
-            ColumnKind::Float32 => Self::Float32(NumberBuilder::with_capacity(rows)),
-            ColumnKind::Float64 => Self::Float64(NumberBuilder::with_capacity(rows)),
-            ColumnKind::Text => {
-                Self::Text(StringBuilder::with_capacity(rows, rows.saturating_mul(16)))
+            ColumnKind::Int16 => Self::Int16(NumberBuilder::new()),
+            ColumnKind::Int32 => Self::Int32(NumberBuilder::new()),
+            ColumnKind::Int64 => Self::Int64(NumberBuilder::new()),
+            ColumnKind::Float32 => Self::Float32(NumberBuilder::new()),
+            ColumnKind::Float64 => Self::Float64(NumberBuilder::new()),
+            ColumnKind::Text => Self::Text(BytesBuilder::new(16)),
+            ColumnKind::Date => Self::Date(NumberBuilder::with_data_type(shown())),
+            ColumnKind::DateOnly => Self::DateOnly(NumberBuilder::new()),
+            ColumnKind::TimeOnly => Self::TimeOnly(NumberBuilder::new()),
+            ColumnKind::TimestampOffset => {
+                Self::TimestampOffset(NumberBuilder::with_data_type(shown()), NumberBuilder::new())
             }
-            ColumnKind::Date => Self::Date(
-                NumberBuilder::with_capacity(rows)
-                    .with_data_type(data_type(column.kind, column.zone.as_ref())),
-            ),
-            ColumnKind::DateOnly => Self::DateOnly(NumberBuilder::with_capacity(rows)),
-            ColumnKind::TimeOnly => Self::TimeOnly(NumberBuilder::with_capacity(rows)),
-            ColumnKind::TimestampOffset => Self::TimestampOffset(
-                NumberBuilder::with_capacity(rows)
-                    .with_data_type(data_type(column.kind, column.zone.as_ref())),
-                NumberBuilder::with_capacity(rows),
-            ),
-            ColumnKind::Bytes => Self::Bytes(BinaryBuilder::with_capacity(rows, 0)),
-            ColumnKind::Uuid => Self::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, UUID)),
+            ColumnKind::Bytes => Self::Bytes(BytesBuilder::new(0)),
+            ColumnKind::Uuid => Self::Uuid(FixedBuilder::new()),
         }
+    }
+
+    /// What it is made of, in the order of the finished columns.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &dyn Growing> {
+        let (first, second): (&dyn Growing, Option<&dyn Growing>) = match self {
+            Self::Int16(builder) => (builder, None),
+            Self::Int32(builder) => (builder, None),
+            Self::Int64(builder) => (builder, None),
+            Self::Float32(builder) => (builder, None),
+            Self::Float64(builder) => (builder, None),
+            Self::Text(builder) | Self::Bytes(builder) => (builder, None),
+            Self::Date(builder) => (builder, None),
+            Self::DateOnly(builder) => (builder, None),
+            Self::TimeOnly(builder) => (builder, None),
+            Self::TimestampOffset(instants, offsets) => (instants, Some(offsets)),
+            Self::Uuid(builder) => (builder, None),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Growing> {
+        let (first, second): (&mut dyn Growing, Option<&mut dyn Growing>) = match self {
+            Self::Int16(builder) => (builder, None),
+            Self::Int32(builder) => (builder, None),
+            Self::Int64(builder) => (builder, None),
+            Self::Float32(builder) => (builder, None),
+            Self::Float64(builder) => (builder, None),
+            Self::Text(builder) | Self::Bytes(builder) => (builder, None),
+            Self::Date(builder) => (builder, None),
+            Self::DateOnly(builder) => (builder, None),
+            Self::TimeOnly(builder) => (builder, None),
+            Self::TimestampOffset(instants, offsets) => (instants, Some(offsets)),
+            Self::Uuid(builder) => (builder, None),
+        };
+        std::iter::once(first).chain(second)
     }
 
     /// Takes a value of the column's own kind, as nearly all are; false if it is left to [`ColumnBuilder::append`].
@@ -151,21 +183,32 @@ impl ColumnBuilder {
             },
             (Self::Float64(builder), ValueRef::Float(value)) => builder.append_value(value),
             (Self::Float64(builder), ValueRef::Int(value)) => builder.append_value(value as f64),
+            (Self::Float32(builder), ValueRef::Float(value)) => match single(value) {
+                Some(value) => builder.append_value(value),
+                None => return false,
+            },
             (Self::Text(builder), ValueRef::Str(text)) => {
-                if builder.values_slice().len().saturating_add(text.len()) > MAX_OFFSET {
-                    return false;
-                }
-                builder.append_value(text);
+                return append_own_text(builder, text.as_bytes());
             }
             // An object id, of which null is no value, would be one of 64 bits.
             (Self::Int32(builder), ValueRef::Null) => builder.append_null(),
             (Self::Int16(builder), ValueRef::Null) => builder.append_null(),
             (Self::Float64(builder), ValueRef::Null) => builder.append_null(),
+            (Self::Float32(builder), ValueRef::Null) => builder.append_null(),
             (Self::Text(builder), ValueRef::Null) => builder.append_null(),
             (Self::Date(builder), ValueRef::Null) => builder.append_null(),
             _ => return false,
         }
         true
+    }
+
+    /// The same for a text that is known to be ASCII.
+    #[inline(always)]
+    pub(crate) fn append_own_ascii(&mut self, text: &[u8]) -> bool {
+        match self {
+            Self::Text(builder) => append_own_text(builder, text),
+            _ => false,
+        }
     }
 
     /// Takes a value; or takes nothing, and says what would have fitted.
@@ -214,12 +257,11 @@ impl ColumnBuilder {
                 }
             },
             Self::Bytes(builder) => match value {
-                ValueRef::Str(text) => builder.append_value(BASE64.decode(text.trim()).ok()?),
+                ValueRef::Str(text) => builder.append_value(&BASE64.decode(text.trim()).ok()?),
                 _ => return None,
             },
             Self::Uuid(builder) => match value {
-                // The builder refuses other lengths alone.
-                ValueRef::Str(text) => builder.append_value(uuid(text)?).ok()?,
+                ValueRef::Str(text) => builder.append_value(uuid(text)?),
                 _ => return None,
             },
         }
@@ -247,51 +289,42 @@ impl ColumnBuilder {
     }
 
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Int16(builder) => builder.len(),
-            Self::Int32(builder) => builder.len(),
-            Self::Int64(builder) => builder.len(),
-            Self::Float32(builder) => builder.len(),
-            Self::Float64(builder) => builder.len(),
-            Self::Text(builder) => builder.len(),
-            Self::Date(builder) => builder.len(),
-            Self::DateOnly(builder) => builder.len(),
-            Self::TimeOnly(builder) => builder.len(),
-            Self::TimestampOffset(instants, _) => instants.len(),
-            Self::Bytes(builder) => builder.len(),
-            Self::Uuid(builder) => builder.len(),
-        }
+        self.parts().next().map_or(0, Growing::len)
     }
 
     /// The bytes of variable length that the column holds: their offsets have 32 bits.
     pub(crate) fn variable_len(&self) -> usize {
         match self {
-            Self::Text(builder) => builder.values_slice().len(),
-            Self::Bytes(builder) => builder.values_slice().len(),
+            Self::Text(builder) | Self::Bytes(builder) => builder.bytes(),
             _ => 0,
         }
     }
 
-    /// The finished column, or the finished two of them.
-    pub(crate) fn finish(self, into: &mut Vec<ArrayRef>) {
+    /// The finished column, or the finished two of them, of the copies of its pieces.
+    pub(crate) fn taken(
+        &self,
+        block: &mut Block,
+        into: &mut Vec<ArrayRef>,
+    ) -> Result<(), ArrowError> {
         let column: ArrayRef = match self {
-            Self::Int16(builder) => Arc::new(builder.finish()),
-            Self::Int32(builder) => Arc::new(builder.finish()),
-            Self::Int64(builder) => Arc::new(builder.finish()),
-            Self::Float32(builder) => Arc::new(builder.finish()),
-            Self::Float64(builder) => Arc::new(builder.finish()),
-            Self::Text(mut builder) => Arc::new(builder.finish()),
-            Self::Date(builder) => Arc::new(builder.finish()),
-            Self::DateOnly(builder) => Arc::new(builder.finish()),
-            Self::TimeOnly(builder) => Arc::new(builder.finish()),
+            Self::Int16(builder) => Arc::new(builder.taken(block)),
+            Self::Int32(builder) => Arc::new(builder.taken(block)),
+            Self::Int64(builder) => Arc::new(builder.taken(block)),
+            Self::Float32(builder) => Arc::new(builder.taken(block)),
+            Self::Float64(builder) => Arc::new(builder.taken(block)),
+            Self::Text(builder) => Arc::new(builder.taken::<Utf8Type>(block)?),
+            Self::Date(builder) => Arc::new(builder.taken(block)),
+            Self::DateOnly(builder) => Arc::new(builder.taken(block)),
+            Self::TimeOnly(builder) => Arc::new(builder.taken(block)),
             Self::TimestampOffset(instants, offsets) => {
-                into.push(Arc::new(instants.finish()));
-                Arc::new(offsets.finish())
+                into.push(Arc::new(instants.taken(block)));
+                Arc::new(offsets.taken(block))
             }
-            Self::Bytes(mut builder) => Arc::new(builder.finish()),
-            Self::Uuid(mut builder) => Arc::new(builder.finish()),
+            Self::Bytes(builder) => Arc::new(builder.taken::<BinaryType>(block)?),
+            Self::Uuid(builder) => Arc::new(builder.taken(block)?),
         };
         into.push(column);
+        Ok(())
     }
 }
 
@@ -385,20 +418,28 @@ fn milliseconds(value: ValueRef<'_>, dates: DateZone) -> Option<i64> {
     }
 }
 
-fn append_text(builder: &mut StringBuilder, value: ValueRef<'_>) {
-    // Writing to a builder does not fail.
+/// Takes a text if there is room for it.
+#[inline(always)]
+fn append_own_text(builder: &mut BytesBuilder, text: &[u8]) -> bool {
+    let fits = builder.bytes().saturating_add(text.len()) <= MAX_OFFSET;
+    if fits {
+        builder.append_value(text);
+    }
+    fits
+}
+
+fn append_text(builder: &mut BytesBuilder, value: ValueRef<'_>) {
+    let out = builder.values();
+    // Writing to memory does not fail.
     let _ = match value {
-        ValueRef::Str(text) => {
-            builder.append_value(text);
-            return;
-        }
+        ValueRef::Str(text) => out.write_all(text.as_bytes()),
         ValueRef::Null => {
             builder.append_null();
             return;
         }
-        ValueRef::Bool(value) => write!(builder, "{value}"),
-        ValueRef::Int(value) => write!(builder, "{value}"),
-        ValueRef::Float(value) => write!(builder, "{value}"),
+        ValueRef::Bool(value) => write!(out, "{value}"),
+        ValueRef::Int(value) => write!(out, "{value}"),
+        ValueRef::Float(value) => write!(out, "{value}"),
     };
-    builder.append_value("");
+    builder.end();
 }

@@ -251,6 +251,7 @@ impl GeometrySummary {
     /// What is known of rows of a layer of some kind, with the bounding box of each.
     pub(crate) fn of(rows: &[RowGeometry], covering: &StructArray, kind: GeometryType) -> Self {
         let mut summary = Self::default();
+        let mut bbox = Bbox::EMPTY;
         let [xmin, ymin, xmax, ymax] = std::array::from_fn(|side| {
             covering
                 .columns()
@@ -271,11 +272,17 @@ impl GeometrySummary {
                 summary.empty += 1;
                 continue;
             }
-            summary.bbox.add(*xmin, *ymin);
-            summary.bbox.add(*xmax, *ymax);
-            summary.z = (summary.z.0.min(row.z.0), summary.z.1.max(row.z.1));
+            // They are finite, so that a comparison is enough.
+            bbox.xmin = if *xmin < bbox.xmin { *xmin } else { bbox.xmin };
+            bbox.ymin = if *ymin < bbox.ymin { *ymin } else { bbox.ymin };
+            bbox.xmax = if *xmax > bbox.xmax { *xmax } else { bbox.xmax };
+            bbox.ymax = if *ymax > bbox.ymax { *ymax } else { bbox.ymax };
+            if row.dims.has_z() {
+                summary.z = (summary.z.0.min(row.z.0), summary.z.1.max(row.z.1));
+            }
             summary.with_m += u64::from(row.dropped_m);
         }
+        summary.bbox = bbox;
         summary
     }
 }

@@ -1,8 +1,11 @@
 //! Columns of numbers while they grow.
 
 use arrow_array::{ArrowPrimitiveType, PrimitiveArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{ScalarBuffer, ToByteSlice};
 use arrow_schema::DataType;
+
+use crate::block::{Block, Growing, Pieces};
+use crate::nulls::Nulls;
 
 /// Takes the values of a column of numbers. A value costs no more than its place: what is noted, is nulls.
 #[derive(Debug)]
@@ -13,22 +16,17 @@ pub(crate) struct NumberBuilder<T: ArrowPrimitiveType> {
 }
 
 impl<T: ArrowPrimitiveType> NumberBuilder<T> {
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(rows),
-            nulls: Nulls::default(),
-            data_type: T::DATA_TYPE,
-        }
+    pub(crate) fn new() -> Self {
+        Self::with_data_type(T::DATA_TYPE)
     }
 
     /// Another data type with the same numbers, such as a timestamp in a zone.
-    pub(crate) fn with_data_type(mut self, data_type: DataType) -> Self {
-        self.data_type = data_type;
-        self
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.values.len()
+    pub(crate) fn with_data_type(data_type: DataType) -> Self {
+        Self {
+            values: Vec::new(),
+            nulls: Nulls::default(),
+            data_type,
+        }
     }
 
     #[inline]
@@ -42,43 +40,40 @@ impl<T: ArrowPrimitiveType> NumberBuilder<T> {
         self.values.push(T::Native::default());
     }
 
-    pub(crate) fn finish(self) -> PrimitiveArray<T> {
-        let nulls = self.nulls.finish(self.values.len());
-        PrimitiveArray::new(ScalarBuffer::from(self.values), nulls).with_data_type(self.data_type)
+    /// The finished column, of the copies of its pieces.
+    pub(crate) fn taken(&self, block: &mut Block) -> PrimitiveArray<T> {
+        let values = block.take(self.values.to_byte_slice().len());
+        let nulls = self.nulls.taken(self.values.len(), block);
+        PrimitiveArray::new(ScalarBuffer::from(values), nulls)
+            .with_data_type(self.data_type.clone())
     }
 }
 
-/// Which rows are null: a bit for each row up to the last one that is.
-#[derive(Debug, Default)]
-struct Nulls {
-    bits: Vec<u8>,
-}
-
-impl Nulls {
-    #[inline]
-    fn mark(&mut self, row: usize, expected_rows: usize) {
-        if row / 8 >= self.bits.len() {
-            if self.bits.is_empty() {
-                self.bits.reserve_exact(expected_rows.div_ceil(8));
-            }
-            self.bits.resize(row / 8 + 1, 0);
-        }
-        if let Some(bits) = self.bits.last_mut() {
-            *bits |= 1 << (row % 8);
-        }
+impl<T: ArrowPrimitiveType> Growing for NumberBuilder<T> {
+    fn reserve(&mut self, rows: usize) {
+        self.values.reserve(rows);
     }
 
-    /// Which rows are not null; `None` if all are.
-    fn finish(mut self, rows: usize) -> Option<NullBuffer> {
-        if self.bits.is_empty() {
-            return None;
-        }
-        self.bits.resize(rows.div_ceil(8), 0);
-        for bits in &mut self.bits {
-            *bits = !*bits;
-        }
-        let valid = BooleanBuffer::new(Buffer::from_vec(self.bits), 0, rows);
-        Some(NullBuffer::new(valid))
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn seal(&mut self) {
+        self.nulls.seal(self.values.len());
+    }
+
+    fn pieces<'a>(&'a self, pieces: &mut Pieces<'a>) {
+        pieces.add(self.values.to_byte_slice());
+        self.nulls.pieces(pieces);
+    }
+
+    fn clear(&mut self) {
+        self.values.clear();
+        self.nulls.clear();
+    }
+
+    fn capacity(&self) -> usize {
+        self.values.capacity() * size_of::<T::Native>() + self.nulls.capacity()
     }
 }
 
@@ -89,11 +84,20 @@ mod tests {
 
     use super::*;
 
+    fn finished<T: ArrowPrimitiveType>(builder: &mut NumberBuilder<T>) -> PrimitiveArray<T> {
+        builder.seal();
+        let mut pieces = Pieces::with_capacity(2);
+        builder.pieces(&mut pieces);
+        let array = builder.taken(&mut pieces.copied());
+        builder.clear();
+        array
+    }
+
     #[test]
     fn nulls_are_where_they_were_put() {
+        let mut builder = NumberBuilder::<Int32Type>::new();
         for rows in 0..40 {
             for step in 1..20 {
-                let mut builder = NumberBuilder::<Int32Type>::with_capacity(0);
                 for row in 0..rows {
                     if row % step == 1 {
                         builder.append_null();
@@ -104,7 +108,7 @@ mod tests {
                 let expected: Vec<_> = (0..rows)
                     .map(|row| (row % step != 1).then_some(row))
                     .collect();
-                let array = builder.finish();
+                let array = finished(&mut builder);
                 assert_eq!(array.iter().collect::<Vec<_>>(), expected);
                 let nulls = expected.iter().filter(|value| value.is_none()).count();
                 assert_eq!(array.null_count(), nulls);
@@ -115,10 +119,7 @@ mod tests {
     #[test]
     fn the_data_type_is_the_one_asked_for() {
         let zoned = DataType::Timestamp(arrow_schema::TimeUnit::Millisecond, Some("UTC".into()));
-        let builder = NumberBuilder::<TimestampMillisecondType>::with_capacity(1);
-        assert_eq!(
-            builder.with_data_type(zoned.clone()).finish().data_type(),
-            &zoned
-        );
+        let mut builder = NumberBuilder::<TimestampMillisecondType>::with_data_type(zoned.clone());
+        assert_eq!(finished(&mut builder).data_type(), &zoned);
     }
 }

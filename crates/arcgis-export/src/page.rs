@@ -8,11 +8,13 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::interleave::interleave_record_batch;
 
+use crate::block::Growing as _;
+use crate::builders::{Builders, Pool};
 use crate::column_options::DomainValues;
-use crate::columns::{Column, ColumnBuilder, MAX_OFFSET};
+use crate::columns::{Column, MAX_OFFSET};
 use crate::geometry_summary::{GeometrySummary, RowGeometry};
 use crate::schema::ExportSchema;
-use crate::wkb::{GeometryError, WkbBuilder};
+use crate::wkb::GeometryError;
 
 /// Makes an [`ArrowPage`] for each page of a query.
 ///
@@ -26,6 +28,7 @@ use crate::wkb::{GeometryError, WkbBuilder};
 pub struct ArrowSink {
     schema: ExportSchema,
     lenient: bool,
+    pool: Pool,
 }
 
 impl ArrowSink {
@@ -35,6 +38,7 @@ impl ArrowSink {
         Self {
             schema,
             lenient: false,
+            pool: Pool::default(),
         }
     }
 
@@ -60,17 +64,8 @@ impl PageSink for ArrowSink {
         let rows = rows.min(65_536);
         ArrowPage {
             state: State::Growing {
-                columns: self
-                    .schema
-                    .columns()
-                    .iter()
-                    .map(|column| ColumnBuilder::new(column, rows))
-                    .collect(),
-                geometry: self
-                    .schema
-                    .geometry_name()
-                    .is_some()
-                    .then(|| Box::new(WkbBuilder::new(rows, self.schema.options()))),
+                builders: self.pool.take(&self.schema, rows),
+                pool: self.pool.clone(),
             },
             misfits: Vec::new(),
             rows: 0,
@@ -190,8 +185,9 @@ pub struct ArrowPage {
 #[derive(Debug)]
 enum State {
     Growing {
-        columns: Vec<ColumnBuilder>,
-        geometry: Option<Box<WkbBuilder>>,
+        builders: Builders,
+        /// Where they go back to.
+        pool: Pool,
     },
     /// Put together of rows of other pages: complete.
     Chosen {
@@ -226,8 +222,8 @@ impl FeatureSink for ArrowPage {
     // In each place where it is called the kind of the value is known.
     #[inline(always)]
     fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {
-        if let State::Growing { columns, .. } = &mut self.state
-            && let Some(builder) = columns.get_mut(column)
+        if let State::Growing { builders, .. } = &mut self.state
+            && let Some(builder) = builders.columns.get_mut(column)
             && builder.append_own(value)
         {
             return Ok(());
@@ -235,14 +231,24 @@ impl FeatureSink for ArrowPage {
         self.other_attribute(column, value)
     }
 
+    #[inline(always)]
+    fn ascii(&mut self, column: usize, text: &[u8]) -> Result<(), SinkError> {
+        if let State::Growing { builders, .. } = &mut self.state
+            && let Some(builder) = builders.columns.get_mut(column)
+            && builder.append_own_ascii(text)
+        {
+            return Ok(());
+        }
+        self.other_ascii(column, text)
+    }
+
     fn geometry(&mut self, geometry: GeometryRef<'_>) -> Result<(), SinkError> {
         match &mut self.state {
-            State::Growing {
-                geometry: Some(builder),
-                ..
-            } => Ok(builder.append(&geometry)?),
-            // A layout without geometry: the caller asked for none.
-            State::Growing { geometry: None, .. } => Ok(()),
+            State::Growing { builders, .. } => match &mut builders.geometry {
+                Some(builder) => Ok(builder.append(&geometry)?),
+                // A layout without geometry: the caller asked for none.
+                None => Ok(()),
+            },
             State::Chosen { .. } => Err(SinkError::Other(Box::new(Complete))),
         }
     }
@@ -250,11 +256,10 @@ impl FeatureSink for ArrowPage {
     fn end_row(&mut self) -> Result<(), SinkError> {
         self.rows += 1;
         match &mut self.state {
-            State::Growing {
-                geometry: Some(builder),
-                ..
-            } if builder.len() < self.rows => builder.append_null(),
-            State::Growing { .. } => {}
+            State::Growing { builders, .. } => match &mut builders.geometry {
+                Some(builder) if builder.len() < self.rows => builder.append_null(),
+                _ => {}
+            },
             State::Chosen { .. } => return Err(SinkError::Other(Box::new(Complete))),
         }
         Ok(())
@@ -265,12 +270,13 @@ impl ArrowPage {
     /// Takes a value that is not of its column's own kind, or none at all.
     #[inline(never)]
     fn other_attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {
-        let State::Growing { columns, .. } = &mut self.state else {
+        let State::Growing { builders, .. } = &mut self.state else {
             return Err(SinkError::Other(Box::new(Complete)));
         };
-        let (Some(builder), Some(plan)) =
-            (columns.get_mut(column), self.schema.columns().get(column))
-        else {
+        let (Some(builder), Some(plan)) = (
+            builders.columns.get_mut(column),
+            self.schema.columns().get(column),
+        ) else {
             return Err(SinkError::misfit(
                 &format!("number {column}"),
                 value,
@@ -296,17 +302,26 @@ impl ArrowPage {
         }
     }
 
+    #[inline(never)]
+    fn other_ascii(&mut self, column: usize, text: &[u8]) -> Result<(), SinkError> {
+        match std::str::from_utf8(text) {
+            Ok(text) => self.other_attribute(column, ValueRef::Str(text)),
+            Err(error) => Err(SinkError::Other(Box::new(error))),
+        }
+    }
+
     /// How many rows are complete.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The finished page. Nothing is copied.
+    /// The finished page. Its columns lie in one block of memory, which has no room to spare; what they grew in serves
+    /// the sink's next page.
     ///
     /// # Errors
     ///
-    /// If a row did not get exactly one value for each column.
+    /// If a row did not get exactly one value for each column, or what was said to be ASCII is no text.
     pub fn into_batch(self) -> Result<PageBatch, ArrowError> {
         let finished = self.finish()?;
         let geometry = finished
@@ -335,25 +350,18 @@ impl ArrowPage {
                 geometry,
                 unlisted,
             } => (batch, geometry, unlisted),
-            State::Growing { columns, geometry } => {
-                let uneven = columns.iter().any(|column| column.len() != rows)
-                    || geometry
-                        .as_ref()
-                        .is_some_and(|geometry| geometry.len() != rows);
-                if uneven {
+            State::Growing { mut builders, pool } => {
+                if !builders.are_even(rows) {
                     return Err(ArrowError::InvalidArgumentError(format!(
                         "the {rows} rows of a page do not have one value for each column"
                     )));
                 }
-                let schema = self.schema.file();
-                let (mut arrays, unlisted) = labelled(columns, self.schema.columns());
-                let mut of_rows = Vec::new();
-                if let Some(geometry) = geometry {
-                    let (values, covering, geometries) = geometry.finish()?;
-                    arrays.extend([values, covering]);
-                    of_rows = geometries;
-                }
-                (batch(schema, arrays, rows)?, of_rows, unlisted)
+                let (arrays, places) = builders.finish()?;
+                let geometry = builders.geometry.as_ref();
+                let of_rows = geometry.map_or_else(Vec::new, |geometry| geometry.rows().to_vec());
+                pool.put(builders);
+                let (arrays, unlisted) = labelled(arrays, &places, self.schema.columns());
+                (batch(self.schema.file(), arrays, rows)?, of_rows, unlisted)
             }
         };
         Ok(Finished {
@@ -366,23 +374,22 @@ impl ArrowPage {
     }
 }
 
-/// The arrays of columns, with labels in place of codes or beside them, and the codes that have none.
-fn labelled(builders: Vec<ColumnBuilder>, columns: &[Column]) -> (Vec<ArrayRef>, Vec<Mark>) {
-    let mut arrays = Vec::with_capacity(builders.len() + 3);
-    let mut places = Vec::with_capacity(builders.len());
-    for builder in builders {
-        places.push(arrays.len());
-        builder.finish(&mut arrays);
-    }
+/// The arrays of columns, with labels in place of codes or beside them, and the codes that have none. `places` tells where
+/// those of each column begin, and where those of the geometry do.
+fn labelled(
+    arrays: Vec<ArrayRef>,
+    places: &[usize],
+    columns: &[Column],
+) -> (Vec<ArrayRef>, Vec<Mark>) {
     let mut unlisted = Vec::new();
     if columns.iter().all(|column| column.labels.is_none()) {
         return (arrays, unlisted);
     }
     let plain = arrays;
     let mut arrays = Vec::with_capacity(plain.len() + columns.len());
-    let ends = places.iter().skip(1).copied().chain([plain.len()]);
-    for (place, ((start, end), column)) in places.iter().zip(ends).zip(columns).enumerate() {
-        let own = plain.get(*start..end).unwrap_or_default();
+    let ends = places.iter().skip(1);
+    for (place, ((&start, &end), column)) in places.iter().zip(ends).zip(columns).enumerate() {
+        let own = plain.get(start..end).unwrap_or_default();
         let (Some(labels), [codes]) = (&column.labels, own) else {
             arrays.extend_from_slice(own);
             continue;
@@ -402,6 +409,8 @@ fn labelled(builders: Vec<ColumnBuilder>, columns: &[Column]) -> (Vec<ArrayRef>,
         }
         arrays.push(labelled.labels);
     }
+    let geometry = places.last().and_then(|&start| plain.get(start..));
+    arrays.extend_from_slice(geometry.unwrap_or_default());
     unlisted.sort_by_key(|mark| mark.row);
     (arrays, unlisted)
 }

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use arcgis_layer::{Bbox, Dimensions, GeometryRef, GeometryType, SinkError};
-use arrow_array::{ArrayRef, BinaryArray, Float64Array, StructArray};
-use arrow_buffer::{
-    Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer, ToByteSlice,
-};
+use arrow_array::types::BinaryType;
+use arrow_array::{ArrayRef, Float64Array, StructArray};
+use arrow_buffer::{ScalarBuffer, ToByteSlice};
+use arrow_schema::ArrowError;
 
+use crate::block::{Block, Growing, Pieces};
+use crate::bytes_builder::BytesBuilder;
 use crate::column_options::ColumnOptions;
+use crate::columns::MAX_OFFSET;
 use crate::geometry_summary::{RowGeometry, WkbType};
 use crate::geoparquet::covering;
+use crate::nulls::Nulls;
 
 /// Why a geometry cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,11 +48,9 @@ impl From<GeometryError> for SinkError {
 /// Geometries one after another in one buffer, and the bounding box of each.
 #[derive(Debug)]
 pub(crate) struct WkbBuilder {
-    values: Vec<u8>,
-    offsets: Vec<i32>,
-    validity: NullBufferBuilder,
+    geometries: BytesBuilder,
     covering: [Vec<f64>; 4],
-    covered: NullBufferBuilder,
+    uncovered: Nulls,
     rows: Vec<RowGeometry>,
     keep_m: bool,
     #[cfg(feature = "repair")]
@@ -56,27 +58,20 @@ pub(crate) struct WkbBuilder {
 }
 
 impl WkbBuilder {
-    pub(crate) fn new(rows: usize, options: &ColumnOptions) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
+    pub(crate) fn new(options: &ColumnOptions) -> Self {
         Self {
-            values: Vec::with_capacity(rows.saturating_mul(32)),
-            offsets,
-            validity: NullBufferBuilder::new(rows),
-            covering: std::array::from_fn(|_| Vec::with_capacity(rows)),
-            covered: NullBufferBuilder::new(rows),
-            rows: Vec::with_capacity(rows),
+            geometries: BytesBuilder::new(32),
+            covering: Default::default(),
+            uncovered: Nulls::default(),
+            rows: Vec::new(),
             keep_m: options.m,
             #[cfg(feature = "repair")]
             repair: options.repair.then(crate::repair::Repair::default),
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.validity.len()
-    }
-
     pub(crate) fn append_null(&mut self) {
+        self.geometries.append_null();
         self.end(RowGeometry::NULL, &Bbox::EMPTY);
     }
 
@@ -97,12 +92,13 @@ impl WkbBuilder {
     }
 
     fn write(&mut self, geometry: &GeometryRef<'_>, mended: bool) -> Result<(), GeometryError> {
-        let mut row = Row::new(geometry, self.keep_m, &mut self.values);
+        let mut row = Row::new(geometry, self.keep_m, self.geometries.values());
         let wkb_type = row.write()?;
         let (bbox, z, dims) = (row.bbox, row.z, row.dims);
-        if i32::try_from(self.values.len()).is_err() {
+        if self.geometries.bytes() > MAX_OFFSET {
             return Err(GeometryError::PageTooLarge);
         }
+        self.geometries.end();
         let row = RowGeometry {
             wkb_type: Some(wkb_type),
             dims,
@@ -115,13 +111,11 @@ impl WkbBuilder {
     }
 
     fn end(&mut self, row: RowGeometry, bbox: &Bbox) {
-        // Checked to fit when the values were written.
-        self.offsets
-            .push(i32::try_from(self.values.len()).unwrap_or(i32::MAX));
-        self.validity.append(row.wkb_type.is_some());
-        self.rows.push(row);
         let covered = !bbox.is_empty();
-        self.covered.append(covered);
+        if !covered {
+            self.uncovered.mark(self.rows.len(), self.rows.capacity());
+        }
+        self.rows.push(row);
         let sides = [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax];
         for (column, side) in self.covering.iter_mut().zip(sides) {
             // Null and empty geometries have no box; infinities would spoil readers' statistics.
@@ -131,23 +125,69 @@ impl WkbBuilder {
         }
     }
 
-    /// The geometries, their bounding boxes, and what else is to be known of each.
-    pub(crate) fn finish(
-        mut self,
-    ) -> Result<(ArrayRef, ArrayRef, Vec<RowGeometry>), arrow_schema::ArrowError> {
-        let geometry = BinaryArray::try_new(
-            OffsetBuffer::new(ScalarBuffer::from(self.offsets)),
-            Buffer::from_vec(self.values),
-            self.validity.finish(),
-        )?;
-        let covered: Option<NullBuffer> = self.covered.finish();
-        let sides = self
-            .covering
-            .into_iter()
-            .map(|side| Arc::new(Float64Array::from(side)) as ArrayRef)
-            .collect();
+    /// The geometries and their bounding boxes, of the copies of its pieces.
+    pub(crate) fn taken(
+        &self,
+        block: &mut Block,
+        into: &mut Vec<ArrayRef>,
+    ) -> Result<(), ArrowError> {
+        let geometries = self.geometries.taken::<BinaryType>(block)?;
+        let sides = self.covering.iter().map(|side| -> ArrayRef {
+            let side = block.take(side.to_byte_slice().len());
+            Arc::new(Float64Array::new(ScalarBuffer::from(side), None))
+        });
+        let sides = sides.collect();
+        let covered = self.uncovered.taken(self.rows.len(), block);
         let covering = StructArray::try_new(covering::fields(), sides, covered)?;
-        Ok((Arc::new(geometry), Arc::new(covering), self.rows))
+        into.extend([Arc::new(geometries) as ArrayRef, Arc::new(covering)]);
+        Ok(())
+    }
+
+    /// What else is to be known of each geometry.
+    pub(crate) fn rows(&self) -> &[RowGeometry] {
+        &self.rows
+    }
+}
+
+impl Growing for WkbBuilder {
+    fn reserve(&mut self, rows: usize) {
+        self.geometries.reserve(rows);
+        self.rows.reserve(rows);
+        for side in &mut self.covering {
+            side.reserve(rows);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn seal(&mut self) {
+        self.geometries.seal();
+        self.uncovered.seal(self.rows.len());
+    }
+
+    fn pieces<'a>(&'a self, pieces: &mut Pieces<'a>) {
+        self.geometries.pieces(pieces);
+        for side in &self.covering {
+            pieces.add(side.to_byte_slice());
+        }
+        self.uncovered.pieces(pieces);
+    }
+
+    fn clear(&mut self) {
+        self.geometries.clear();
+        self.rows.clear();
+        self.uncovered.clear();
+        for side in &mut self.covering {
+            side.clear();
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        let sides: usize = self.covering.iter().map(Vec::capacity).sum();
+        let rows = self.rows.capacity() * size_of::<RowGeometry>();
+        self.geometries.capacity() + sides * 8 + rows + self.uncovered.capacity()
     }
 }
 
@@ -179,6 +219,16 @@ impl<'a> Row<'a> {
         let geometry = self.geometry;
         if !geometry.coords.len().is_multiple_of(self.stride) {
             return Err(GeometryError::Parts);
+        }
+        if let (GeometryType::Point, Dimensions::Xy, &[x, y]) =
+            (geometry.kind, self.dims, geometry.coords)
+        {
+            let mut point = *b"\x01\x01\0\0\0xxxxxxxxyyyyyyyy";
+            point[5..13].copy_from_slice(&x.to_le_bytes());
+            point[13..].copy_from_slice(&y.to_le_bytes());
+            self.out.extend_from_slice(&point);
+            self.bbox.add(x, y);
+            return Ok(WkbType::Point);
         }
         let positions = geometry.positions();
         // WKB, and a factor for the headers of one-position parts.

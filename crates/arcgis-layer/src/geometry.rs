@@ -182,7 +182,28 @@ impl Bbox {
     #[inline]
     fn add_all<const SIZE: usize>(&mut self, coords: &[f64]) {
         let (mut least, mut greatest) = ([self.xmin, self.ymin], [self.xmax, self.ymax]);
-        for position in coords.chunks_exact(SIZE) {
+        let mut rest = coords;
+        if SIZE == 2 && coords.len() >= 16 {
+            // Four positions side by side, so that none waits for the one before.
+            let (mut lows, mut highs) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
+            let fours = coords.chunks_exact(8);
+            rest = fours.remainder();
+            for four in fours {
+                for ((low, high), &number) in lows.iter_mut().zip(&mut highs).zip(four) {
+                    *low = if number < *low { number } else { *low };
+                    *high = if number > *high { number } else { *high };
+                }
+            }
+            for (low, high) in lows.chunks_exact(2).zip(highs.chunks_exact(2)) {
+                for ((least, &low), (greatest, &high)) in
+                    least.iter_mut().zip(low).zip(greatest.iter_mut().zip(high))
+                {
+                    *least = if low < *least { low } else { *least };
+                    *greatest = if high > *greatest { high } else { *greatest };
+                }
+            }
+        }
+        for position in rest.chunks_exact(SIZE) {
             let &[x, y, ..] = position else { continue };
             // Comparisons are false of NaN, and one instruction.
             least[0] = if x < least[0] { x } else { least[0] };

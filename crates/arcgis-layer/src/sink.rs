@@ -23,7 +23,7 @@ pub enum ValueRef<'a> {
 
 /// Takes the rows of one page.
 ///
-/// For each row the decoder calls, in any order, [`FeatureSink::attribute`] exactly once for each
+/// For each row the decoder calls, in any order, [`FeatureSink::attribute`] (or [`FeatureSink::ascii`]) exactly once for each
 /// column of the [`Layout`](crate::Layout) and [`FeatureSink::geometry`] at most once, and then
 /// [`FeatureSink::end_row`]. A page that fails is dropped whole: half a page reaches nobody.
 pub trait FeatureSink {
@@ -33,6 +33,23 @@ pub trait FeatureSink {
     ///
     /// [`SinkError`] if the value does not fit; the page fails with it.
     fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError>;
+
+    /// Takes the value of a column, in place of [`FeatureSink::attribute`]: a text of which it is known that all its bytes
+    /// are ASCII.
+    ///
+    /// By default it is handed on as [`ValueRef::Str`]. A sink that keeps bytes, as Arrow's columns do, need not have
+    /// each text checked alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`FeatureSink::attribute`].
+    #[inline]
+    fn ascii(&mut self, column: usize, text: &[u8]) -> Result<(), SinkError> {
+        match std::str::from_utf8(text) {
+            Ok(text) => self.attribute(column, ValueRef::Str(text)),
+            Err(error) => Err(SinkError::Other(Box::new(error))),
+        }
+    }
 
     /// Takes the row's geometry. Not called for a null geometry.
     ///

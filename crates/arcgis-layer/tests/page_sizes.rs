@@ -179,6 +179,71 @@ fn many_small_features_cost_no_more_than_their_ids() {
     assert_linear(decode_pbf, &layout(), pbf, ROWS);
 }
 
+/// Three bytes would become a value in each column, most of them null. A million values may be left out, as in 2,000 rows
+/// of an id alone in a layer of 500 columns; beyond that eight for each byte.
+#[test]
+fn rows_of_nothing_are_refused_where_they_would_take_memory() {
+    let columns = |count: usize| {
+        let names = (0..count).map(|place| LayerField::new(format!("f{place}"), FieldType::Double));
+        Layout::new(names.collect::<Vec<_>>())
+    };
+    let json = |rows: usize| {
+        let rows = vec!["{}"; rows].join(",");
+        format!(r#"{{"features":[{rows}]}}"#).into_bytes()
+    };
+    let pbf = |rows: usize| {
+        let page = FeatureResult {
+            features: vec![Feature::default(); rows],
+            ..FeatureResult::default()
+        };
+        page.encoded()
+    };
+    /// Counts the values that it is given.
+    #[derive(Default)]
+    struct Count(usize);
+
+    impl FeatureSink for Count {
+        fn attribute(&mut self, _: usize, _: ValueRef<'_>) -> Result<(), SinkError> {
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn geometry(&mut self, _: GeometryRef<'_>) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn end_row(&mut self) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    let (wide, narrow) = (columns(500), columns(8));
+    type Format = (
+        fn(&[u8], &DecodeContext<'_>, &mut Count) -> Result<PageFacts, DecodeError>,
+        Vec<u8>,
+    );
+    let formats =
+        |rows: usize| -> [Format; 2] { [(decode_json, json(rows)), (decode_pbf, pbf(rows))] };
+    for (decode, body) in formats(2_000) {
+        let mut count = Count::default();
+        let facts = decode(&body, &DecodeContext::new(&wide), &mut count).unwrap();
+        assert_eq!(
+            (facts.rows, facts.absent[&499], count.0),
+            (2_000, 2_000, 1_000_000)
+        );
+    }
+    for (decode, body) in formats(200_000) {
+        let mut count = Count::default();
+        let error = decode(&body, &DecodeContext::new(&wide), &mut count).unwrap_err();
+        assert!(matches!(error, DecodeError::Malformed { .. }), "{error}");
+        // A row more than was too much.
+        assert!(count.0 <= 1_000_500 + 8 * body.len(), "{}", count.0);
+        // So many are no multiple of anything.
+        let facts = decode(&body, &DecodeContext::new(&narrow), &mut count).unwrap();
+        assert_eq!(facts.rows, 200_000);
+    }
+}
+
 /// Every row has keys of its own, which are kept to be known again.
 #[test]
 fn ever_new_keys_take_linear_time_and_memory() {

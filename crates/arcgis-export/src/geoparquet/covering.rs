@@ -3,16 +3,21 @@
 //! The sides are 64-bit floats, though GeoParquet allows 32: so they are the exact bounds, and readers
 //! that filter rows by them alone (GeoPandas does) take no row too many.
 
+use std::sync::LazyLock;
+
 use arrow_schema::{DataType, Field, Fields};
 
 const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
 
 /// The members of the column.
 pub(crate) fn fields() -> Fields {
-    SIDES
-        .into_iter()
-        .map(|name| Field::new(name, DataType::Float64, false))
-        .collect()
+    // Each page has them: they are made once.
+    static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
+        let fields = SIDES.into_iter();
+        let fields = fields.map(|name| Field::new(name, DataType::Float64, false));
+        fields.collect()
+    });
+    FIELDS.clone()
 }
 
 /// The path of each member in the file.

@@ -5,6 +5,7 @@ mod metadata;
 mod native;
 mod output;
 mod page_store;
+mod repetition;
 mod row_groups;
 mod version;
 mod writer;

@@ -7,8 +7,8 @@ use arrow_array::RecordBatch;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
@@ -18,6 +18,7 @@ use crate::schema::ExportSchema;
 
 use super::output::OutputColumns;
 use super::page_store::{MakeFile, Pages};
+use super::repetition::unrepeated;
 use super::row_groups::RowGroups;
 
 /// Writes batches as GeoParquet, or as plain Parquet where there is no geometry.
@@ -25,15 +26,31 @@ use super::row_groups::RowGroups;
 /// By default it is GeoParquet 1.1 with ISO WKB, polygons with counter-clockwise shells, in a plain BYTE_ARRAY
 /// column whose Arrow field, for readers that go by it, is `geoarrow.wkb` with the CRS; beside it stands the
 /// bounding box of each row as the spec's `covering`. The CRS is PROJJSON, or `null` where it is not known. Pages
-/// have statistics, so that readers can skip. The same batches give the same bytes.
+/// have statistics, so that readers can skip. Columns whose values mostly come once, as the first batch has them, have no
+/// dictionary, and whole numbers among them are written as differences. The same batches give the same bytes.
 /// [`WriterOptions::geoparquet_version`] and [`WriterOptions::geometry_encoding`] give the other forms.
 ///
 /// What is not finished is no file: without [`GeoParquetWriter::finish`] no reader will take it.
 pub struct GeoParquetWriter<W: Write + Send> {
-    groups: RowGroups<W>,
+    file: File<W>,
     columns: OutputColumns,
     schema: ExportSchema,
     rows: u64,
+}
+
+/// The first rows decide how columns are encoded, so that nothing is written before them.
+enum File<W: Write + Send> {
+    Waiting(Box<Beginning<W>>),
+    Begun(Box<RowGroups<W>>),
+    /// It could not be begun.
+    Failed,
+}
+
+struct Beginning<W> {
+    out: W,
+    make: Box<MakeFile>,
+    parquet: SchemaDescriptor,
+    options: WriterOptions,
 }
 
 /// One row group that is written.
@@ -51,8 +68,7 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] if the options do not go together, or not with the layer's geometry;
-    /// [`Error::Write`] if `out` does not take its first bytes.
+    /// [`Error::Unsupported`] if the options do not go together, or not with the layer's geometry.
     pub fn try_new(out: W, schema: &ExportSchema, options: &WriterOptions) -> Result<Self, Error> {
         let folder = options.sort_folder.clone();
         let folder = folder.unwrap_or_else(std::env::temp_dir);
@@ -69,20 +85,34 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     ) -> Result<Self, Error> {
         let columns = OutputColumns::new(schema, options)?;
         let parquet = columns.parquet_schema(schema).map_err(Error::write)?;
-        let properties = properties(options, columns.unrepeated(schema, &parquet))?;
-        let arrow = ArrowWriterOptions::new()
-            .with_properties(properties)
-            .with_page_store_factory(Arc::new(Pages::new(make)))
-            .with_parquet_schema(parquet);
-        let begun = ArrowWriter::try_new_with_options(out, Arc::clone(columns.schema()), arrow)
-            .map_err(Error::write)?;
-        let groups = RowGroups::new(begun, Arc::clone(columns.schema())).map_err(Error::write)?;
         Ok(Self {
-            groups,
+            file: File::Waiting(Box::new(Beginning {
+                out,
+                make,
+                parquet,
+                options: options.clone(),
+            })),
             columns,
             schema: schema.clone(),
             rows: 0,
         })
+    }
+
+    /// The row groups, begun with the first rows.
+    fn groups(&mut self, first: Option<&RecordBatch>) -> Result<&mut RowGroups<W>, Error> {
+        if let File::Waiting(_) = &self.file
+            && let File::Waiting(beginning) = std::mem::replace(&mut self.file, File::Failed)
+        {
+            self.file = File::Begun(Box::new(beginning.begin(
+                &self.columns,
+                &self.schema,
+                first,
+            )?));
+        }
+        match &mut self.file {
+            File::Begun(groups) => Ok(groups),
+            File::Waiting(_) | File::Failed => Err(Error::WriterStopped),
+        }
     }
 
     /// Writes rows with the schema [`ExportSchema::file`].
@@ -94,7 +124,7 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     /// [`Error::Write`], also for a geometry that a native encoding does not hold.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let batch = self.columns.of(batch)?;
-        self.groups.write(&batch)?;
+        self.groups(Some(&batch))?.write(&batch)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -107,7 +137,11 @@ impl<W: Write + Send> GeoParquetWriter<W> {
 
     /// The row groups that are written so far.
     pub fn row_groups(&self) -> impl ExactSizeIterator<Item = RowGroup> + '_ {
-        self.groups.written().iter().map(|group| RowGroup {
+        let written = match &self.file {
+            File::Begun(groups) => groups.written(),
+            File::Waiting(_) | File::Failed => &[],
+        };
+        written.iter().map(|group| RowGroup {
             rows: u64::try_from(group.num_rows()).unwrap_or(0),
             bytes: u64::try_from(group.compressed_size()).unwrap_or(0),
         })
@@ -123,13 +157,46 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         geometry: &GeometrySummary,
         provenance: &Provenance,
     ) -> Result<(W, Vec<RowGroup>), Error> {
-        self.groups.end()?;
-        let groups = self.row_groups().collect();
+        self.groups(None)?.end()?;
+        let row_groups = self.row_groups().collect();
         let geo = self.columns.geo(&self.schema, geometry);
-        for (key, value) in geo.into_iter().chain(provenance.pairs(self.rows)) {
-            self.groups.add_to_footer(KeyValue::new(key, value));
+        let pairs = provenance.pairs(self.rows);
+        let File::Begun(mut groups) = self.file else {
+            return Err(Error::WriterStopped);
+        };
+        for (key, value) in geo.into_iter().chain(pairs) {
+            groups.add_to_footer(KeyValue::new(key, value));
         }
-        Ok((self.groups.finish()?, groups))
+        Ok((groups.finish()?, row_groups))
+    }
+}
+
+impl<W: Write + Send> Beginning<W> {
+    fn begin(
+        self,
+        columns: &OutputColumns,
+        schema: &ExportSchema,
+        first: Option<&RecordBatch>,
+    ) -> Result<RowGroups<W>, Error> {
+        let mut properties = properties(&self.options)?;
+        for path in columns.unrepeated(schema, &self.parquet) {
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
+        let rows = self.options.row_group_rows.get();
+        for column in first.map_or_else(Vec::new, |first| unrepeated(first, rows)) {
+            let path = ColumnPath::from(column.column);
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, column.encoding);
+        }
+        let arrow = ArrowWriterOptions::new()
+            .with_properties(properties.build())
+            .with_page_store_factory(Arc::new(Pages::new(self.make)))
+            .with_parquet_schema(self.parquet);
+        let schema = columns.schema();
+        let begun = ArrowWriter::try_new_with_options(self.out, Arc::clone(schema), arrow)
+            .map_err(Error::write)?;
+        RowGroups::new(begun, Arc::clone(schema)).map_err(Error::write)
     }
 }
 
@@ -141,10 +208,7 @@ impl<W: Write + Send> std::fmt::Debug for GeoParquetWriter<W> {
     }
 }
 
-fn properties(
-    options: &WriterOptions,
-    unrepeated: Vec<ColumnPath>,
-) -> Result<WriterProperties, Error> {
+fn properties(options: &WriterOptions) -> Result<WriterPropertiesBuilder, Error> {
     let compression = match options.compression.unwrap_or_default() {
         Compression::Zstd(level) => ParquetCompression::ZSTD(
             ZstdLevel::try_new(i32::from(level.get())).map_err(Error::write)?,
@@ -152,14 +216,10 @@ fn properties(
         Compression::Snappy => ParquetCompression::SNAPPY,
         Compression::None => ParquetCompression::UNCOMPRESSED,
     };
-    let mut properties = WriterProperties::builder()
+    Ok(WriterProperties::builder()
         .set_created_by(concat!("arcgis-export version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(options.row_group_rows.get()))
-        .set_max_row_group_bytes(Some(options.row_group_bytes.get()));
-    for path in unrepeated {
-        properties = properties.set_column_dictionary_enabled(path, false);
-    }
-    Ok(properties.build())
+        .set_max_row_group_bytes(Some(options.row_group_bytes.get())))
 }

@@ -66,24 +66,22 @@ impl GeometryBuffer {
         true
     }
 
-    /// Appends so many positions of x and y, all finite. None are appended, and it is false, where there are fewer.
+    /// Appends so many positions of x and y, all finite, which `fill` puts in place. None are appended, and it is
+    /// false, where it cannot.
     #[inline]
     pub(super) fn plane(
         &mut self,
         positions: usize,
-        mut next: impl FnMut() -> Option<[f64; 2]>,
+        fill: impl FnOnce(&mut [f64]) -> Option<()>,
     ) -> bool {
         let start = self.coords.len();
         self.coords.resize(start + 2 * positions, 0.0);
         let new = self.coords.get_mut(start..).unwrap_or_default();
-        for position in new.chunks_exact_mut(2) {
-            let Some(next) = next() else {
-                self.coords.truncate(start);
-                return false;
-            };
-            position.copy_from_slice(&next);
+        let filled = fill(new).is_some();
+        if !filled {
+            self.coords.truncate(start);
         }
-        true
+        filled
     }
 
     /// A position was none, and is left out.

@@ -1,5 +1,6 @@
 //! From the bytes of a page to a sink, in one pass.
 
+mod absent;
 mod column_names;
 mod geometry_buffer;
 mod header;

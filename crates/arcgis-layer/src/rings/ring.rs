@@ -40,19 +40,38 @@ pub(super) fn measure(coords: &[f64], size: usize) -> Measured {
 
 #[inline]
 fn measure_sized<const SIZE: usize>(coords: &[f64]) -> Measured {
-    let mut area = 0.0;
-    let mut collinear = true;
+    let &[x0, y0, ..] = coords else {
+        return Measured {
+            area: 0.0,
+            collinear: true,
+        };
+    };
     // Relative to the first position, because products of whole coordinates would eat the digits.
-    if let &[x0, y0, ..] = coords {
-        let (mut last_x, mut last_y) = (0.0, 0.0);
-        for position in coords.chunks_exact(SIZE) {
-            let &[x, y, ..] = position else { continue };
-            let (x, y) = (x - x0, y - y0);
-            let cross = last_x * y - x * last_y;
-            area += cross;
-            collinear &= cross == 0.0;
-            (last_x, last_y) = (x, y);
+    let cross = |from: &[f64], to: &[f64]| match (from, to) {
+        (&[ax, ay, ..], &[bx, by, ..]) => (ax - x0) * (by - y0) - (bx - x0) * (ay - y0),
+        _ => 0.0,
+    };
+    let ends = coords.get(SIZE..).unwrap_or_default();
+    // Four edges side by side, so that no sum waits for the one before.
+    let mut areas = [0.0; 4];
+    let mut turns = [false; 4];
+    let (fours, next) = (coords.chunks_exact(4 * SIZE), ends.chunks_exact(4 * SIZE));
+    let last = next.remainder();
+    for (from, to) in fours.zip(next) {
+        let edges = from.chunks_exact(SIZE).zip(to.chunks_exact(SIZE));
+        for ((from, to), (area, turns)) in edges.zip(areas.iter_mut().zip(&mut turns)) {
+            let cross = cross(from, to);
+            *area += cross;
+            *turns |= cross != 0.0;
         }
+    }
+    let mut area = (areas[0] + areas[1]) + (areas[2] + areas[3]);
+    let mut collinear = !turns.contains(&true);
+    let from = coords.get(ends.len() - last.len()..).unwrap_or_default();
+    for (from, to) in from.chunks_exact(SIZE).zip(last.chunks_exact(SIZE)) {
+        let cross = cross(from, to);
+        area += cross;
+        collinear &= cross == 0.0;
     }
     Measured { area, collinear }
 }

@@ -10,7 +10,7 @@ use super::number::Number;
 use super::scanner::{Scalar, Scanner};
 use crate::decode::column_names::Target;
 use crate::decode::geometry_buffer::refuse;
-use crate::decode::{DecodeContext, DecodeError, object_id};
+use crate::decode::{DecodeContext, DecodeError, absent, object_id};
 use crate::sink::{FeatureSink, PageFacts, SinkError, ValueRef};
 use crate::spatial_reference::SpatialReference;
 
@@ -29,6 +29,8 @@ use crate::spatial_reference::SpatialReference;
 ///   flags count before the answer's, and those before the layout's. Rings are closed and
 ///   assigned. Positions whose x or y is null or not finite, rings without area and paths of one position are left
 ///   out and counted ([`PageFacts::repaired`]).
+/// - **Rows that leave out nearly everything**, in numbers that no service has, are malformed: what a page takes in memory
+///   stays a multiple of its bytes.
 /// - **`error`** at the top level, also behind the features, is [`DecodeError::Service`], with the URL left empty.
 ///
 /// # Errors
@@ -62,10 +64,15 @@ pub fn decode_json<S: FeatureSink>(
         scanner: Scanner::new(body)?,
         context,
         sink,
-        facts: PageFacts::default(),
+        facts: PageFacts {
+            // A guess: rows take some hundred bytes, and pages have mostly 2,000 at most.
+            ids: Vec::with_capacity((body.len() / 256).min(2_048)),
+            ..PageFacts::default()
+        },
         flags: Flags::default(),
         columns: Columns::new(context.layout),
         geometry: GeometryReader::default(),
+        absent: 0,
         geometry_reference: None,
         scratch: String::new(),
     };
@@ -112,6 +119,8 @@ struct Page<'a, 'c, S> {
     flags: Flags,
     columns: Columns<'a, 'c>,
     geometry: GeometryReader<'a>,
+    /// How many values the rows left out.
+    absent: usize,
     /// The first reference that a geometry named itself.
     geometry_reference: Option<(&'a str, SpatialReference)>,
     scratch: String,
@@ -229,10 +238,14 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             more = self.scanner.more(b'{')?;
         }
         for column in self.columns.missing() {
+            self.absent += 1;
             *self.facts.absent.entry(column).or_default() += 1;
             self.sink
                 .attribute(column, ValueRef::Null)
                 .map_err(|source| DecodeError::refused(row, source))?;
+        }
+        if let Some(problem) = absent::problem(self.absent, self.scanner.bytes()) {
+            return Err(self.scanner.error(problem));
         }
         if self.context.layout.object_id.is_some() && self.facts.ids.len() == ids {
             return Err(DecodeError::ObjectId {

@@ -55,6 +55,11 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// How many bytes the whole body has.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// The text from `start` up to where it stands.
     pub(super) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()

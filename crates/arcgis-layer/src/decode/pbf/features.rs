@@ -9,7 +9,10 @@ use crate::sink::ValueRef;
 use crate::spatial_reference::SpatialReference;
 
 /// The number of the member that holds a row.
-pub(super) const FEATURE: u32 = 15;
+const FEATURE: u32 = 15;
+
+/// The tag of a row.
+const FEATURE_TAG: u8 = 15 << 3 | 2;
 
 /// What an answer with features says beside them.
 #[derive(Debug, Default)]
@@ -49,6 +52,13 @@ impl<'a> Features<'a> {
         let mut features = Self::default();
         loop {
             let before = message;
+            if message.next_message(FEATURE_TAG).is_some() {
+                if features.count == 0 {
+                    features.rows = before;
+                }
+                features.count += 1;
+                continue;
+            }
             let Some(member) = message.next()? else {
                 return Ok(features);
             };
@@ -94,6 +104,9 @@ impl<'a> Features<'a> {
     /// Passes to the next row, in order.
     #[inline]
     pub(super) fn next_row(&mut self) -> Result<Option<Message<'a>>, DecodeError> {
+        if let Some(row) = self.rows.next_message(FEATURE_TAG) {
+            return Ok(Some(row));
+        }
         while let Some(member) = self.rows.next()? {
             if member.number == FEATURE {
                 return member.message().map(Some);

@@ -1,8 +1,9 @@
 //! Geometry, from whole numbers into flat buffers.
 
 use super::features::{Features, geometry_type};
+use super::steps;
 use super::transform::Transform;
-use super::wire::{Message, malformed, short_pair, short_varint, unzigzag, varint};
+use super::wire::{Message, malformed, short_varint, unzigzag, varint};
 use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
 use crate::decode::{DecodeContext, DecodeError};
 use crate::geometry::{Dimensions, GeometryType};
@@ -184,7 +185,7 @@ impl GeometryReader {
             return Ok(kind);
         }
         // Each number ends with its only byte below 128. This bounds what is allocated below.
-        let count = bytes.iter().filter(|&&byte| byte < 0x80).count();
+        let count = steps::count(bytes);
         let stride = grid.stride();
         if point {
             // Some servers give one length, others none, or the number of coordinates.
@@ -244,12 +245,24 @@ impl GeometryReader {
         transform: &Transform,
     ) -> bool {
         let mut ahead = *coordinates;
-        let (mut x, mut y) = (0_i64, 0_i64);
-        let read = self.buffer.plane(length, || {
-            let [dx, dy] = ahead.next_two()?;
-            x = x.checked_add(dx)?;
-            y = y.checked_add(dy)?;
-            Some([transform.x.at(x), transform.y.at(y)])
+        let axes = [&transform.x, &transform.y];
+        let mut at = [0_i64; 2];
+        let read = self.buffer.plane(length, |mut out| {
+            while !out.is_empty() {
+                let (made, taken) = steps::positions(ahead.bytes, &mut at, axes, out);
+                ahead.pass(taken);
+                out = out.get_mut(2 * made..).unwrap_or_default();
+                // The first of a part is far from 0, and has long numbers.
+                let Some(next) = out.first_chunk_mut::<2>() else {
+                    break;
+                };
+                for ((next, axis), at) in next.iter_mut().zip(axes).zip(&mut at) {
+                    *at = at.checked_add(ahead.next().ok()?)?;
+                    *next = axis.at(*at);
+                }
+                out = out.get_mut(2..).unwrap_or_default();
+            }
+            Some(())
         });
         if read {
             *coordinates = ahead;
@@ -316,15 +329,6 @@ impl Coordinates<'_> {
         };
         self.pass(length);
         Ok(unzigzag(number))
-    }
-
-    #[inline]
-    fn next_two(&mut self) -> Option<[i64; 2]> {
-        if let Some((pair, length)) = short_pair(self.bytes, 0) {
-            self.pass(length);
-            return Some(pair);
-        }
-        Some([self.next().ok()?, self.next().ok()?])
     }
 
     #[inline]

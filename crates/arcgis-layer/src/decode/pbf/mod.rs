@@ -15,6 +15,7 @@ mod features;
 mod geometry;
 mod header;
 mod page;
+mod steps;
 mod transform;
 mod value;
 mod wire;

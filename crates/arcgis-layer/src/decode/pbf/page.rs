@@ -5,11 +5,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::answer::{self, Kind};
 use super::features::Features;
 use super::geometry::{GeometryReader, Grid};
-use super::value::{self, Cell};
+use super::value::{self, Cell, Given};
 use super::wire::{Member, Message, malformed};
 use crate::decode::column_names::{ColumnNames, Target};
 use crate::decode::geometry_buffer::{CURVES, refuse};
-use crate::decode::{DecodeContext, DecodeError, object_id};
+use crate::decode::{DecodeContext, DecodeError, absent, object_id};
 use crate::sink::{FeatureSink, PageFacts, ValueRef};
 
 /// Decodes one page, a query's answer in protocol buffers (`f=pbf`), into a sink.
@@ -81,10 +81,15 @@ pub fn decode_pbf<S: FeatureSink>(
         let id = id.column.map_or(Target::HiddenId, Target::Column);
         targets.iter().position(|&target| target == id)
     });
-    let missing = (0..names.columns())
+    let missing: Vec<usize> = (0..names.columns())
         .filter(|&column| had.get(column) == Some(&false))
         .collect();
+    let left_out = missing.len().saturating_mul(features.count);
+    if let Some(problem) = absent::problem(left_out, body.len()) {
+        return Err(malformed(0, problem));
+    }
     let page = Page {
+        body,
         context,
         sink,
         facts: PageFacts {
@@ -103,6 +108,7 @@ pub fn decode_pbf<S: FeatureSink>(
 }
 
 struct Page<'a, 'c, S> {
+    body: &'a [u8],
     context: &'c DecodeContext<'c>,
     sink: &'c mut S,
     facts: PageFacts,
@@ -229,43 +235,34 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         mut place: usize,
         row: usize,
     ) -> Result<usize, DecodeError> {
-        let sink = &mut *self.sink;
-        let mut refused = None;
+        let mut page = self.body.get(message.at()..).unwrap_or_default();
+        let mut left = message.bytes().len();
         let targets = self.targets.get(place..).unwrap_or_default();
         for &target in targets {
-            // An error is kept aside: handed through, it would be copied for each value.
-            let mut give = |column, value: ValueRef<'_>| match sink.attribute(column, value) {
-                Ok(()) => true,
-                Err(source) => {
-                    refused = Some(source);
-                    false
-                }
-            };
-            let given = match target {
-                Target::Column(column) if Some(place) == self.id_place => {
-                    let before = *message;
-                    match value::plain(message, |value| value) {
-                        Some(ValueRef::Int(id)) => {
-                            self.facts.ids.push(id);
-                            Some(give(column, ValueRef::Int(id)))
-                        }
-                        _ => {
-                            *message = before;
-                            None
-                        }
-                    }
-                }
-                Target::Column(column) => value::plain(message, |value| give(column, value)),
-                Target::HiddenId | Target::Skip => None,
-            };
-            if given != Some(true) {
+            let Target::Column(column) = target else {
                 break;
-            }
+            };
+            let length = if Some(place) == self.id_place {
+                let Some((id, length)) = value::plain_whole(page, left) else {
+                    break;
+                };
+                self.facts.ids.push(id);
+                self.sink
+                    .attribute(column, ValueRef::Int(id))
+                    .map_err(|source| DecodeError::refused(row, source))?;
+                length
+            } else {
+                match value::give(page, left, self.sink, column) {
+                    Given::Taken(length) => length,
+                    Given::Refused(source) => return Err(DecodeError::refused(row, source)),
+                    Given::Other => break,
+                }
+            };
+            page = page.get(length..).unwrap_or_default();
+            left -= length;
             place += 1;
         }
-        if let Some(source) = refused {
-            return Err(DecodeError::refused(row, source));
-        }
+        message.pass(message.bytes().len() - left);
         Ok(place)
     }
 

@@ -11,9 +11,20 @@ pub(super) struct Axis {
 }
 
 impl Axis {
+    #[cfg(test)]
+    pub(super) fn new(scale: f64, translate: f64) -> Self {
+        Self { scale, translate }
+    }
+
     #[inline]
     pub(super) fn at(&self, steps: i64) -> f64 {
-        steps as f64 * self.scale + self.translate
+        self.scaled(steps as f64)
+    }
+
+    /// The value for a whole number of steps.
+    #[inline]
+    pub(super) fn scaled(&self, steps: f64) -> f64 {
+        steps * self.scale + self.translate
     }
 
     /// Whether it gives coordinates at all: a scale that is 0 was not sent.

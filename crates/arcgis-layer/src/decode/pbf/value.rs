@@ -1,8 +1,8 @@
 //! Attribute values.
 
-use super::wire::{Message, malformed, short_varint, unzigzag, varint};
+use super::wire::{Message, malformed, unzigzag, varint_of};
 use crate::decode::DecodeError;
-use crate::sink::ValueRef;
+use crate::sink::{FeatureSink, SinkError, ValueRef};
 
 /// What a value message holds.
 #[derive(Debug, Clone, Copy)]
@@ -12,55 +12,120 @@ pub(super) enum Cell<'a> {
     Index(u64),
 }
 
-/// Passes the next member of a row if it is a value in the form that nearly all have: one member, shorter than 128
-/// bytes. Hands the value over; what is `None` stays, to be read as it may be.
+/// What became of a value that may be in the form that nearly all have.
+pub(super) enum Given {
+    /// The sink has it; the member has so many bytes.
+    Taken(usize),
+    Refused(SinkError),
+    /// It is in another form: to be read by [`read`].
+    Other,
+}
+
+/// The member of a row that a page begins with, if it is a value in the form that nearly all have: one member, shorter
+/// than 128 bytes.
+struct Plain<'a> {
+    /// Behind the value's tag.
+    word: u64,
+    tag: u8,
+    /// The bytes of the value with its tag: none of null.
+    length: usize,
+    page: &'a [u8],
+}
+
+impl<'a> Plain<'a> {
+    /// The row has `left` more bytes. What is behind them in the page is of no meaning here, but can be looked at in one
+    /// go.
+    #[inline(always)]
+    fn new(page: &'a [u8], left: usize) -> Option<Self> {
+        let head = u128::from_le_bytes(*page.first_chunk()?);
+        let start = head as u64;
+        let length = (start >> 8) as usize & 0x7f;
+        // Member 1, and how long it is.
+        (start & 0x80ff == 0x000a && length + 2 <= left).then_some(Self {
+            word: (head >> 24) as u64,
+            tag: (start >> 16) as u8,
+            length,
+            page,
+        })
+    }
+
+    #[inline(always)]
+    fn number(&self) -> Option<u64> {
+        if (2..=9).contains(&self.length) {
+            varint_of(self.word, self.length - 1)
+        } else {
+            None
+        }
+    }
+
+    #[inline(always)]
+    fn text(&self) -> Option<&'a [u8]> {
+        let text = self.page.get(4..self.length + 2)?;
+        (usize::from(self.word as u8) == text.len()).then_some(text)
+    }
+}
+
+/// Gives a value to a sink, if it is in the form that nearly all have.
 ///
-/// Each kind of value is handed over in a place of its own, so that what takes it knows the kind.
-#[inline]
-pub(super) fn plain<'a, T>(
-    row: &mut Message<'a>,
-    mut take: impl FnMut(ValueRef<'a>) -> T,
-) -> Option<T> {
-    let bytes = row.bytes();
-    let &[0x0a, length @ ..=0x7f, ..] = bytes else {
-        return None;
+/// Each kind of value is given in a place of its own, so that the sink knows the kind.
+#[inline(always)]
+pub(super) fn give<S: FeatureSink>(page: &[u8], left: usize, sink: &mut S, column: usize) -> Given {
+    let Some(plain) = Plain::new(page, left) else {
+        return Given::Other;
     };
-    let end = 2 + usize::from(length);
-    let value = bytes.get(2..end)?;
-    let taken = match value {
-        [] => take(ValueRef::Null),
-        [0x0a, length, text @ ..] if usize::from(*length) == text.len() => {
-            take(ValueRef::Str(std::str::from_utf8(text).ok()?))
+    let given = match (plain.tag, plain.length) {
+        (_, 0) => sink.attribute(column, ValueRef::Null),
+        (0x0a, _) => match plain.text() {
+            Some(text) if text.is_ascii() => sink.ascii(column, text),
+            Some(text) => match std::str::from_utf8(text) {
+                Ok(text) => sink.attribute(column, ValueRef::Str(text)),
+                Err(_) => return Given::Other,
+            },
+            None => return Given::Other,
+        },
+        (0x19, 9) => sink.attribute(column, ValueRef::Float(f64::from_bits(plain.word))),
+        (0x15, 5) => {
+            let float = f32::from_bits(plain.word as u32);
+            sink.attribute(column, ValueRef::Float(f64::from(float)))
         }
-        [0x19, double @ ..] => take(ValueRef::Float(f64::from_le_bytes(double.try_into().ok()?))),
-        [0x15, float @ ..] => {
-            let float = f32::from_le_bytes(float.try_into().ok()?);
-            take(ValueRef::Float(f64::from(float)))
-        }
-        [tag @ (0x20 | 0x28 | 0x30 | 0x38 | 0x40 | 0x48), number @ ..] => {
-            let (number, length) = match number {
-                [byte @ ..=0x7f] => (u64::from(*byte), 1),
-                number => short_varint(bytes, 3).or_else(|| varint(number).ok())?,
+        (tag @ (0x20 | 0x28 | 0x30 | 0x38 | 0x40 | 0x48), _) => {
+            let Some(number) = plain.number() else {
+                return Given::Other;
             };
-            if 3 + length != end {
-                return None;
+            if tag == 0x48 {
+                sink.attribute(column, ValueRef::Bool(number != 0))
+            } else {
+                sink.attribute(column, ValueRef::Int(whole(tag, number)))
             }
-            let whole = match tag {
-                0x20 | 0x40 => unzigzag(number),
-                0x30 => number as i64,
-                0x48 => {
-                    row.pass(end);
-                    return Some(take(ValueRef::Bool(number != 0)));
-                }
-                // Without a sign.
-                _ => i64::try_from(number).ok()?,
-            };
-            take(ValueRef::Int(whole))
         }
-        _ => return None,
+        _ => return Given::Other,
     };
-    row.pass(end);
-    Some(taken)
+    match given {
+        Ok(()) => Given::Taken(plain.length + 2),
+        Err(source) => Given::Refused(source),
+    }
+}
+
+/// A whole number in the form that nearly all have, and how long its member is.
+#[inline(always)]
+pub(super) fn plain_whole(page: &[u8], left: usize) -> Option<(i64, usize)> {
+    let plain = Plain::new(page, left)?;
+    match plain.tag {
+        tag @ (0x20 | 0x28 | 0x30 | 0x38 | 0x40) => {
+            Some((whole(tag, plain.number()?), plain.length + 2))
+        }
+        _ => None,
+    }
+}
+
+/// What a number of at most 56 bits stands for in a member with this tag: the sign of a negative one in two's complement
+/// is not among them.
+#[inline(always)]
+fn whole(tag: u8, number: u64) -> i64 {
+    match tag {
+        0x20 | 0x40 => unzigzag(number),
+        _ => number as i64,
+    }
 }
 
 /// Reads a value. One without a member is null; of several members the last counts, as the format says.

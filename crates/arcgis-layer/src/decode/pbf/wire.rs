@@ -115,6 +115,24 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Passes the next member and gives it, if it is a message, with a tag of one byte, in the form that nearly all have.
+    #[inline(always)]
+    pub(super) fn next_message(&mut self, tag: u8) -> Option<Self> {
+        let (&first, rest) = self.bytes.split_first()?;
+        if first != tag {
+            return None;
+        }
+        let (length, taken) = match *rest {
+            [length @ ..=0x7f, ..] => (usize::from(length), 1),
+            [low, high @ ..=0x7f, ..] => (usize::from(low & 0x7f) | usize::from(high) << 7, 2),
+            _ => return None,
+        };
+        let bytes = rest.get(taken..)?.get(..length)?;
+        let at = self.at + 1 + taken;
+        self.pass(1 + taken + length);
+        Some(Self { bytes, at })
+    }
+
     /// Passes the next member; `None` at the end.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Member<'a>>, DecodeError> {
@@ -259,42 +277,29 @@ pub(super) fn short_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let ends = !word & HIGH;
     let before_end = ends.checked_sub(1)? & !ends;
     let length = ends.trailing_zeros() / 8 + 1;
-    // Neighbours are joined: 7 bits to 14, 14 to 28, 28 to 56.
-    let sevens = word & before_end & !HIGH;
+    Some((joined(word & before_end), length as usize))
+}
+
+/// The number of variable length that takes so many bytes, from 1 to 8, at the front of a word; `None` if it ends
+/// elsewhere.
+#[inline(always)]
+pub(super) fn varint_of(word: u64, length: usize) -> Option<u64> {
+    let inside = word & (u64::MAX >> (64 - 8 * length));
+    // All bytes but the last have a high bit.
+    let expected = HIGH & (u64::MAX >> (71 - 8 * length) >> 1);
+    (inside & HIGH == expected).then(|| joined(inside))
+}
+
+/// Joins groups of 7 bits, each in a byte: to 14, to 28, to 56.
+#[inline(always)]
+fn joined(word: u64) -> u64 {
+    let sevens = word & !HIGH;
     let pairs = (sevens & 0x007f_007f_007f_007f) | ((sevens & 0x7f00_7f00_7f00_7f00) >> 1);
     let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
-    let number = (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4);
-    Some((number, length as usize))
+    (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4)
 }
 
-/// Reads two neighbouring numbers whose sign is the lowest bit, and tells how long they are together: each of at most 4
-/// bytes, where 8 bytes are left.
-#[inline(always)]
-pub(super) fn short_pair(bytes: &[u8], at: usize) -> Option<([i64; 2], usize)> {
-    let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
-    let ends = !word & HIGH;
-    let first = ends & ends.wrapping_neg();
-    let rest = ends ^ first;
-    let second = rest & rest.wrapping_neg();
-    if second == 0 {
-        return None;
-    }
-    let x = word & (first - 1);
-    let y = (word & (second - 1)) >> (first.trailing_zeros() + 1);
-    if (x | y) >> 32 != 0 {
-        return None;
-    }
-    // Side by side, each in its half of a word, both are joined at once.
-    let sevens = (x | (y << 32)) & !HIGH;
-    let pairs = (sevens & 0x007f_007f_007f_007f) | ((sevens & 0x7f00_7f00_7f00_7f00) >> 1);
-    let numbers = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
-    let signs = (numbers & 0x0000_0001_0000_0001) * 0xffff_ffff;
-    let signed = ((numbers >> 1) & 0x7fff_ffff_7fff_ffff) ^ signs;
-    let pair = [i64::from(signed as i32), i64::from((signed >> 32) as i32)];
-    Some((pair, (second.trailing_zeros() as usize + 1) / 8))
-}
-
-const HIGH: u64 = 0x8080_8080_8080_8080;
+pub(super) const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Reads a number of variable length, and tells how long it is.
 #[inline]
@@ -352,45 +357,39 @@ mod tests {
         assert!(varint(&[]).is_err());
     }
 
-    /// Numbers of every length, beside each other and behind each other, as the plain reader has them.
+    /// Numbers of every length, as the plain reader has them.
     #[test]
     fn numbers_read_many_bytes_at_a_time_are_the_same() {
-        let encoded = |mut number: u64| {
-            let mut bytes = Vec::new();
-            while number >= 0x80 {
-                bytes.push(number as u8 | 0x80);
-                number >>= 7;
-            }
-            bytes.push(number as u8);
-            bytes
-        };
         let mut numbers = vec![0, 1, 2, u64::MAX];
         for bits in 0..64 {
             let pattern = 0x9e37_79b9_7f4a_7c15_u64.rotate_left(bits) >> (63 - bits);
             numbers.extend([1 << bits, (1 << bits) - 1, pattern, pattern | 1]);
         }
-        for &first in &numbers {
-            for &second in &numbers {
-                let mut bytes = vec![0xff];
-                bytes.extend(encoded(first));
-                bytes.extend(encoded(second));
-                let (first_length, both) = (encoded(first).len(), bytes.len() - 1);
-                bytes.extend([0xff; 8]);
-                let expected = (first < 1 << 56).then_some((first, first_length));
-                assert_eq!(short_varint(&bytes, 1), expected, "{first}");
-                let small = first < 1 << 28 && second < 1 << 28;
-                let expected = small.then_some(([unzigzag(first), unzigzag(second)], both));
-                assert_eq!(short_pair(&bytes, 1), expected, "{first} {second}");
+        for number in numbers {
+            let mut bytes = vec![0xff];
+            let mut left = number;
+            while left >= 0x80 {
+                bytes.push(left as u8 | 0x80);
+                left >>= 7;
+            }
+            bytes.push(left as u8);
+            let length = bytes.len() - 1;
+            bytes.extend([0xff; 8]);
+            let expected = (number < 1 << 56).then_some((number, length));
+            assert_eq!(short_varint(&bytes, 1), expected, "{number}");
+            let word = u64::from_le_bytes(*bytes[1..].first_chunk().unwrap());
+            for claimed in 1..=8 {
+                let expected = expected.filter(|(_, length)| *length == claimed);
+                assert_eq!(
+                    varint_of(word, claimed),
+                    expected.map(|(number, _)| number),
+                    "{number} in {claimed}"
+                );
             }
         }
         assert_eq!(short_varint(&[1; 7], 0), None);
         assert_eq!(short_varint(&[1; 8], 1), None);
         assert_eq!(short_varint(&[0xff; 8], 0), None);
-        assert_eq!(short_pair(&[1; 7], 0), None);
-        assert_eq!(
-            short_pair(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], 0),
-            None
-        );
     }
 
     #[test]
