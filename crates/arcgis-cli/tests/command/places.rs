@@ -67,10 +67,13 @@ fn addresses_that_nothing_goes_to_are_refused_before_the_first_request() {
     assert_eq!(desk.names(), [""; 0]);
 }
 
+/// The head of a request and its body.
+type Put = (String, Vec<u8>);
+
 /// A web server that takes what is put there.
 struct Web {
     address: SocketAddr,
-    put: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    put: Arc<Mutex<Vec<Put>>>,
 }
 
 impl Web {
