@@ -12,15 +12,18 @@
 )]
 
 mod address;
+mod checkpoint;
 mod envelope;
 #[path = "../../crates/arcgis-export/tests/generated/mod.rs"]
 mod generated;
 mod json;
 mod layouts;
 mod literal;
+mod login;
 #[path = "../../crates/arcgis-layer/tests/pbf/messages.rs"]
 #[allow(dead_code)] // A part is used here.
 mod messages;
+mod metadata;
 mod pbf;
 #[path = "../../crates/arcgis-layer/tests/decode/recorder.rs"]
 #[allow(dead_code)] // A part is used here.
@@ -34,10 +37,13 @@ mod twins;
 mod wkb;
 
 pub use address::address;
+pub use checkpoint::checkpoint;
 pub use envelope::envelope;
 pub use json::json;
 pub use layouts::layout;
 pub use literal::literal;
+pub use login::login;
+pub use metadata::metadata;
 pub use pbf::pbf;
 pub use rings::rings;
 pub use spool::spool;

@@ -95,3 +95,18 @@ fn wkb_is_what_another_reader_reads() {
 fn an_export_that_goes_on_has_the_same_rows() {
     replay("spool", 1, targets::spool);
 }
+
+#[test]
+fn a_stored_login_comes_back_and_shows_no_secret() {
+    replay("login", 10, targets::login);
+}
+
+#[test]
+fn a_plan_comes_back_or_is_refused() {
+    replay("checkpoint", 10, targets::checkpoint);
+}
+
+#[test]
+fn any_object_is_metadata_that_columns_can_be_made_of() {
+    replay("metadata", 10, targets::metadata);
+}
