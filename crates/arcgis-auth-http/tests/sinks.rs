@@ -137,7 +137,7 @@ async fn nothing_of_an_error_is_poured() {
     let long = FaultKind::Respond {
         status: 200,
         content_type: "application/json",
-        body: long.into(),
+        body: long,
     };
     for fault in [long, FaultKind::Status(404)] {
         let bench = Bench::start(Some(fault)).await;
