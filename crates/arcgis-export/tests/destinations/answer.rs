@@ -49,6 +49,7 @@ pub(crate) fn local(answer: &[u8], format: FileFormat) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+#[cfg(feature = "cloud")]
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
