@@ -78,7 +78,8 @@ impl Orders {
 }
 
 fn given_up() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "the output was given up")
+    // Not `Interrupted`, after which `write_all` tries again.
+    io::Error::other("the output was given up")
 }
 
 /// How bytes are cut into pieces.

@@ -77,10 +77,11 @@ async fn rows_are_sent_while_they_come() {
         .await
         .unwrap();
     assert_eq!(report.rows, 40_000);
-    // By the last page, most of the others were there.
+    // Long before the last page there were some; how many depends on who is faster.
     let parts = parts.lock().unwrap().clone();
+    let midway = parts[parts.len() * 3 / 4];
     assert!(
-        parts[parts.len() - 1] * 2 > s3.parts(),
+        midway > 10 && midway < s3.parts(),
         "{parts:?} of {}",
         s3.parts()
     );
