@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arcgis_auth_core::Bytes;
 use arcgis_auth_core::http::{HeaderMap, header};
@@ -31,8 +30,10 @@ pub(crate) enum BodyError {
     Damaged(#[source] io::Error),
     #[error("an answer in an encoding that was not asked for")]
     Encoding,
+    #[cfg(feature = "hyper")]
     #[error("nothing came for {0:?}")]
-    Late(Duration),
+    Late(std::time::Duration),
+    #[cfg(feature = "hyper")]
     #[error("{0}")]
     Sink(#[source] io::Error),
 }
@@ -92,81 +93,6 @@ where
         headers.remove(header::CONTENT_LENGTH);
     }
     sink.finish(received)
-}
-
-/// Of a body that goes to a sink, so much is read before it is judged.
-const HEAD: usize = 64 * 1024;
-
-/// How a body ended that was to go to a sink.
-#[derive(Debug)]
-pub(crate) enum Poured {
-    /// It is short, or not what was asked for: here it is, or its beginning.
-    Kept(Bytes),
-    /// The sink has it: so many bytes. Its beginning is here too, for the judgement.
-    Streamed { head: Bytes, bytes: u64 },
-}
-
-/// Reads the head of `body`, and hands head and rest to `sink` if `is_good` says so. At most `limit` bytes; each wait
-/// for a piece is `patience` long at most.
-pub(crate) async fn pour<B>(
-    body: B,
-    limit: u64,
-    wire: &AtomicU64,
-    patience: Duration,
-    is_good: impl FnOnce(&Bytes) -> bool,
-    begin: impl FnOnce() -> io::Result<()>,
-    write: impl Fn(&[u8]) -> io::Result<()>,
-) -> Result<Poured, BodyError>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    let mut head = Some(Vec::new());
-    let (mut is_good, mut begin) = (Some(is_good), Some(begin));
-    let mut kept = Bytes::new();
-    let mut received = 0_u64;
-    let mut body = pin!(body);
-    loop {
-        let frame = tokio::time::timeout(patience, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| BodyError::Late(patience))? else {
-            break;
-        };
-        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
-        let Ok(mut data) = frame.into_data() else {
-            continue;
-        };
-        while data.has_remaining() {
-            let piece = data.chunk();
-            let length = piece.len();
-            received = received.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-            wire.fetch_add(u64::try_from(length).unwrap_or(u64::MAX), Ordering::Relaxed);
-            if received > limit {
-                return Err(BodyError::TooLarge(limit));
-            }
-            match &mut head {
-                Some(head) => head.extend_from_slice(piece),
-                None => write(piece).map_err(BodyError::Sink)?,
-            }
-            data.advance(length);
-        }
-        if head.as_ref().is_some_and(|head| head.len() >= HEAD) {
-            kept = head.take().unwrap_or_default().into();
-            if !is_good.take().is_some_and(|is_good| is_good(&kept)) {
-                return Ok(Poured::Kept(kept));
-            }
-            if let Some(begin) = begin.take() {
-                begin().map_err(BodyError::Sink)?;
-            }
-            write(&kept).map_err(BodyError::Sink)?;
-        }
-    }
-    Ok(match head {
-        Some(head) => Poured::Kept(head.into()),
-        None => Poured::Streamed {
-            head: kept,
-            bytes: received,
-        },
-    })
 }
 
 fn is(encoding: &[u8], name: &str) -> bool {

@@ -87,7 +87,9 @@ pub(crate) fn kind(error: &(dyn StdError + 'static), connecting: bool) -> Transp
                 BodyError::TooLarge(_) => return TransportErrorKind::TooLarge,
                 BodyError::Short => return TransportErrorKind::Interrupted,
                 BodyError::Damaged(_) | BodyError::Encoding => return TransportErrorKind::Protocol,
+                #[cfg(feature = "hyper")]
                 BodyError::Late(_) => return TransportErrorKind::Timeout,
+                #[cfg(feature = "hyper")]
                 BodyError::Sink(_) => return TransportErrorKind::Sink,
                 BodyError::Broken(_) => {}
             }

@@ -22,10 +22,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 
-use crate::body::{self, Poured};
+use crate::body;
 use crate::dialer::{Dialer, Proxies, Timed};
 use crate::failure::{self, Causes};
 use crate::identity::ClientIdentity;
+use crate::pour::{Poured, pour};
 use crate::resolver::Overrides;
 use crate::stats::Counters;
 use crate::tls::{self, invalid};
@@ -104,7 +105,7 @@ impl HyperTransport {
             let judged = |head: &Bytes| {
                 Response::judge(request, parts.status, parts.headers.clone(), head.clone())
             };
-            let poured = body::pour(
+            let poured = pour(
                 incoming,
                 request.max_answer().unwrap_or(u64::MAX),
                 &self.counters.bytes,

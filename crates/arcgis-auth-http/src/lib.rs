@@ -43,6 +43,8 @@ mod hyper_transport;
 #[cfg(feature = "hyper")]
 mod identity;
 #[cfg(feature = "hyper")]
+mod pour;
+#[cfg(feature = "hyper")]
 mod resolver;
 #[cfg(feature = "hyper")]
 mod tls;
