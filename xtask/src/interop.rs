@@ -30,43 +30,70 @@ struct Suite {
     name: &'static str,
     about: &'static str,
     needs: Needs,
+    packages: &'static Packages,
 }
+
+/// Python packages that can be installed beside each other.
+struct Packages {
+    /// The folder that they are installed into.
+    folder: &'static str,
+    /// Files of requirements; those of the second are installed without what they ask for.
+    files: &'static [&'static str],
+}
+
+const READERS: Packages = Packages {
+    folder: "venv",
+    files: &["requirements.txt", "requirements-duckdb.txt"],
+};
+
+/// What gpio and boto3 ask for cannot be had at once.
+const STORES: Packages = Packages {
+    folder: "venv-stores",
+    files: &["requirements-stores.txt"],
+};
 
 const SUITES: [Suite; 7] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
         needs: Needs::Nothing,
+        packages: &READERS,
     },
     Suite {
         name: "formats",
         about: "pyarrow, Polars, GDAL, DuckDB and SQLite read the same values from every format",
         needs: Needs::Nothing,
+        packages: &READERS,
     },
     Suite {
         name: "streams",
         about: "pyarrow, Polars, DuckDB and GeoPandas take layers without a file, by Arrow's C Stream Interface",
         needs: Needs::Nothing,
+        packages: &READERS,
     },
     Suite {
         name: "destinations",
         about: "buckets and web servers hold what a local file does, or nothing",
         needs: Needs::Node,
+        packages: &STORES,
     },
     Suite {
         name: "koop",
         about: "exports from a Koop server are the GeoJSON that it serves",
         needs: Needs::Node,
+        packages: &READERS,
     },
     Suite {
         name: "clients",
         about: "GDAL, pyesridump and gpio get every row of our test service",
         needs: Needs::Nothing,
+        packages: &READERS,
     },
     Suite {
         name: "preview",
         about: "Chromium opens and clicks the pages of arcgis preview, which also looks at files of other writers",
         needs: Needs::Chromium,
+        packages: &READERS,
     },
 ];
 
@@ -138,11 +165,6 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
             Err(error) => wrong.push(format!("{}: {error:#}", keyring::NAME)),
         }
     }
-    let environment = match python {
-        None => install_python(&work, &scripts)?,
-        // Then no suite below runs.
-        Some(_) => PathBuf::new(),
-    };
     for suite in &SUITES {
         if missing.iter().any(|(name, _)| *name == suite.name) {
             continue;
@@ -150,6 +172,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         if suite.needs == Needs::Node {
             install_node(&work, &scripts)?;
         }
+        let environment = install_python(suite.packages, &work, &scripts)?;
         println!("{}: {}", suite.name, suite.about);
         let begin = Instant::now();
         let tally = fresh_tally(&work, suite.name)?;
@@ -217,19 +240,22 @@ fn lacks(program: &str, prefix: &str, oldest: u32) -> Option<String> {
     ))
 }
 
-fn install_python(work: &Path, scripts: &Path) -> Result<PathBuf> {
-    let folder = work.join("venv");
-    let files = ["requirements.txt", "requirements-duckdb.txt"].map(|name| scripts.join(name));
+fn install_python(packages: &Packages, work: &Path, scripts: &Path) -> Result<PathBuf> {
+    let folder = work.join(packages.folder);
     let mut requirement = String::new();
-    for file in &files {
-        requirement += &fs::read_to_string(file)?;
+    for file in packages.files {
+        requirement += &fs::read_to_string(scripts.join(file))?;
     }
     let python = folder.join("bin/python");
     python::once(&folder, &requirement, || {
-        let [most, duckdb] = files.map(|file| file.display().to_string());
-        python::environment(&folder, &["--requirement", &most])?;
-        let alone = ["--no-deps", "--no-warn-conflicts", "--requirement", &duckdb];
-        python::environment(&folder, &alone)?;
+        for (place, file) in packages.files.iter().enumerate() {
+            let file = scripts.join(file).display().to_string();
+            let mut arguments = vec!["--requirement", file.as_str()];
+            if place > 0 {
+                arguments.extend(["--no-deps", "--no-warn-conflicts"]);
+            }
+            python::environment(&folder, &arguments)?;
+        }
         Ok(())
     })?;
     Ok(python)

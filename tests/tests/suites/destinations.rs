@@ -278,7 +278,9 @@ impl Output for SmallOutput {
 
 #[tokio::test]
 async fn a_full_disk_ends_the_export_and_its_requests() {
-    let rows = (1..=40_000).map(|n: i64| Row::new().with("OBJECTID", n).with("N", n * 7));
+    // Numbers that take room however they are encoded.
+    let scattered = |n: i64| (n * n).wrapping_mul(6_364_136_223_846_793_005) >> 12;
+    let rows = (1..=40_000).map(|n: i64| Row::new().with("OBJECTID", n).with("N", scattered(n)));
     let layer = Layer::table("t")
         .with_field(Field::new("OBJECTID", FieldType::Oid))
         .with_field(Field::new("N", FieldType::BigInteger))
