@@ -110,7 +110,7 @@ const STAGES: [Stage; 15] = [
     Stage {
         name: "interop",
         about: "other readers, another server and other clients; needs Python, Node and their registries",
-        budget: 10 * 60,
+        budget: 15 * 60,
         in_test: true,
         run: interop::run,
     },
