@@ -17,7 +17,7 @@ use crate::{crs_table, demo_data};
 struct Stage {
     name: &'static str,
     about: &'static str,
-    /// What it may take from cold on two cores, in seconds. All of `test` with `docs` and `site` has 60 minutes.
+    /// What it may take from cold on two cores, in seconds. All of `test` with `docs` and `site` has 65 minutes.
     budget: u64,
     /// Whether `cargo xtask test` runs it.
     in_test: bool,

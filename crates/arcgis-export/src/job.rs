@@ -149,7 +149,7 @@ impl LayerExport {
 
     /// Whether coordinates have to be the layer's own where the query says no other reference system: then a format that
     /// knows longitude and latitude alone, such as GeoJSON, is [`Error::NotInDegrees`] for layers in another one, and
-    /// otherwise the server is asked for these ([`Note::Reprojected`](crate::Note::Reprojected)). Default: no.
+    /// otherwise the server is asked for these ([`Note::Reprojected`]). Default: no.
     pub fn with_own_coordinates(mut self, own: bool) -> Self {
         self.own_coordinates = own;
         self
