@@ -30,6 +30,10 @@ fn main() -> ExitCode {
             resume::work(of);
             return ExitCode::SUCCESS;
         }
+        Some((part, of)) if part == "--ten-million" => {
+            ten_million::work(of);
+            return ExitCode::SUCCESS;
+        }
         Some((part, of)) if part == "--order" => {
             order::work(of);
             return ExitCode::SUCCESS;

@@ -69,7 +69,7 @@ fn quiet_is_silent_and_json_is_whole() {
         .map(|outcome| outcome.as_u64().unwrap())
         .sum();
     assert_eq!(client["requests"], ended, "{client}");
-    assert!(client["queued_seconds"].as_f64().unwrap() >= 0.0);
+    assert!(client["queued_seconds"].is_f64(), "{client}");
     assert!(report["fetch"]["decoding_seconds"].as_f64().unwrap() > 0.0);
     let writing = report["writer"]["writing_seconds"].as_f64().unwrap();
     assert!(writing > 0.0 && writing <= report["elapsed_seconds"].as_f64().unwrap());

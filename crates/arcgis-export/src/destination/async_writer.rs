@@ -1,15 +1,16 @@
 //! Anything that takes bytes asynchronously.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::{self, BoxFuture, FutureExt as _};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::runtime::Handle;
 
+use super::carried::Carried;
 use super::courier::{Courier, Errand, Order, Orders, Pieces};
-use super::{Canceller, Committed, Destination, Output, refused};
+use super::{Destination, Output, refused};
 use crate::error::Error;
 
 /// How much is handed over at once, and how much may wait.
@@ -86,10 +87,7 @@ impl Destination for AsyncWriter {
             .ok_or_else(|| refused(&self.name, io::Error::other("it was written to before")))?;
         let courier = Courier::start(Writing(writer), Handle::try_current().ok(), PIECES)
             .map_err(|error| refused(&self.name, error))?;
-        Ok(Box::new(AsyncOutput {
-            courier,
-            name: self.name.clone(),
-        }))
+        Ok(Box::new(Carried::new(courier, self.name.clone())))
     }
 }
 
@@ -122,40 +120,5 @@ impl Errand for Writing {
     fn take_back(&mut self) -> BoxFuture<'_, ()> {
         // Nothing can be.
         future::ready(()).boxed()
-    }
-}
-
-struct AsyncOutput {
-    courier: Courier,
-    name: String,
-}
-
-impl Write for AsyncOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.courier.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.courier.flush()
-    }
-}
-
-impl Output for AsyncOutput {
-    fn canceller(&mut self) -> Option<Canceller> {
-        self.courier.canceller()
-    }
-
-    fn settle(&mut self) -> Result<(), Error> {
-        self.courier
-            .settle()
-            .map_err(|error| refused(&self.name, error))
-    }
-
-    fn commit(self: Box<Self>) -> Result<Committed, Error> {
-        let Self { courier, name } = *self;
-        match courier.complete() {
-            Ok(bytes) => Ok(Committed::new(name, bytes)),
-            Err(error) => Err(refused(&name, error)),
-        }
     }
 }

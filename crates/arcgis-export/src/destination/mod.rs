@@ -1,6 +1,7 @@
 //! Where an export goes, and how it gets there whole or not at all.
 
 mod async_writer;
+mod carried;
 #[cfg(feature = "cloud")]
 mod cloud;
 mod courier;

@@ -1,6 +1,6 @@
 //! Objects in stores: the buckets of the clouds, and all else that `object_store` reaches.
 
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 
+use super::carried::Carried;
 use super::courier::{Courier, Errand, Order, Orders, Pieces};
 use super::store_error::refusal;
-use super::{Canceller, Committed, Destination, Output, refused};
+use super::{Destination, Output, refused};
 use crate::error::Error;
 
 /// The size of the first parts. Stores want 5 MiB at least, and some want all of one size.
@@ -28,6 +29,10 @@ const UNDER_WAY: usize = 4;
 
 /// The longest wait for a store that is told that nothing will come.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest wait before that for parts that are under way: a store may keep one that arrives after an upload
+/// was aborted. Both together are less than the courier waits.
+const LAST_PARTS: Duration = Duration::from_secs(2);
 
 /// An object in a store: in a bucket of a cloud, by address, or in any [`ObjectStore`] of the caller's.
 ///
@@ -184,14 +189,12 @@ impl Destination for StoredObject {
             to: self.clone(),
             before: None,
             parts: None,
+            under_way: FuturesUnordered::new(),
             bytes: 0,
         };
         let courier = Courier::start(upload, None, self.pieces())
             .map_err(|error| refused(&self.name, error))?;
-        Ok(Box::new(StoredOutput {
-            courier,
-            name: self.name.clone(),
-        }))
+        Ok(Box::new(Carried::new(courier, self.name.clone())))
     }
 }
 
@@ -201,6 +204,8 @@ struct Upload {
     /// What was there.
     before: Option<ObjectMeta>,
     parts: Option<Box<dyn MultipartUpload>>,
+    /// The parts that are being sent. Each gives its size.
+    under_way: FuturesUnordered<BoxFuture<'static, object_store::Result<usize>>>,
     bytes: u64,
 }
 
@@ -218,12 +223,11 @@ impl Upload {
     }
 
     async fn send(&mut self, orders: &mut Orders) -> io::Result<()> {
-        let mut under_way = FuturesUnordered::new();
         loop {
-            let order = if under_way.is_empty() {
+            let order = if self.under_way.is_empty() {
                 orders.next().await?
             } else {
-                let step = match future::select(pin!(orders.next()), under_way.next()).await {
+                let step = match future::select(pin!(orders.next()), self.under_way.next()).await {
                     Either::Left((order, _)) => Either::Left(order?),
                     Either::Right((done, _)) => Either::Right(done),
                 };
@@ -243,10 +247,11 @@ impl Upload {
                     let length = piece.len();
                     self.bytes += length as u64;
                     let part = parts.put_part(piece.into());
-                    under_way.push(part.map(move |done| done.map(|()| length)));
+                    self.under_way
+                        .push(part.map(move |done| done.map(|()| length)).boxed());
                 }
                 Order::Settle => {
-                    while let Some(done) = under_way.next().await {
+                    while let Some(done) = self.under_way.next().await {
                         orders.taken(sent(done)?);
                     }
                     if !self.to.overwrite {
@@ -300,6 +305,10 @@ impl Errand for Upload {
             let Some(parts) = self.parts.as_mut() else {
                 return;
             };
+            let last = async { while self.under_way.next().await.is_some() {} };
+            // What does not end by then is given up with its connection.
+            let _ = tokio::time::timeout(LAST_PARTS, last).await;
+            self.under_way.clear();
             match tokio::time::timeout(PATIENCE, parts.abort()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(
@@ -314,40 +323,5 @@ impl Errand for Upload {
             }
         }
         .boxed()
-    }
-}
-
-struct StoredOutput {
-    courier: Courier,
-    name: String,
-}
-
-impl Write for StoredOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.courier.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.courier.flush()
-    }
-}
-
-impl Output for StoredOutput {
-    fn canceller(&mut self) -> Option<Canceller> {
-        self.courier.canceller()
-    }
-
-    fn settle(&mut self) -> Result<(), Error> {
-        self.courier
-            .settle()
-            .map_err(|error| refused(&self.name, error))
-    }
-
-    fn commit(self: Box<Self>) -> Result<Committed, Error> {
-        let Self { courier, name } = *self;
-        match courier.complete() {
-            Ok(bytes) => Ok(Committed::new(name, bytes)),
-            Err(error) => Err(refused(&name, error)),
-        }
     }
 }
