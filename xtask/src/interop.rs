@@ -3,7 +3,6 @@
 //! Each suite is a script in `scripts/interop`, run by a Python environment of its own under
 //! `target/interop`; it counts its comparisons, and a suite that compared nothing has failed.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,10 +11,12 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::artifacts::Artifacts;
 use crate::debian;
 use crate::keyring;
+use crate::node;
 use crate::python;
-use crate::repository::{Repository, announce};
+use crate::repository::Repository;
 use crate::stage::Verdict;
 
 /// What a suite needs besides Python.
@@ -170,7 +171,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
             continue;
         }
         if suite.needs == Needs::Node {
-            install_node(&work, &scripts)?;
+            node::install(&work.join("node"), &scripts)?;
         }
         let environment = install_python(suite.packages, &work, &scripts)?;
         println!("{}: {}", suite.name, suite.about);
@@ -261,64 +262,24 @@ fn install_python(packages: &Packages, work: &Path, scripts: &Path) -> Result<Pa
     Ok(python)
 }
 
-fn install_node(work: &Path, scripts: &Path) -> Result<()> {
-    let folder = work.join("node");
-    let manifest = fs::read_to_string(scripts.join("package.json"))?;
-    python::once(&folder, &manifest, || {
-        fs::write(folder.join("package.json"), &manifest)?;
-        // Packages' own scripts have no business here.
-        python::run(
-            Command::new("npm")
-                .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
-                .args(["--no-package-lock", "--silent"])
-                .current_dir(&folder),
-        )
-    })
-}
-
 /// Builds the command and the service, with the features that the tests have built everything with.
 fn build(repository: &Repository) -> Result<Programs> {
-    let arguments = [
-        "build",
-        "--workspace",
-        "--bin",
-        "arcgis",
-        "--example",
-        "lines_service",
-        "--lib",
-        "--message-format",
-        "json-render-diagnostics",
-    ];
-    announce(&arguments, &[]);
-    let messages = repository.read(&arguments)?;
-    let built = |name: &str| {
-        messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find_map(|message| {
-                let target = message.get("target")?.get("name")?.as_str()?;
-                let files = message.get("filenames")?.as_array()?;
-                let program = message.get("executable")?.as_str();
-                let file = program.or_else(|| {
-                    let mut files = files.iter().filter_map(Value::as_str);
-                    files.find(|file| Path::new(file).extension().is_some_and(is_library))
-                })?;
-                (target == name).then(|| PathBuf::from(file))
-            })
-            .with_context(|| format!("cargo built no `{name}`"))
-    };
+    let built = Artifacts::build(
+        repository,
+        &[
+            "--workspace",
+            "--bin",
+            "arcgis",
+            "--example",
+            "lines_service",
+            "--lib",
+        ],
+    )?;
     Ok(Programs {
-        arcgis: built("arcgis")?,
-        service: built("lines_service")?,
-        module: built("arcgis_layers")?,
+        arcgis: built.file("arcgis")?,
+        service: built.file("lines_service")?,
+        module: built.file("arcgis_layers")?,
     })
-}
-
-/// Whether a file of this extension is one that programs load.
-fn is_library(extension: &OsStr) -> bool {
-    ["so", "dylib", "dll"]
-        .iter()
-        .any(|library| extension == *library)
 }
 
 /// How many comparisons were made with whom, as text; an error if none was made.

@@ -1,5 +1,6 @@
 //! Tasks of this repository: `cargo xtask <task>`. `docs/development.md` tells when to use which.
 
+mod artifacts;
 mod bench;
 mod benches;
 mod crs_table;
@@ -14,6 +15,7 @@ mod keyring;
 mod links;
 mod lints;
 mod msrv;
+mod node;
 mod order;
 mod package;
 mod picture;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::python;
 use crate::repository::Repository;
+use crate::soak;
 
 /// Writes five million points in order and as they come, and counts the bytes that DuckDB reads of both.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
@@ -24,19 +25,7 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
         .collect();
     let python = python::environment(&work.join("python"), &packages)?;
     let folder = files.to_str().context("the target folder is not UTF-8")?;
-    repository.run(&[
-        "run",
-        "--locked",
-        "--release",
-        "-q",
-        "-p",
-        "arcgis-tests",
-        "--example",
-        "soak",
-        "--",
-        "--order-files",
-        folder,
-    ])?;
+    soak::run(repository, &["--order-files", folder])?;
     python::run(
         Command::new(python)
             .arg(scripts.join("bytes_read.py"))

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::options::Options;
 use super::programs::Programs;
+use crate::node;
 use crate::python;
 
 pub(super) struct Environment {
@@ -99,16 +100,6 @@ fn install_node(work: &Path, scripts: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let folder = work.join("node");
-    let manifest = fs::read_to_string(scripts.join("package.json"))?;
-    python::once(&folder, &manifest, || {
-        fs::write(folder.join("package.json"), &manifest)?;
-        // Packages' own scripts have no business here.
-        python::run(
-            Command::new("npm")
-                .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
-                .args(["--no-package-lock", "--silent"])
-                .current_dir(&folder),
-        )
-    })?;
+    node::install(&folder, scripts)?;
     Ok(Some(folder))
 }

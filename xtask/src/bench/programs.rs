@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::repository::{Repository, announce};
+use crate::artifacts::Artifacts;
+use crate::repository::Repository;
 
 pub(super) struct Programs {
     /// The command, as it is released.
@@ -18,39 +18,26 @@ pub(super) struct Programs {
 
 impl Programs {
     pub(super) fn build(repository: &Repository) -> Result<Self> {
-        let arguments = [
-            "build",
-            "--release",
-            "--package",
-            "arcgis-cli",
-            "--package",
-            "arcgis-tests",
-            "--bin",
-            "arcgis",
-            "--example",
-            "replay",
-            "--example",
-            "soak",
-            "--message-format",
-            "json-render-diagnostics",
-        ];
-        announce(&arguments, &[]);
-        let messages = repository.read(&arguments)?;
-        let built = |name: &str| {
-            messages
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-                .find_map(|message| {
-                    let target = message.get("target")?.get("name")?.as_str()?;
-                    let program = message.get("executable")?.as_str()?;
-                    (target == name).then(|| PathBuf::from(program))
-                })
-                .with_context(|| format!("cargo built no `{name}`"))
-        };
+        let built = Artifacts::build(
+            repository,
+            &[
+                "--release",
+                "--package",
+                "arcgis-cli",
+                "--package",
+                "arcgis-tests",
+                "--bin",
+                "arcgis",
+                "--example",
+                "replay",
+                "--example",
+                "soak",
+            ],
+        )?;
         Ok(Self {
-            arcgis: built("arcgis")?,
-            replay: built("replay")?,
-            soak: built("soak")?,
+            arcgis: built.file("arcgis")?,
+            replay: built.file("replay")?,
+            soak: built.file("soak")?,
         })
     }
 }
