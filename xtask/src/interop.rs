@@ -53,7 +53,7 @@ const STORES: Packages = Packages {
     files: &["requirements-stores.txt"],
 };
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
@@ -63,6 +63,12 @@ const SUITES: [Suite; 7] = [
     Suite {
         name: "formats",
         about: "pyarrow, Polars, GDAL, DuckDB and SQLite read the same values from every format",
+        needs: Needs::Nothing,
+        packages: &READERS,
+    },
+    Suite {
+        name: "partitions",
+        about: "pyarrow, GeoPandas, DuckDB, DataFusion and Polars read datasets in several files as they read one",
         needs: Needs::Nothing,
         packages: &READERS,
     },

@@ -190,6 +190,15 @@ impl Outputs {
         })
     }
 
+    /// The same for the folder of a dataset in several files.
+    pub(crate) async fn check_folder(out: &Path, args: &FileArgs) -> Result<Self> {
+        Ok(Self {
+            place: Place::tried_folder(out, args.overwrite).await?,
+            format: args.format(out)?,
+            report: PendingReport::of(args)?,
+        })
+    }
+
     /// Writes the report where it was asked for. The rows are in their place by then, and an error says so.
     pub(crate) fn write_report(self, said: &Said<'_>) -> Result<()> {
         let Some(report) = self.report else {

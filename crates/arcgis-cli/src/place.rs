@@ -8,7 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 #[cfg(feature = "cloud")]
 use arcgis_rest::export::StoredObject;
-use arcgis_rest::export::{self, Committed, Destination, HttpPut, LocalFile, Output};
+use arcgis_rest::export::{
+    self, Committed, Destination, HttpPut, LocalFile, Output, PartitionFolder,
+};
 use arcgis_rest::{Transport, auth::Url};
 
 use crate::exit::Failure;
@@ -20,6 +22,7 @@ pub(crate) const STANDARD_OUTPUT: &str = "-";
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     File(LocalFile),
+    Partitions(PartitionFolder),
     StandardOutput,
     #[cfg(feature = "cloud")]
     Stored(StoredObject),
@@ -77,18 +80,28 @@ impl Place {
 
     /// The place that an argument names, once it is known that it can be written to. Nothing is left behind if not.
     pub(crate) async fn tried(out: &Path, overwrite: bool, way: &Way<'_>) -> Result<Self> {
-        let place = Self::new(out, overwrite, way)?;
+        Self::new(out, overwrite, way)?.opens().await
+    }
+
+    /// The same for the folder of a dataset in several files.
+    pub(crate) async fn tried_folder(out: &Path, overwrite: bool) -> Result<Self> {
+        let folder = PartitionFolder::new(out).with_overwrite(overwrite);
+        Self::Partitions(folder).opens().await
+    }
+
+    async fn opens(self) -> Result<Self> {
         // Opening makes a file of another name in the folder, or begins an upload; dropping it takes it away again.
-        let tried = place.clone();
+        let tried = self.clone();
         tokio::task::spawn_blocking(move || tried.open().map(drop))
             .await
             .context("the output was not tried")??;
-        Ok(place)
+        Ok(self)
     }
 
     fn destination(&self) -> Option<&dyn Destination> {
         match self {
             Self::File(file) => Some(file),
+            Self::Partitions(folder) => Some(folder),
             #[cfg(feature = "cloud")]
             Self::Stored(object) => Some(object),
             Self::Put(put) => Some(put),
@@ -149,6 +162,10 @@ impl Destination for Place {
 
     fn spool_folder(&self) -> Option<PathBuf> {
         self.destination()?.spool_folder()
+    }
+
+    fn is_folder(&self) -> bool {
+        self.destination().is_some_and(Destination::is_folder)
     }
 }
 

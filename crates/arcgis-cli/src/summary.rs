@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use arcgis_rest::export::{ProofReport, Report};
+use arcgis_rest::export::{PartitionReport, ProofReport, Report};
 use arcgis_rest::http::Stats;
 
 use crate::exit::one_line;
@@ -208,8 +208,33 @@ fn facts(report: &Report, client: Option<Stats>) -> Facts {
             .unwrap_or_default();
         facts.add("File", format!("{}{compression}{groups}", bytes(size)));
     }
+    if let Some(partitions) = &report.partitions {
+        facts.add("Files", files(partitions));
+    }
     facts.add("Time", elapsed(report));
     facts
+}
+
+/// How many files there are, and how large they are.
+fn files(partitions: &PartitionReport) -> String {
+    let by = if partitions.columns.is_empty() {
+        ", by place".to_owned()
+    } else {
+        format!(", by {}", one_line(&partitions.columns.join(" and ")))
+    };
+    let range = |least: String, most: String| {
+        if least == most {
+            most
+        } else {
+            format!("{least} to {most}")
+        }
+    };
+    format!(
+        "{}{by}; {} rows, {}",
+        counted(partitions.files, "file"),
+        range(count(partitions.least_rows), count(partitions.most_rows)),
+        range(bytes(partitions.least_bytes), bytes(partitions.most_bytes)),
+    )
 }
 
 /// The rows that the server cannot serve, and what it said of the first.

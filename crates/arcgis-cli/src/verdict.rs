@@ -59,6 +59,7 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
             (Exit::Usage, hint("arcgis crawl <url> lists all layers"))
         }
         export::Error::Unsupported { .. } => (Exit::Usage, None),
+        export::Error::Partition(error) => (Exit::Usage, of_partition(error)),
         export::Error::NotInDegrees { .. } => (
             Exit::Usage,
             hint("leave --out-sr out, or write another format"),
@@ -94,6 +95,18 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
             },
         ),
         _ => (Exit::Other, None),
+    }
+}
+
+fn of_partition(error: &export::PartitionError) -> Option<String> {
+    match error {
+        export::PartitionError::NotSpatial { .. } => {
+            hint("--partition-by takes a field; --order hilbert is the default")
+        }
+        export::PartitionError::TooMany { .. } | export::PartitionError::LongValue { .. } => {
+            hint("arcgis values <layer> <field> counts values; --partition spatial takes none")
+        }
+        _ => None,
     }
 }
 

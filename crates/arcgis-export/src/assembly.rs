@@ -11,6 +11,7 @@ use crate::event::{ExportEvent, Observer};
 use crate::format::{Counted, FileFormat, FileWriter, NewFile, Written, begin};
 use crate::geometry_summary::GeometrySummary;
 use crate::options::WriterOptions;
+use crate::partition::PartitionReport;
 use crate::provenance::Provenance;
 use crate::report::{Report, WriterReport};
 use crate::schema::ExportSchema;
@@ -101,6 +102,7 @@ impl Assembly {
     ) -> Result<WholeFile, Error> {
         let began = Instant::now();
         self.spool.finish()?;
+        self.writer.proven(provenance);
         // Where rows are sorted, this is all of them.
         while let Some(batch) = self.spool.next()? {
             self.given_up.check()?;
@@ -111,6 +113,7 @@ impl Assembly {
             output,
             row_groups,
             misfits,
+            partitions,
         } = self
             .writer
             .finish(self.written.as_ref().unwrap_or(&all.geometry), provenance)?;
@@ -128,6 +131,7 @@ impl Assembly {
             written: self.written,
             row_groups: row_groups.map(|groups| groups.len() as u64),
             misfits,
+            partitions,
         })
     }
 }
@@ -142,6 +146,7 @@ pub(crate) struct WholeFile {
     written: Option<GeometrySummary>,
     row_groups: Option<u64>,
     misfits: BTreeMap<String, u64>,
+    partitions: Option<PartitionReport>,
 }
 
 impl WholeFile {
@@ -159,13 +164,14 @@ impl WholeFile {
             Some(written) => report.with_geometry(written),
             None => report,
         };
-        let report = report.with_misfits(self.misfits).in_file(
+        let mut report = report.with_misfits(self.misfits).in_file(
             name,
             self.bytes,
             self.row_groups,
             WriterReport::new(self.format, options, self.busy),
             start,
         );
+        report.partitions = self.partitions;
         before(&report)?;
         let committed = self.output.commit()?;
         self.spool.committed();

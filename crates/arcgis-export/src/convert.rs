@@ -108,8 +108,14 @@ impl<'a> Conversion<'a> {
     /// [`Error::Doubled`] if it has rows more than once, [`Error::Write`].
     pub fn to(self, destination: &dyn Destination) -> Result<Report, Error> {
         let start = Start::now();
+        if destination.is_folder() {
+            return Err(Error::Unsupported {
+                option: "a dataset in several files".to_owned(),
+                by: "saved answers".to_owned(),
+            });
+        }
         let format = FileFormat::of_destination(self.format, &destination.name());
-        self.writer.check_sort_folder(format)?;
+        self.writer.check_sort_folder(format, false)?;
         Requirement(format).check_options(&self.writer)?;
         Requirement(format).check_columns(&self.columns)?;
         let output = destination.open()?;
@@ -123,6 +129,7 @@ impl<'a> Conversion<'a> {
             options: &self.writer,
             strategy: None,
             holds: false,
+            partitions: None,
             part: output.temporary(),
             given_up: given_up.clone(),
         };
@@ -135,6 +142,7 @@ impl<'a> Conversion<'a> {
             options: &self.writer,
             provenance: &provenance,
             lenient: self.lenient,
+            partitions: None,
         };
         let mut assembly = Assembly::new(new, spool, Observer::default(), given_up)?;
         assembly.push(rows.page)?;

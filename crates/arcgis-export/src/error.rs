@@ -116,6 +116,10 @@ pub enum Error {
     #[error(transparent)]
     Resume(#[from] crate::resume::ResumeError),
 
+    /// The rows cannot be cut into files as wanted: see there.
+    #[error(transparent)]
+    Partition(#[from] crate::partition::PartitionError),
+
     /// An earlier export cannot be brought up to date, and stays as it is: see there.
     #[error(transparent)]
     Sync(#[from] crate::sync::SyncError),

@@ -18,6 +18,7 @@ use crate::geometry_summary::GeometrySummary;
 use crate::layer_stream::{BatchLimits, LayerStream, Purpose};
 use crate::note::Note;
 use crate::options::WriterOptions;
+use crate::partition::Partitions;
 use crate::replaced::Sieve;
 use crate::report::Report;
 use crate::resume::Resume;
@@ -66,6 +67,7 @@ pub struct LayerExport {
     pub(crate) base: Option<Box<Base>>,
     pub(crate) before_commit: BeforeCommit,
     pub(crate) observer: Observer,
+    pub(crate) partitions: Option<Partitions>,
 }
 
 type Check = dyn Fn(&Report) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
@@ -107,6 +109,7 @@ impl LayerExport {
             base: None,
             before_commit: BeforeCommit::default(),
             observer: Observer::default(),
+            partitions: None,
         }
     }
 
@@ -159,6 +162,14 @@ impl LayerExport {
     /// written, instead of a line in the report. Default: no.
     pub fn with_fail_on_drift(mut self, fail: bool) -> Self {
         self.fail_on_drift = fail;
+        self
+    }
+
+    /// Cuts the rows into the files of one dataset, in a [`PartitionFolder`](crate::PartitionFolder). The files are
+    /// GeoParquet, each whole for itself; all have the same columns, and together the rows that a single file would have.
+    /// Default: all rows are in one file.
+    pub fn with_partitions(mut self, partitions: Partitions) -> Self {
+        self.partitions = Some(partitions);
         self
     }
 
@@ -218,18 +229,23 @@ impl LayerExport {
         Ok(self.layer.plan(&self.resolve()?, &self.fetch).await?)
     }
 
-    /// Writes the rows to a file.
+    /// Writes the rows to a file, or to several in a folder.
     ///
     /// # Errors
     ///
     /// Before anything is fetched: [`Error::Layer`] if the query does not fit the layer,
-    /// [`Error::Exists`], [`Error::Unwritable`] and [`Error::Resume`]. Later any [`Error`]; then nothing
+    /// [`Error::Exists`], [`Error::Unwritable`], [`Error::Unsupported`], [`Error::Partition`] and [`Error::Resume`]. Later any [`Error`]; then nothing
     /// stands under the destination's name, or what stood there before.
     pub async fn to(self, destination: impl Destination) -> Result<Report, Error> {
         let start = Start::now();
         let name = destination.name();
-        let format = FileFormat::of_destination(self.format, &name);
-        self.writer.check_sort_folder(format)?;
+        let is_folder = destination.is_folder();
+        self.check_partitions(is_folder, &name)?;
+        let format = match is_folder {
+            true => self.format.unwrap_or_default(),
+            false => FileFormat::of_destination(self.format, &name),
+        };
+        self.writer.check_sort_folder(format, is_folder)?;
         Requirement(format).check_options(&self.writer)?;
         Requirement(format).check_columns(&self.columns)?;
         let (resolved, note) = self.resolve_for(format)?;
@@ -242,6 +258,7 @@ impl LayerExport {
             name: Some(name.clone()),
             format,
             note,
+            partitions: self.partitions.clone(),
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut writer = run.writer(output, name)?;
@@ -277,6 +294,7 @@ impl LayerExport {
     /// As [`LayerExport::to`].
     pub async fn into_table(self) -> Result<Table, Error> {
         let start = Start::now();
+        self.check_partitions(false, "a table in memory")?;
         let resolved = self.resolve()?;
         let place = Place {
             spool: self.spool_folder(None, &format!("the table of {}", self.layer.address()))?,
@@ -284,6 +302,7 @@ impl LayerExport {
             name: None,
             format: FileFormat::default(),
             note: None,
+            partitions: None,
         };
         let mut run = Run::start(self, resolved, place, start).await?;
         let mut spool = run.other_spool().await?;
@@ -401,6 +420,25 @@ impl LayerExport {
     pub async fn into_geoparquet_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
         let resolved = self.resolve()?;
         LayerStream::start(self, resolved, limits, Purpose::GeoParquet).await
+    }
+
+    /// Several files want a folder, and a folder wants several files.
+    fn check_partitions(&self, is_folder: bool, name: &str) -> Result<(), Error> {
+        let refused = |option: &str, by: String| {
+            Err(Error::Unsupported {
+                option: option.to_owned(),
+                by,
+            })
+        };
+        match (&self.partitions, is_folder) {
+            (Some(_), false) => refused("a dataset in several files", name.to_owned()),
+            (None, true) => refused("a dataset in one file", format!("the folder {name}")),
+            (Some(_), true) if self.spools.are_other() => refused(
+                "a dataset in several files",
+                "a spool of one's own".to_owned(),
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn resolve(&self) -> Result<ResolvedQuery, Error> {

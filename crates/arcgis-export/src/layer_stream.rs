@@ -117,6 +117,7 @@ impl LayerStream {
             // Whoever reads does so while it is fetched, whatever it becomes.
             format: FileFormat::ArrowStream,
             note: None,
+            partitions: None,
         };
         let mut run = Run::start(export, query, place, Start::now()).await?;
         if run.other_spool().await?.is_some() {
@@ -263,6 +264,9 @@ fn check(export: &LayerExport, purpose: Purpose) -> Result<(), Error> {
     }
     if export.writer.order == Some(RowOrder::Hilbert) {
         return Err(refused("the order hilbert"));
+    }
+    if export.partitions.is_some() {
+        return Err(refused("a dataset in several files"));
     }
     if export.format.is_some() {
         return Err(refused("a format of files"));

@@ -30,6 +30,7 @@ mod number_builder;
 mod options;
 mod order;
 mod page;
+mod partition;
 mod provenance;
 #[cfg(feature = "repair")]
 mod repair;
@@ -70,6 +71,9 @@ pub use note::Note;
 pub use options::{Compression, ParseCompressionError, WriterOptions, ZstdLevel};
 pub use order::{ParseRowOrderError, RowOrder};
 pub use page::{ArrowPage, ArrowSink, Misfits, PageBatch};
+pub use partition::{
+    PartitionError, PartitionFile, PartitionFolder, PartitionIndex, PartitionReport, Partitions,
+};
 pub use provenance::Provenance;
 pub use report::{
     ColumnReport, FetchReport, GeometryReport, MisfitReport, ProofReport, QueryReport, Report,

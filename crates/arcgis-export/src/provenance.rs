@@ -27,7 +27,8 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:last_edit` | when the layer was edited last, read before the first row (`editingInfo.lastEditDate`), RFC 3339 in UTC |
 /// | `arcgis:server_generation` | the layer's generation, read before the first row, where it tracks changes (`changeTrackingInfo`): what changed since, `extractChanges` tells |
 /// | `arcgis:options` | how a GeoParquet file was exported, as JSON: what [`Sync`](crate::Sync) goes by |
-/// | `arcgis:rows` | the number of rows |
+/// | `arcgis:partition` | in one of several files of a dataset: the values that all its rows have in the columns that they are partitioned by, as JSON |
+/// | `arcgis:rows` | the number of rows; those of this file, where a dataset is in several |
 /// | `arcgis:proof` | how it is known that they are all |
 /// | `arcgis:copyright` | the layer's copyright text |
 /// | `arcgis:retrieved` | when the export began, RFC 3339 in UTC |
@@ -62,6 +63,8 @@ pub struct Provenance {
     pub server_generation: Option<i64>,
     /// How a GeoParquet file was exported, as JSON.
     pub options: Option<String>,
+    /// The values that all rows have in the columns that they are partitioned by, as JSON.
+    pub partition: Option<String>,
     /// The zone in which the service shows its dates.
     pub time_zone: Option<String>,
     /// How it is known that the rows are all.
@@ -114,6 +117,7 @@ impl Provenance {
                 self.server_generation.map(|number| number.to_string()),
             ),
             ("options", self.options.clone()),
+            ("partition", self.partition.clone()),
             ("rows", Some(rows.to_string())),
             ("proof", self.proof.clone()),
             ("copyright", self.copyright.clone()),

@@ -14,6 +14,7 @@ use crate::format::FileFormat;
 use crate::geometry_summary::GeometrySummary;
 use crate::note::Note;
 use crate::options::WriterOptions;
+use crate::partition::PartitionReport;
 use crate::resume::ResumeReport;
 use crate::schema::ExportSchema;
 use crate::tally::Start;
@@ -72,6 +73,9 @@ pub struct Report {
     pub file_bytes: Option<u64>,
     /// Row groups in the file; none where its format has none.
     pub row_groups: Option<u64>,
+    /// How rows were cut into files; none where all are in one. Then `file_bytes` is the size of all of them with their
+    /// index, and `row_groups` are those of all.
+    pub partitions: Option<PartitionReport>,
     /// Values that did not fit and became null, by column.
     pub misfits: Vec<MisfitReport>,
     /// Codes that no domain lists, by column, where labels were wanted; they stand as text among the labels.

@@ -1,10 +1,12 @@
 //! An export that is under way.
 
+mod account;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arcgis_layer::arcgis_auth_core::{Url, redact_url};
+use arcgis_layer::arcgis_auth_core::redact_url;
 use arcgis_layer::{
     AcceptedPage, Completion, FetchStats, IdSet, Layer, LayerInfo, Pages, Plan, Progress,
     ResolvedQuery,
@@ -23,13 +25,14 @@ use crate::note::Note;
 use crate::options::WriterOptions;
 use crate::order::{Ordering, RowOrder};
 use crate::page::{ArrowPage, ArrowSink};
-use crate::provenance::{LayerState, Provenance, schema_hash};
-use crate::report::{FetchReport, ProofReport, QueryReport, Report, spatial_reference};
+use crate::partition::{Partitions, Scheme};
+use crate::provenance::{LayerState, Provenance};
+use crate::report::Report;
 use crate::resume::{ResumeError, ResumeReport};
 use crate::schema::ExportSchema;
 use crate::spool::{
-    Beginning, DiskSpool, Found, Leftover, Resumed, Spool, SpoolPlan, SpooledPage, Spools, Worth,
-    difference, shape,
+    Beginning, DiskSpool, Found, Leftover, Resumed, Spool, SpooledPage, Spools, Worth, difference,
+    shape,
 };
 use crate::sync::{KeptRows, SavedOptions};
 use crate::tally::{PageSums, Start, Tally};
@@ -47,6 +50,8 @@ pub(crate) struct Place {
     pub(crate) spool: Option<PathBuf>,
     /// What is to be said of the way that rows are asked for.
     pub(crate) note: Option<Note>,
+    /// How rows are cut into files, where they are: then the place is a folder.
+    pub(crate) partitions: Option<Partitions>,
 }
 
 /// An export that is under way.
@@ -75,6 +80,7 @@ pub(crate) struct Run {
     notes: Vec<Note>,
     writer: WriterOptions,
     format: FileFormat,
+    scheme: Option<Scheme>,
     lenient: bool,
     fail_on_drift: bool,
     place: Option<String>,
@@ -123,13 +129,15 @@ impl Run {
             base,
             before_commit,
             observer,
+            partitions: _,
         } = export;
         let options = match (&place.name, place.format) {
             (Some(_), FileFormat::GeoParquet) => {
                 let info = layer.info();
-                let options =
-                    SavedOptions::of(&asked, info, &writer, &columns, lenient, fetch.format);
-                options.map_err(arcgis_layer::Error::from)?.to_json()
+                SavedOptions::of(&asked, info, &writer, &columns, lenient, fetch.format)
+                    .map_err(arcgis_layer::Error::from)?
+                    .with_partitions(place.partitions.clone())
+                    .to_json()
             }
             _ => None,
         };
@@ -142,6 +150,10 @@ impl Run {
             // What cannot be written is refused before anything is asked for.
             GeometryForm::of(&schema, &writer)?;
         }
+        let scheme = match &place.partitions {
+            Some(partitions) => Some(partitions.resolve(&schema, &writer, place.format)?),
+            None => None,
+        };
         let mut tally = Tally::new(&schema, start);
         let resume = resume.unwrap_or_default();
         let skips = fetch.allow_skips;
@@ -243,7 +255,7 @@ impl Run {
         let is_held = match place.name {
             Some(_) => {
                 let order = RowOrder::of_file(&writer, place.format);
-                order.is_held(&schema, Some(plan.strategy()), holds)
+                scheme.is_some() || order.is_held(&schema, Some(plan.strategy()), holds)
             }
             None => holds,
         };
@@ -271,6 +283,7 @@ impl Run {
             notes,
             writer,
             format: place.format,
+            scheme,
             lenient,
             fail_on_drift,
             place: place.name,
@@ -356,6 +369,7 @@ impl Run {
         let (schema, options) = (self.schema.clone(), self.writer.clone());
         let (observer, format, lenient) = (self.observer.clone(), self.format, self.lenient);
         let provenance = self.provenance();
+        let scheme = self.scheme.clone();
         let (disk, spools, plan) = (self.disk.take(), self.spools.clone(), self.spool_plan());
         let before_commit = self.before_commit.clone();
         let holds = holds_rows(self.pages.plan(), format);
@@ -370,6 +384,7 @@ impl Run {
                 // Rows of two places are in no order together.
                 strategy: Some(plan.strategy).filter(|_| kept.is_none()),
                 holds,
+                partitions: scheme.as_ref(),
                 part: output.temporary(),
                 given_up: given_up.clone(),
             };
@@ -384,6 +399,7 @@ impl Run {
                 options: &options,
                 provenance: &provenance,
                 lenient,
+                partitions: scheme.clone(),
             };
             let mut assembly = Assembly::new(new, spool, observer, given_up.clone())?;
             if looks_again {
@@ -453,99 +469,6 @@ impl Run {
 
     fn info(&self) -> &Arc<LayerInfo> {
         self.layer.info()
-    }
-
-    fn source(&self) -> String {
-        redact_url(self.layer.address().url())
-    }
-
-    /// The address that asks for the rows, with all that decides which they are and how they look.
-    fn query_url(&self) -> Url {
-        let request = self.query.page_request(self.layer.address());
-        let shape = ["outFields", "returnGeometry", "outSR", "maxAllowableOffset"];
-        let mut url = self.layer.address().query_url();
-        url.query_pairs_mut()
-            .append_pair("where", self.query.where_clause())
-            .extend_pairs(self.query.filter_params())
-            .extend_pairs(
-                shape
-                    .iter()
-                    .filter_map(|name| Some((name, request.param(name)?))),
-            );
-        Url::parse(&redact_url(&url)).unwrap_or_else(|_| self.layer.address().query_url())
-    }
-
-    fn spool_plan(&self) -> SpoolPlan {
-        let plan = self.pages.plan();
-        SpoolPlan {
-            schema: self.schema.clone(),
-            source: self.source(),
-            query: self.query_url().into(),
-            destination: self.place.clone(),
-            object_id: self.query.object_id().map(str::to_owned),
-            rows: plan.rows(),
-            pages: plan.pages(),
-            page_size: plan.page_size(),
-            strategy: plan.strategy(),
-            format: plan.format(),
-        }
-    }
-
-    /// What is known of completeness.
-    fn proof(&self) -> Option<ProofReport> {
-        let completion = self.completion.as_ref()?;
-        Some(ProofReport::new(self.pages.plan(), completion))
-    }
-
-    pub(crate) fn provenance(&self) -> Provenance {
-        let info = self.info();
-        Provenance {
-            source: Some(self.source()),
-            layer: Some(info.name.clone()),
-            layer_id: Some(info.id),
-            query: Some(self.query_url().into()),
-            filter_parts: Some(self.query.parts() as u64).filter(|parts| *parts > 1),
-            limit: self.query.limit(),
-            spatial_reference: self
-                .schema
-                .geometry_name()
-                .map(|_| spatial_reference(&self.schema)),
-            out_sr: self
-                .query
-                .page_request(self.layer.address())
-                .param("outSR")
-                .map(str::to_owned),
-            schema_hash: Some(schema_hash(&self.schema)),
-            last_edit: self.state.last_edit(),
-            server_generation: self.state.server_generation(),
-            options: self.options.clone(),
-            time_zone: info.date_time_zone.clone(),
-            proof: self.proof().map(|proof| proof.level),
-            copyright: info
-                .copyright_text
-                .clone()
-                .filter(|text| !text.trim().is_empty()),
-            retrieved: Some(self.retrieved),
-        }
-    }
-
-    pub(crate) fn report(&self) -> Report {
-        let mut report = self.tally.report(self.notes.clone());
-        report.source = Some(self.source());
-        report.layer = Some(self.info().name.clone());
-        report.query = Some(QueryReport::from((&self.query, self.query_url())));
-        report.object_id_field = self.query.object_id().map(str::to_owned);
-        report.schema_hash = Some(schema_hash(&self.schema));
-        report.last_edit = self.state.last_edit();
-        report.server_generation = self.state.server_generation();
-        report.proof = self.proof();
-        report.resumed = self.resumed.clone();
-        report.fetch = Some(FetchReport::new(
-            self.pages.plan(),
-            self.seen,
-            self.time_budget,
-        ));
-        report
     }
 }
 

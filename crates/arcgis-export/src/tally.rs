@@ -279,6 +279,7 @@ impl Tally {
             resumed: None,
             file_bytes: None,
             row_groups: None,
+            partitions: None,
             misfits: self.counts(&self.sums.misfits),
             unlisted: self.counts(&self.sums.unlisted),
             notes,

@@ -13,7 +13,7 @@ use crate::place::address;
 use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
 use super::{
     ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, GeoParquetArgs, OrderArgs,
-    RequestArgs, ServiceArgs, TypeArgs,
+    PartitionArgs, RequestArgs, ServiceArgs, TypeArgs,
 };
 
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(crate) struct ExportArgs {
 
     /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output;
     /// s3://bucket/path, gs://…, az://…, or an https:// address that takes a PUT. For
-    /// all layers: a folder, with / behind it where it is not there yet
+    /// all layers, and with --partition-by or --partition: a folder, with / behind it where it is not there yet
     #[arg(value_name = "OUT", required_unless_present = "plan")]
     pub(crate) out: Option<PathBuf>,
 
@@ -56,6 +56,9 @@ pub(crate) struct ExportArgs {
         conflicts_with = "plan"
     )]
     pub(crate) attachments: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) partition: PartitionArgs,
 
     #[command(flatten)]
     pub(crate) service: ServiceArgs,

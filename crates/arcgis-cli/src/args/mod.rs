@@ -11,6 +11,7 @@ mod geoparquet;
 mod inspect;
 mod installation;
 mod order;
+mod partition;
 mod preview;
 mod query;
 mod service;
@@ -36,6 +37,7 @@ pub(crate) use inspect::{
 };
 pub(crate) use installation::{CompletionsArgs, ManualArgs};
 pub(crate) use order::OrderArgs;
+pub(crate) use partition::PartitionArgs;
 pub(crate) use preview::{LookArgs, PreviewArgs};
 pub(crate) use query::{ColumnArgs, FilterArgs};
 pub(crate) use service::ServiceArgs;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use arcgis_rest::export::{ExportEvent, LayerExport, Report, Resume, RowOrder, WriterOptions};
+use arcgis_rest::export::{
+    ExportEvent, FileFormat, LayerExport, Report, Resume, RowOrder, WriterOptions,
+};
 use arcgis_rest::layer::{FetchOptions, Layer, Query, ResourceAddress};
 
 use super::attachments;
@@ -17,7 +19,7 @@ use crate::exit::{Failure, note};
 use crate::facts::counted;
 use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
-use crate::place::{Way, waits_here};
+use crate::place::{STANDARD_OUTPUT, Way, address, waits_here};
 use crate::progress::{BETWEEN_LINES, Progress, above};
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
@@ -32,11 +34,14 @@ pub(crate) async fn run(
     let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
-    let folder = args.folder();
+    let (folder, partitions) = (args.folder(), args.partition.partitions());
     let format = match &args.out {
-        Some(out) if folder.is_none() => Outputs::check_names(out, &args.file, output)?,
+        Some(out) if folder.is_none() || partitions.is_some() => {
+            Outputs::check_names(out, &args.file, output)?
+        }
         _ => args.file.format.written_as.unwrap_or_default(),
     };
+    check_partitions(args, format)?;
     columns.check_format(format)?;
     let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
@@ -48,6 +53,19 @@ pub(crate) async fn run(
     )
     .await?
     .with_shown_requests(args.requests.show_requests);
+    if let (Some(option), false) = (
+        args.partition.given(),
+        matches!(target.address, ResourceAddress::Layer(_)),
+    ) {
+        return Err(Failure::usage(format!(
+            "{option}: it cuts the rows of one layer into files, and {} is no layer",
+            target.address
+        ))
+        .with_hint(
+            "arcgis info <url> lists the layers of a service; each is exported by itself then",
+        )
+        .into());
+    }
     let is_whole = !matches!(target.address, ResourceAddress::Layer(_))
         && (folder.is_some() || (args.plan && args.out.is_none()));
     if let Some(option) = args.service.first_given().filter(|_| !is_whole) {
@@ -97,6 +115,33 @@ pub(crate) async fn run(
             .await
             .map_err(|error| asked(&filter, &columns).explain(error, false)),
     }
+}
+
+/// Several files go into a folder on this machine, and are GeoParquet.
+fn check_partitions(args: &ExportArgs, format: FileFormat) -> Result<()> {
+    let Some(option) = args.partition.given() else {
+        return match args.partition.limit() {
+            None => Ok(()),
+            Some(limit) => Err(Failure::usage(format!(
+                "{limit}: it is for the files of --partition-by or --partition spatial"
+            ))
+            .into()),
+        };
+    };
+    let here = |out: &Path| address(out).is_none() && out != Path::new(STANDARD_OUTPUT);
+    if !args.out.as_deref().is_none_or(here) {
+        return Err(Failure::usage(format!(
+            "{option}: the files go into a folder on this machine"
+        ))
+        .with_hint("what stands in it then can be copied anywhere, _index.json last")
+        .into());
+    }
+    if format != FileFormat::GeoParquet {
+        return Err(
+            Failure::usage(format!("{option}: the files are GeoParquet, not {format}")).into(),
+        );
+    }
+    Ok(())
 }
 
 /// Shows what would be done.
@@ -218,7 +263,10 @@ impl Job<'_> {
             client: &|url| bare(connection, self.settings, url),
             folder: self.how.writer.sort_folder.as_deref(),
         };
-        let outputs = Outputs::check(out, &self.args.file, way).await?;
+        let outputs = match self.args.partition.partitions() {
+            Some(_) => Outputs::check_folder(out, &self.args.file).await?,
+            None => Outputs::check(out, &self.args.file, way).await?,
+        };
         let (query, folder) = (self.query.clone(), self.args.attachments.as_deref());
         let result = self.fetch(&outputs).await;
         let stats = target.client.stats();
@@ -279,6 +327,9 @@ impl Job<'_> {
             });
         if let Some(resume) = &self.how.resume {
             export = export.with_resume(resume.clone());
+        }
+        if let Some(partitions) = self.args.partition.partitions() {
+            export = export.with_partitions(partitions);
         }
         let mut export = std::pin::pin!(export.to(outputs.place.clone()));
         let mut ticks = tokio::time::interval(BETWEEN_LINES);

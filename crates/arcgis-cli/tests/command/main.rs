@@ -25,6 +25,7 @@ mod login;
 mod looking;
 mod options;
 mod order;
+mod partitions;
 mod pasted;
 mod places;
 mod plan;

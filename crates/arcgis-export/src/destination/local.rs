@@ -241,7 +241,7 @@ impl Output for LocalOutput {
 
 /// Brings the new name to disk too. The file is whole under its name already, so a file system that
 /// cannot do this spoils nothing.
-fn sync_folder(folder: &Path) {
+pub(crate) fn sync_folder(folder: &Path) {
     if cfg!(unix)
         && let Ok(folder) = File::open(folder)
     {

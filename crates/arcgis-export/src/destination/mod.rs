@@ -21,6 +21,7 @@ use crate::error::Error;
 pub use async_writer::AsyncWriter;
 pub use http_put::HttpPut;
 pub use local::LocalFile;
+pub(crate) use local::sync_folder;
 #[cfg(feature = "object-store")]
 pub use stored_object::StoredObject;
 
@@ -41,6 +42,12 @@ pub trait Destination: fmt::Debug + Send + Sync + 'static {
     fn spool_folder(&self) -> Option<PathBuf> {
         None
     }
+
+    /// Whether it is a place for the files of a dataset that is cut into several, and not for one file: its output has
+    /// [`Output::file`]. See [`LayerExport::with_partitions`](crate::LayerExport::with_partitions).
+    fn is_folder(&self) -> bool {
+        false
+    }
 }
 
 impl Destination for Box<dyn Destination> {
@@ -55,6 +62,10 @@ impl Destination for Box<dyn Destination> {
     fn spool_folder(&self) -> Option<PathBuf> {
         (**self).spool_folder()
     }
+
+    fn is_folder(&self) -> bool {
+        (**self).is_folder()
+    }
 }
 
 /// An export on its way to its place. Dropping it leaves the place as it was.
@@ -63,6 +74,19 @@ pub trait Output: Write + Send {
     /// say. Asked for once, before anything is written.
     fn canceller(&mut self) -> Option<Canceller> {
         None
+    }
+
+    /// Begins a file in a folder: `path` has `/` between its parts, and is not there yet. The file is committed before
+    /// the folder is, and appears with that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`]; [`Error::Unsupported`] where the output is one file.
+    fn file(&mut self, path: &str) -> Result<Box<dyn Output>, Error> {
+        Err(Error::Unsupported {
+            option: path.to_owned(),
+            by: "an output that is one file".to_owned(),
+        })
     }
 
     /// Everything is written: does all that can still fail before it appears under its name.

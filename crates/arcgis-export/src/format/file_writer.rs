@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
 use crate::geoparquet::{GeoParquetWriter, RowGroup};
 use crate::options::WriterOptions;
+use crate::partition::{PartitionReport, PartitionedWriter, Scheme};
 use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
 
@@ -24,6 +25,11 @@ use super::scratch::Scratch;
 
 /// A file that rows are written to, with the schema [`ExportSchema::file`]. What is not finished is no file.
 pub(crate) trait FileWriter: Send {
+    /// All that is known of the rows' origin, told before the first of them where none is written until all are there.
+    fn proven(&mut self, provenance: &Provenance) {
+        let _ = provenance;
+    }
+
     /// Writes rows.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Error>;
 
@@ -51,6 +57,8 @@ pub(crate) struct Written {
     pub(crate) row_groups: Option<Vec<RowGroup>>,
     /// Values that the format has no place for and that became null, by column.
     pub(crate) misfits: BTreeMap<String, u64>,
+    /// `None` where all is in one file.
+    pub(crate) partitions: Option<PartitionReport>,
 }
 
 impl Written {
@@ -59,6 +67,7 @@ impl Written {
             output,
             row_groups: None,
             misfits: BTreeMap::new(),
+            partitions: None,
         }
     }
 }
@@ -73,10 +82,15 @@ pub(crate) struct NewFile<'a> {
     pub(crate) provenance: &'a Provenance,
     /// Whether a value that the format has no place for becomes null, in place of an error.
     pub(crate) lenient: bool,
+    /// How rows are cut into files, where they are: then the output is a folder.
+    pub(crate) partitions: Option<Scheme>,
 }
 
 /// Begins a file.
-pub(crate) fn begin(new: NewFile<'_>) -> Result<Box<dyn FileWriter>, Error> {
+pub(crate) fn begin(mut new: NewFile<'_>) -> Result<Box<dyn FileWriter>, Error> {
+    if let Some(scheme) = new.partitions.take() {
+        return Ok(Box::new(PartitionedWriter::begin(new, scheme)));
+    }
     Ok(match new.format {
         FileFormat::GeoParquet => {
             let scratch = Scratch::of(new.options, &new.output);

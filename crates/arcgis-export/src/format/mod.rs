@@ -28,7 +28,9 @@ use std::str::FromStr;
 use crate::options::{Compression, WriterOptions};
 
 pub(crate) use file_writer::{Counted, FileWriter, NewFile, Written, begin};
+pub(crate) use iso::IsoDate;
 pub(crate) use requirement::{Requirement, WGS84};
+pub(crate) use scratch::Scratch;
 pub(crate) use shape::Shape;
 
 /// Bytes of text at which they go to the output.

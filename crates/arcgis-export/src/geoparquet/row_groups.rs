@@ -99,6 +99,13 @@ impl<W: Write + Send> RowGroups<W> {
             .sum()
     }
 
+    /// About how large all of them are.
+    pub(super) fn size(&self) -> u64 {
+        let written = self.written().iter().map(RowGroupMetaData::compressed_size);
+        let written = written.map(|bytes| u64::try_from(bytes).unwrap_or(0));
+        written.sum::<u64>() + self.bytes() as u64
+    }
+
     fn encode(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         if self.columns.is_empty() {
             let groups = self.file.flushed_row_groups().len();

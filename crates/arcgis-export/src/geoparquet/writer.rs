@@ -135,6 +135,14 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         self.rows
     }
 
+    /// About how many bytes the rows take so far, encoded.
+    pub(crate) fn size(&self) -> u64 {
+        match &self.file {
+            File::Begun(groups) => groups.size(),
+            File::Waiting(_) | File::Failed => 0,
+        }
+    }
+
     /// The row groups that are written so far.
     pub fn row_groups(&self) -> impl ExactSizeIterator<Item = RowGroup> + '_ {
         let written = match &self.file {

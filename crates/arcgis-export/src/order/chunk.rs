@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::interleave::interleave_record_batch;
 
-use super::key::{Extent, Key, SortBy};
+use super::key::{Key, Sorting};
 use crate::batches::{Limits, RowSizes};
 
 /// What sorting a row takes beside the row itself.
@@ -45,13 +45,13 @@ impl Chunk {
     }
 
     /// Puts the rows into order.
-    pub(crate) fn sort(self, by: &SortBy, extent: &Extent, limits: Limits) -> Sorted {
+    pub(crate) fn sort(self, sorting: &Sorting, limits: Limits) -> Sorted {
         let all = self.batches.iter().map(RecordBatch::num_rows).sum();
         let mut rows = Vec::with_capacity(all);
         let mut keys = Vec::new();
         for (batch, of_batch) in (0..).zip(&self.batches) {
             keys.clear();
-            by.keys(of_batch, extent, &mut keys);
+            sorting.keys(of_batch, &mut keys);
             rows.extend((0..).zip(&keys).map(|(row, key)| Row {
                 key: *key,
                 batch,

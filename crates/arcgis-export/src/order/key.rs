@@ -1,16 +1,20 @@
 //! By what rows are sorted.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, PrimitiveArray, RecordBatch, StructArray};
 
 use super::curve;
+use crate::partition::Ranks;
 use crate::schema::ExportSchema;
 
 /// Where a row stands. Rows of one key keep the order in which they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// How far along the curve; the greatest number for rows without a place.
+    /// How far along the curve; the greatest number for rows without a place. Where rows are cut into files, the rank of
+    /// a row's file stands in the highest 16 bits.
     place: u64,
     /// The object id, if the rows have one.
     id: u64,
@@ -76,6 +80,40 @@ impl SortBy {
     fn boxes<'a>(&self, rows: &'a RecordBatch) -> Option<Boxes<'a>> {
         Boxes::of(rows.columns().get(self.covering?)?.as_struct_opt()?)
     }
+}
+
+/// By what rows are sorted, once all of them are known.
+#[derive(Debug, Clone)]
+pub(crate) struct Sorting {
+    pub(crate) by: SortBy,
+    pub(crate) extent: Extent,
+    /// Of the files that rows are cut into, which come before all else.
+    pub(crate) ranks: Option<Arc<Ranks>>,
+}
+
+impl Sorting {
+    /// The key of each row, behind those that are there.
+    pub(crate) fn keys(&self, rows: &RecordBatch, keys: &mut Vec<Key>) {
+        let first = keys.len();
+        self.by.keys(rows, &self.extent, keys);
+        let Some(ranks) = &self.ranks else {
+            return;
+        };
+        for (key, rank) in keys.iter_mut().skip(first).zip(ranks.of_rows(rows)) {
+            key.place = within(rank, key.place);
+        }
+    }
+}
+
+/// A place among those of a rank: 48 bits tell 16 million by 16 million cells apart.
+fn within(rank: u16, place: u64) -> u64 {
+    const LAST: u64 = u64::MAX >> 16;
+    let place = if place == u64::MAX {
+        LAST
+    } else {
+        (place >> 16).min(LAST - 1)
+    };
+    u64::from(rank) << 48 | place
 }
 
 /// An id as a number that has no sign and the same order.
@@ -169,6 +207,16 @@ mod tests {
         let most = f64::MAX / 2.0;
         assert_eq!(cell(most, -most, most), u32::MAX);
         assert_eq!(cell(0.0, -most, most), 1 << 31);
+    }
+
+    #[test]
+    fn ranks_come_before_places() {
+        let places = [0, 1 << 20, u64::MAX - 1, u64::MAX];
+        let keys: Vec<u64> = [0, 1, u16::MAX]
+            .iter()
+            .flat_map(|rank| places.map(|place| within(*rank, place)))
+            .collect();
+        assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
     }
 
     fn order(places: &[(i64, Option<(f64, f64)>)]) -> Vec<i64> {

@@ -11,7 +11,7 @@ use arrow_select::interleave::interleave_record_batch;
 
 use super::blocks::{Block, Blocks};
 use super::chunk::Chunk;
-use super::key::{Extent, Key, SortBy};
+use super::key::{Key, Sorting};
 use crate::batches::{Limits, RowSizes};
 use crate::error::Error;
 use crate::writer_thread::GivenUp;
@@ -21,13 +21,6 @@ const RUN: Limits = Limits {
     rows: 4_096,
     bytes: 1024 * 1024,
 };
-
-/// By what rows are sorted, once all places are known.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sorting {
-    pub(crate) by: SortBy,
-    pub(crate) extent: Extent,
-}
 
 /// Rows in order, in batches.
 type Run = VecDeque<Block>;
@@ -54,7 +47,7 @@ impl Runs {
         sorting: &Sorting,
         given_up: &GivenUp,
     ) -> Result<(), Error> {
-        let mut sorted = chunk.sort(&sorting.by, &sorting.extent, RUN);
+        let mut sorted = chunk.sort(sorting, RUN);
         let mut run = Run::new();
         while let Some(rows) = sorted.next()? {
             given_up.check()?;
@@ -68,7 +61,7 @@ impl Runs {
     /// longer ones before.
     pub(crate) fn merge(
         mut self,
-        sorting: Sorting,
+        sorting: &Sorting,
         memory: usize,
         folder: &Path,
         given_up: &GivenUp,
@@ -78,7 +71,7 @@ impl Runs {
             // Beside the batch that is read, the one before it may still wait for its last rows to be given.
             let at_once = (memory / 2 / largest.unwrap_or(1).max(1)).max(2);
             if self.runs.len() <= at_once {
-                return Merge::new(self.blocks, self.runs, sorting, Limits::BATCH);
+                return Merge::new(self.blocks, self.runs, sorting.clone(), Limits::BATCH);
             }
             let blocks = Blocks::new(folder, self.blocks.schema()).map_err(Error::spool)?;
             let mut longer = Self::new(blocks);
@@ -89,7 +82,7 @@ impl Runs {
                 if group.is_empty() {
                     break;
                 }
-                let mut merge = Merge::new(blocks, group, sorting, RUN)?;
+                let mut merge = Merge::new(blocks, group, sorting.clone(), RUN)?;
                 let mut run = Run::new();
                 while let Some(rows) = merge.next()? {
                     given_up.check()?;
@@ -211,7 +204,7 @@ impl Cursor {
             return Ok(());
         };
         self.rows = blocks.read(&block).map_err(Error::spool)?;
-        sorting.by.keys(&self.rows, &sorting.extent, &mut self.keys);
+        sorting.keys(&self.rows, &mut self.keys);
         let sizes = RowSizes::of(&self.rows);
         self.sizes
             .extend((0..self.rows.num_rows()).map(|row| sizes.row(row)));

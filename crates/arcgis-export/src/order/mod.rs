@@ -15,6 +15,7 @@ use arcgis_layer::Strategy;
 use crate::error::Error;
 use crate::format::FileFormat;
 use crate::options::WriterOptions;
+use crate::partition::{Groups, Scheme};
 use crate::resume::ResumeError;
 use crate::schema::ExportSchema;
 use crate::spool::{DirectSpool, DiskSpool, Spool};
@@ -34,6 +35,8 @@ pub(crate) struct Ordering<'a> {
     pub(crate) strategy: Option<Strategy>,
     /// Whether later rows may take the place of earlier ones, so that none can go on before all are there.
     pub(crate) holds: bool,
+    /// How rows are cut into files, if they are.
+    pub(crate) partitions: Option<&'a Scheme>,
     /// The file that is written to, if it is on this machine.
     pub(crate) part: Option<&'a Path>,
     pub(crate) given_up: GivenUp,
@@ -43,7 +46,11 @@ impl Ordering<'_> {
     /// The spool for rows in that order, around one that keeps pages for another process.
     pub(crate) fn spool(&self, disk: Option<DiskSpool>) -> Box<dyn Spool> {
         let schema = self.schema.file();
-        let by = self.order.sorts_by(self.schema, self.strategy, self.holds);
+        let mut by = self.order.sorts_by(self.schema, self.strategy, self.holds);
+        if self.partitions.is_some() {
+            // Those of one file have to come together, in whatever order.
+            by = by.or(Some(SortBy::ARRIVAL));
+        }
         let Some(by) = by else {
             return match disk {
                 Some(disk) => Box::new(disk.without_replaced()),
@@ -56,10 +63,12 @@ impl Ordering<'_> {
             (None, Some(folder)) => folder.to_owned(),
             (None, None) => std::env::temp_dir(),
         };
+        let by_values = self.partitions.filter(|scheme| !scheme.is_spatial());
         let sort = Sort {
             by,
             memory: self.options.sort_memory.get(),
             folder,
+            groups: by_values.map(|scheme| Groups::new(&scheme.columns)),
             given_up: self.given_up.clone(),
         };
         Box::new(SortSpool::new(sort, schema, disk))
@@ -77,11 +86,15 @@ impl WriterOptions {
     /// # Errors
     ///
     /// [`ResumeError::Unusable`].
-    pub(crate) fn check_sort_folder(&self, format: FileFormat) -> Result<(), Error> {
+    pub(crate) fn check_sort_folder(
+        &self,
+        format: FileFormat,
+        is_partitioned: bool,
+    ) -> Result<(), Error> {
         let Some(folder) = &self.sort_folder else {
             return Ok(());
         };
-        if RowOrder::of_file(self, format) == RowOrder::None {
+        if RowOrder::of_file(self, format) == RowOrder::None && !is_partitioned {
             return Ok(());
         }
         match tempfile::tempfile_in(folder) {

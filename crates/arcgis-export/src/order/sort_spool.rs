@@ -10,10 +10,11 @@ use arrow_schema::SchemaRef;
 
 use super::blocks::{Block, Blocks};
 use super::chunk::{Chunk, Sorted};
-use super::key::{Extent, SortBy};
-use super::merge::{Merge, Runs, Sorting};
+use super::key::{Extent, SortBy, Sorting};
+use super::merge::{Merge, Runs};
 use crate::batches::{Batches, Limits};
 use crate::error::Error;
+use crate::partition::{Groups, Ranks};
 use crate::replaced::Sieve;
 use crate::spool::{DiskSpool, Replay, Spool, SpooledPage};
 use crate::writer_thread::GivenUp;
@@ -26,6 +27,8 @@ pub(crate) struct Sort {
     pub(crate) memory: usize,
     /// Where rows go that do not fit there.
     pub(crate) folder: PathBuf,
+    /// The files that rows are cut into, if they are: those of one file stand together.
+    pub(crate) groups: Option<Groups>,
     pub(crate) given_up: GivenUp,
 }
 
@@ -83,6 +86,10 @@ impl SortSpool {
 
     fn add(&mut self, rows: RecordBatch) -> Result<(), Error> {
         self.sort.by.widen(&mut self.extent, &rows);
+        if let Some(groups) = &mut self.sort.groups {
+            // What cannot be is known here, and not when all rows are there.
+            groups.enter(&rows, &mut Vec::new())?;
+        }
         if let State::OnDisk(Kept::InSpool) = self.state {
             return Ok(());
         }
@@ -150,6 +157,11 @@ impl SortSpool {
         }
         self.batches.cut()?;
         self.take_batches()?;
+        let sorting = Sorting {
+            by: self.sort.by,
+            extent: self.extent,
+            ranks: self.sort.groups.take().map(Ranks::of).map(Arc::new),
+        };
         self.state = match std::mem::replace(&mut self.state, State::Broken) {
             State::InMemory(chunk) => {
                 let sieve = Sieve::new(std::mem::take(&mut self.replaced));
@@ -157,11 +169,11 @@ impl SortSpool {
                 for rows in sieve.keep_all(chunk.into_batches())? {
                     kept.push(rows);
                 }
-                State::Sorted(kept.sort(&self.sort.by, &self.extent, Limits::BATCH))
+                State::Sorted(kept.sort(&sorting, Limits::BATCH))
             }
             State::OnDisk(Kept::Here(blocks, list)) => {
                 let kept = KeptReader::Here(blocks, list.into_iter());
-                State::Merging(Box::new(self.merge(kept)?))
+                State::Merging(Box::new(self.merge(kept, &sorting)?))
             }
             State::OnDisk(Kept::InSpool) => {
                 let Some(disk) = &self.disk else {
@@ -169,7 +181,7 @@ impl SortSpool {
                 };
                 let batches = Batches::new(Arc::clone(&self.schema));
                 let kept = KeptReader::InSpool(disk, Box::new(disk.again()?), batches);
-                State::Merging(Box::new(self.merge(kept)?))
+                State::Merging(Box::new(self.merge(kept, &sorting)?))
             }
             state => state,
         };
@@ -177,17 +189,13 @@ impl SortSpool {
     }
 
     /// Sorts rows that do not fit into memory.
-    fn merge(&self, mut kept: KeptReader<'_>) -> Result<Merge, Error> {
+    fn merge(&self, mut kept: KeptReader<'_>, sorting: &Sorting) -> Result<Merge, Error> {
         let Sort {
-            by,
             memory,
             folder,
             given_up,
+            ..
         } = &self.sort;
-        let sorting = Sorting {
-            by: *by,
-            extent: self.extent,
-        };
         let mut runs = Runs::new(Blocks::new(folder, &self.schema).map_err(Error::spool)?);
         let mut sieve = Sieve::new(self.replaced.clone());
         let mut chunk = Chunk::default();
@@ -195,11 +203,11 @@ impl SortSpool {
             given_up.check()?;
             chunk.push(sieve.keep(rows)?);
             if chunk.cost() > *memory {
-                runs.add(std::mem::take(&mut chunk), &sorting, given_up)?;
+                runs.add(std::mem::take(&mut chunk), sorting, given_up)?;
             }
         }
         if !chunk.is_empty() {
-            runs.add(chunk, &sorting, given_up)?;
+            runs.add(chunk, sorting, given_up)?;
         }
         drop(kept);
         runs.merge(sorting, *memory, folder, given_up)
@@ -339,6 +347,7 @@ pub(super) mod tests {
             by: SortBy::place(&schema).unwrap(),
             memory,
             folder: std::env::temp_dir(),
+            groups: None,
             given_up: GivenUp::default(),
         };
         let mut spool = SortSpool::new(sort, schema.file(), None);
@@ -440,6 +449,7 @@ pub(super) mod tests {
             by: SortBy::place(&schema).unwrap(),
             memory: 1,
             folder: std::env::temp_dir(),
+            groups: None,
             given_up: given_up.clone(),
         };
         let mut spool = SortSpool::new(sort, schema.file(), None);
@@ -459,6 +469,7 @@ pub(super) mod tests {
             by: SortBy::place(&schema).unwrap(),
             memory: 1,
             folder: folder.path().join("none"),
+            groups: None,
             given_up: GivenUp::default(),
         };
         let mut spool = SortSpool::new(sort, schema.file(), None);

@@ -5,11 +5,11 @@
 #[non_exhaustive]
 pub enum IndexError {
     /// It is no JSON, or lacks what an index has.
-    #[error("it is no index of layers")]
+    #[error("it is no index of an export")]
     Other(#[source] serde_json::Error),
 
     /// It says of itself that it is something else.
-    #[error("it is no index of layers: it calls itself {0}")]
+    #[error("it is no index of such an export: it calls itself {0}")]
     OtherKind(String),
 
     /// It is of another version than this library knows: use the one that wrote it.

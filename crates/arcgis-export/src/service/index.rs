@@ -273,7 +273,7 @@ impl ServiceIndex {
 }
 
 /// Whether a path from the index leads to a file in its folder, or in one below, on every system.
-fn is_within(path: &str) -> bool {
+pub(crate) fn is_within(path: &str) -> bool {
     let is_plain = |part: &str| {
         !part.is_empty()
             && part != "."

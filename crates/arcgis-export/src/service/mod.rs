@@ -15,6 +15,7 @@ mod stac;
 mod survey;
 
 pub(crate) use export::chain;
+pub(crate) use index::is_within;
 pub(crate) use run::is_of_the_place;
 
 pub use error::IndexError;

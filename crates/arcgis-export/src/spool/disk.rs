@@ -167,7 +167,13 @@ impl DiskSpool {
                 .extension()
                 .is_some_and(|extension| extension == "part")
             {
-                let _ = fs::remove_file(part);
+                // The files of a dataset are in a folder.
+                let is_folder = fs::symlink_metadata(part).is_ok_and(|found| found.is_dir());
+                let _ = if is_folder {
+                    fs::remove_dir_all(part)
+                } else {
+                    fs::remove_file(part)
+                };
             }
         }
         folder

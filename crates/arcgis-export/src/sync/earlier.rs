@@ -70,8 +70,14 @@ impl EarlierFile {
     }
 
     pub(super) fn options(&self) -> Result<SavedOptions, SyncError> {
-        SavedOptions::from_json(self.needed("options")?)
-            .map_err(|problem| self.not_an_export(problem))
+        let options = SavedOptions::from_json(self.needed("options")?)
+            .map_err(|problem| self.not_an_export(problem))?;
+        if options.partitions.is_some() {
+            // Its rows are not all that the query asks for.
+            let problem = "it is one of several files of a partitioned dataset";
+            return Err(self.not_an_export(problem.to_owned()));
+        }
+        Ok(options)
     }
 
     pub(super) fn moment(&self, name: &str) -> Option<Timestamp> {

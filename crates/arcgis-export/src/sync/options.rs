@@ -11,6 +11,7 @@ use crate::column_options::ColumnOptions;
 use crate::format::FileFormat;
 use crate::options::WriterOptions;
 use crate::order::RowOrder;
+use crate::partition::Partitions;
 
 /// How a file was exported: all that another export needs to write the same one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub(crate) struct SavedOptions {
     pub(crate) lenient: bool,
     /// The format that pages are asked for in: one of them rounds coordinates.
     pub(crate) format: FormatChoice,
+    /// How rows are cut into files, where the file is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) partitions: Option<Partitions>,
 }
 
 impl SavedOptions {
@@ -56,7 +60,13 @@ impl SavedOptions {
             repair: columns.repair,
             lenient,
             format,
+            partitions: None,
         })
+    }
+
+    pub(crate) fn with_partitions(mut self, partitions: Option<Partitions>) -> Self {
+        self.partitions = partitions;
+        self
     }
 
     /// As it stands in the footer.
