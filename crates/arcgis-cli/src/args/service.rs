@@ -20,6 +20,11 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<Pattern>,
 
+    /// Also the layers and tables whose rows belong to rows of what --include stands for, and those related to these: what
+    /// it takes to join the files
+    #[arg(long, requires = "include")]
+    pub(crate) related: bool,
+
     /// Layers that are exported at once, at most [default: 4]
     #[arg(
         long,
@@ -40,6 +45,7 @@ impl ServiceArgs {
         [
             ("--include", !self.include.is_empty()),
             ("--exclude", !self.exclude.is_empty()),
+            ("--related", self.related),
             ("--layers-at-once", self.layers_at_once.is_some()),
             ("--stac", self.stac),
         ]
@@ -50,7 +56,8 @@ impl ServiceArgs {
     /// Which layers.
     pub(crate) fn selection(&self) -> LayerSelection {
         let include = self.include.iter().cloned();
-        let all = include.fold(LayerSelection::new(), LayerSelection::with_include);
+        let all = LayerSelection::new().with_related(self.related);
+        let all = include.fold(all, LayerSelection::with_include);
         let exclude = self.exclude.iter().cloned();
         exclude.fold(all, LayerSelection::with_exclude)
     }

@@ -198,6 +198,10 @@ fn listing(plan: &ServicePlan) -> Listing {
             None => Default::default(),
         };
         let last = layer.problem.as_ref().or(layer.file.as_ref());
+        let mut last = last.cloned().unwrap_or_default();
+        if let Some(other) = &layer.related_to {
+            last = format!("{last} (related to {other})");
+        }
         table.row(vec![
             layer.service.clone(),
             layer.id.to_string(),
@@ -206,7 +210,7 @@ fn listing(plan: &ServicePlan) -> Listing {
             rows,
             requests,
             how,
-            last.cloned().unwrap_or_default(),
+            last,
         ]);
     }
     table

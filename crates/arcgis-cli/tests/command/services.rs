@@ -318,3 +318,46 @@ fn ctrl_c_leaves_what_is_through() {
     assert!(!ran.stderr.contains("nothing was left"), "{ran:?}");
     assert_eq!(index(&desk.path("out")).get("finished"), None);
 }
+
+#[test]
+fn related_tables_come_along_when_they_are_wanted() {
+    use arcgis_testkit::{Field, FieldType, Relationship};
+    let wells = towns()
+        .with_name("wells")
+        .with_relationship(Relationship::new(0, "tests", 1, "NAME", "WELL"));
+    let tests = Layer::table("tests")
+        .with_field(Field::new("WELL", FieldType::String))
+        .with_relationship(Relationship::new(0, "wells", 0, "WELL", "NAME").as_destination());
+    let water = Service::new("water")
+        .with_layer(wells)
+        .with_layer(tests)
+        .with_layer(Layer::table("people"));
+    let service = start(Testkit::builder().service(water));
+    let desk = Desk::new();
+    let url = service.service_url("water");
+    desk.run(&["export", &url, "out/", "--related"])
+        .fails(2, &["--include"]);
+    desk.run(&[
+        "export",
+        &service.layer_url("wells"),
+        "wells.parquet",
+        "--include",
+        "wells",
+        "--related",
+    ])
+    .fails(2, &["--include"]);
+    let args = ["export", &url, "out/", "--include", "wells", "--related"];
+    let plan = desk.run(&[&args[..], &["--plan"]].concat()).ok();
+    assert!(
+        plan.stdout.contains("tests.parquet (related to wells)"),
+        "{plan:?}"
+    );
+    desk.run(&args).ok();
+    assert_eq!(
+        files(&desk.path("out")),
+        ["index.json", "tests.parquet", "wells.parquet"]
+    );
+    let index = index(&desk.path("out"));
+    assert_eq!(index["layers"][1]["related_to"], "wells");
+    assert_eq!(index["layers"][0].get("related_to"), None);
+}

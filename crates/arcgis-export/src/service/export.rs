@@ -199,6 +199,7 @@ impl ServiceExport {
             action: PlannedAction::Skip,
             file: layer.file.clone(),
             problem: layer.left_out.clone(),
+            related_to: layer.related_to.clone(),
             plan: None,
         };
         if layer.left_out.is_some() {

@@ -66,6 +66,10 @@ pub struct IndexedLayer {
     /// Why it was left out or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The layer that it was taken along with ([`LayerSelection::with_related`](crate::LayerSelection::with_related)), if
+    /// no pattern stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related_to: Option<String>,
     /// The file, as a path from the index with `/` between its parts. It is there once the status is `done`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

@@ -87,6 +87,10 @@ pub struct PlannedLayer {
     pub file: Option<String>,
     /// Why it would be left out or fail.
     pub problem: Option<String>,
+    /// The layer that it is taken along with ([`LayerSelection::with_related`](crate::LayerSelection::with_related)), if
+    /// no pattern stands for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related_to: Option<String>,
     /// How its rows would be fetched.
     pub plan: Option<PlanSummary>,
 }

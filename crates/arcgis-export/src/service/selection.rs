@@ -1,5 +1,7 @@
 //! Which layers of a service, a folder or a server.
 
+use std::collections::HashMap;
+
 use arcgis_layer::LayerEntry;
 
 use super::pattern::Pattern;
@@ -18,11 +20,14 @@ use super::pattern::Pattern;
 /// | the address behind `…/rest/services/` | `Water/Wells/FeatureServer/3`, `Water/Wells/FeatureServer` |
 ///
 /// So `Water/*` is a whole folder, `*/MapServer/*` everything of map services, and `*_old` what is called so.
+///
+/// [With related layers](Self::with_related) an *include* stands for those too whose rows belong to rows of what it stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct LayerSelection {
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
+    related: bool,
 }
 
 impl LayerSelection {
@@ -43,12 +48,61 @@ impl LayerSelection {
         self
     }
 
-    /// Whether the layer is among them.
+    /// Whether to take, beside what an *include* stands for, the layers and tables of the same service that are related to
+    /// it, those related to these, and so on: what it takes to join the rows of the files. Excludes hold for them too. Default: no.
+    pub fn with_related(mut self, related: bool) -> Self {
+        self.related = related;
+        self
+    }
+
+    /// Whether a pattern takes the layer, regardless of its relationships.
     #[must_use]
     pub fn selects(&self, layer: &LayerEntry) -> bool {
         let names = names(layer);
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| stands(pattern, &names));
-        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+        (self.include.is_empty() || any(&self.include, &names)) && !any(&self.exclude, &names)
+    }
+
+    /// Which of these are taken, in their order, each with the name of the one that it is taken along with.
+    pub(super) fn choose(&self, layers: Vec<LayerEntry>) -> Vec<(LayerEntry, Option<String>)> {
+        let mut because: Vec<Option<Option<String>>> = layers
+            .iter()
+            .map(|layer| self.selects(layer).then_some(None))
+            .collect();
+        if self.related {
+            let places: HashMap<(&str, u32), usize> = layers
+                .iter()
+                .enumerate()
+                .filter_map(|(place, layer)| Some(((service_url(layer)?, layer.id), place)))
+                .collect();
+            let mut reached: Vec<usize> = (0..layers.len())
+                .filter(|place| matches!(because.get(*place), Some(Some(_))))
+                .collect();
+            // What is reached grows meanwhile, by each layer once.
+            let mut next = 0;
+            while let Some(layer) = reached.get(next).and_then(|place| layers.get(*place)) {
+                next += 1;
+                let Some(service) = service_url(layer) else {
+                    continue;
+                };
+                for related in &layer.related {
+                    let Some(&place) = places.get(&(service, *related)) else {
+                        continue;
+                    };
+                    let (Some(other), Some(taken)) = (layers.get(place), because.get_mut(place))
+                    else {
+                        continue;
+                    };
+                    if taken.is_none() && !any(&self.exclude, &names(other)) {
+                        *taken = Some(Some(layer.name.clone()));
+                        reached.push(place);
+                    }
+                }
+            }
+        }
+        let chosen = layers.into_iter().zip(because);
+        chosen
+            .filter_map(|(layer, because)| Some((layer, because?)))
+            .collect()
     }
 
     /// Whether a service or folder that cannot be read may hold layers that are wanted.
@@ -80,6 +134,16 @@ impl LayerSelection {
             .cloned()
             .collect()
     }
+}
+
+fn any(patterns: &[Pattern], names: &[String; 6]) -> bool {
+    patterns.iter().any(|pattern| stands(pattern, names))
+}
+
+/// The address of a layer's service.
+fn service_url(layer: &LayerEntry) -> Option<&str> {
+    let (service, _) = layer.url.trim_end_matches('/').rsplit_once('/')?;
+    Some(service)
 }
 
 fn stands(pattern: &Pattern, names: &[String; 6]) -> bool {

@@ -29,6 +29,8 @@ pub(super) struct Surveyed {
     pub(super) entry: LayerEntry,
     /// Its address; none for what a server lists under a number that no address has.
     pub(super) address: Option<LayerAddress>,
+    /// The layer that it is taken along with, since rows of that one belong to its own.
+    pub(super) related_to: Option<String>,
     /// Why it is left out.
     pub(super) left_out: Option<String>,
     /// The file, unless it is left out.
@@ -67,10 +69,10 @@ impl Survey {
         }
         survey.barred = listed.is_empty() && others == 1 && !survey.unread.is_empty();
         survey.idle = selection.idle(&listed);
-        survey.layers = listed
+        survey.layers = selection
+            .choose(listed)
             .into_iter()
-            .filter(|layer| selection.selects(layer))
-            .map(Surveyed::new)
+            .map(|(entry, related_to)| Surveyed::new(entry, related_to))
             .collect();
         survey.leave_out_twins();
         survey
@@ -155,7 +157,7 @@ fn key(entry: &LayerEntry) -> (String, u32, String) {
 }
 
 impl Surveyed {
-    fn new(entry: LayerEntry) -> Self {
+    fn new(entry: LayerEntry, related_to: Option<String>) -> Self {
         let left_out = if entry.error.is_some() {
             None
         } else {
@@ -163,6 +165,7 @@ impl Surveyed {
         };
         Self {
             address: LayerAddress::parse(&entry.url).ok(),
+            related_to,
             left_out,
             entry,
             file: None,
@@ -182,6 +185,7 @@ impl Surveyed {
                 None => LayerStatus::Pending,
             },
             problem: self.left_out.clone(),
+            related_to: self.related_to.clone(),
             file: self.file.clone(),
             geometry_type: self.entry.geometry_type.clone(),
             ..IndexedLayer::default()

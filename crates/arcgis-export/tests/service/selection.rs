@@ -1,9 +1,9 @@
 //! Which layers are taken.
 
 use arcgis_export::{Error, LayerSelection, LayerStatus};
-use arcgis_testkit::{Service, ServiceFailure};
+use arcgis_testkit::{Field, FieldType, Layer, Relationship, Service, ServiceFailure, Testkit};
 
-use crate::bench::{Bench, server};
+use crate::bench::{Bench, notes, server, towns};
 
 fn selection(include: &[&str], exclude: &[&str]) -> LayerSelection {
     let all = include.iter().fold(LayerSelection::new(), |all, pattern| {
@@ -94,4 +94,112 @@ async fn a_service_that_is_down_matters_where_it_may_hold_what_is_wanted() {
             .unwrap();
         assert_eq!(!plan.unread.is_empty(), matters, "{include:?} {exclude:?}");
     }
+}
+
+/// Towns with notes, which have photos and point at towns; beside them people, whom nothing is related to, and
+/// another service with the same numbers.
+fn related() -> arcgis_testkit::TestkitBuilder {
+    let of = |service: &str| {
+        Service::new(service)
+            .with_layer(Layer::group("all"))
+            .with_layer(
+                towns("Towns", 5)
+                    .with_relationship(Relationship::new(7, "notes", 3, "NAME", "TOWN")),
+            )
+            .with_layer(notes("People", 2))
+            .with_layer(
+                notes("Notes", 4)
+                    .with_field(Field::new("PHOTO", FieldType::Integer))
+                    .with_relationship(
+                        Relationship::new(7, "towns", 1, "TOWN", "NAME").as_destination(),
+                    )
+                    .with_relationship(Relationship::new(8, "photos", 5, "PHOTO", "OBJECTID"))
+                    // Not listed: somebody else's.
+                    .with_relationship(Relationship::new(9, "gone", 99, "TOWN", "TOWN")),
+            )
+            .with_layer(towns("Villages", 1))
+            .with_layer(notes("Photos", 3))
+    };
+    Testkit::builder()
+        .service(of("First"))
+        .service(of("Second"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_related_comes_along() {
+    let bench = Bench::start(related()).await;
+    for (include, exclude, expected) in [
+        // Also of what is related in turn, and in either direction.
+        (
+            "First/Towns",
+            &[][..],
+            &[
+                ("Towns", None),
+                ("Notes", Some("Towns")),
+                ("Photos", Some("Notes")),
+            ][..],
+        ),
+        (
+            "First/Notes",
+            &[],
+            &[
+                ("Towns", Some("Notes")),
+                ("Notes", None),
+                ("Photos", Some("Notes")),
+            ],
+        ),
+        ("First/Photos", &[], &[("Photos", None)]),
+        // Nothing is reached through what is left out.
+        ("First/Towns", &["Notes"], &[("Towns", None)]),
+        (
+            "First/Towns",
+            &["Photos"],
+            &[("Towns", None), ("Notes", Some("Towns"))],
+        ),
+    ] {
+        let related = selection(&[include], exclude).with_related(true);
+        let plan = bench
+            .export()
+            .with_selection(related)
+            .plan(None)
+            .await
+            .unwrap();
+        let planned: Vec<_> = plan
+            .layers
+            .iter()
+            .filter(|layer| layer.plan.is_some())
+            .map(|layer| (&*layer.name, layer.related_to.as_deref()))
+            .collect();
+        assert_eq!(planned, expected, "{include} {exclude:?}");
+        assert!(plan.layers.iter().all(|layer| layer.service == "First"));
+    }
+
+    let related = selection(&["Second/Towns"], &[]).with_related(true);
+    let export = bench.export().with_selection(related);
+    let index = export.to(bench.folder()).await.unwrap().index;
+    assert_eq!(
+        bench.files(),
+        [
+            "Second/Notes.parquet",
+            "Second/Photos.parquet",
+            "Second/Towns.parquet",
+            "index.json"
+        ]
+    );
+    let mut done = index.of_status(LayerStatus::Done);
+    let notes = done.find(|layer| layer.name == "Notes").unwrap();
+    assert_eq!(notes.related_to.as_deref(), Some("Towns"));
+    let joined: Vec<_> = notes
+        .relationships
+        .iter()
+        .map(|other| (other.related_id, other.related_file.as_deref()))
+        .collect();
+    assert_eq!(
+        joined,
+        [
+            (1, Some("Second/Towns.parquet")),
+            (5, Some("Second/Photos.parquet")),
+            (99, None)
+        ]
+    );
 }

@@ -103,6 +103,9 @@ pub struct LayerEntry {
     pub fields: Option<usize>,
     /// Whether rows may be asked for, if that is known.
     pub queryable: Option<bool>,
+    /// The numbers of those in the same service whose rows belong to its own, and of the tables between them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<u32>,
     /// How many rows there are, if they were counted.
     pub count: Option<u64>,
     /// Why its description or count is missing.
@@ -185,6 +188,7 @@ impl LayerEntry {
             wkid: None,
             fields: None,
             queryable: None,
+            related: Vec::new(),
             count: None,
             error: None,
         }
@@ -202,5 +206,12 @@ impl LayerEntry {
         self.wkid = info.spatial_reference.code();
         self.fields = Some(info.fields.len());
         self.queryable = Some(info.check_queryable().is_ok());
+        let relationships = info.relationships.iter();
+        self.related = relationships
+            .flat_map(|to| [Some(to.related_table_id), to.relationship_table_id])
+            .flatten()
+            .collect();
+        self.related.sort_unstable();
+        self.related.dedup();
     }
 }
