@@ -214,6 +214,7 @@ impl Retry {
             );
             if !wait.is_zero() {
                 self.clock.sleep(wait).await;
+                self.counters.backed_off(wait);
             }
             retry += 1;
             self.counters.retries.fetch_add(1, Ordering::Relaxed);

@@ -26,6 +26,9 @@ pub struct Stats {
     /// [rate](crate::Throttle::with_rate), a quota, or a pause that the server asked for. Those of requests that
     /// waited at once add up.
     pub queued: Duration,
+    /// How long requests waited to be sent again after they had failed: as long as the server named, or as the
+    /// [policy](crate::RetryPolicy) says. It adds up too, and does not count in `queued`.
+    pub backed_off: Duration,
 }
 
 /// How many requests had which [`Outcome`]; requests that were given up by whoever sent them are in none.
@@ -63,6 +66,7 @@ pub(crate) struct Counters {
     terminal: AtomicU64,
     unanswered: AtomicU64,
     queued_micros: AtomicU64,
+    backed_off_micros: AtomicU64,
 }
 
 impl Counters {
@@ -83,6 +87,7 @@ impl Counters {
                 unanswered: read(&self.unanswered),
             },
             queued: Duration::from_micros(read(&self.queued_micros)),
+            backed_off: Duration::from_micros(read(&self.backed_off_micros)),
         }
     }
 
@@ -103,9 +108,18 @@ impl Counters {
 
     /// Counts the time that a request stood in line.
     pub(crate) fn queued(&self, waited: Duration) {
-        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-        self.queued_micros.fetch_add(micros, Ordering::Relaxed);
+        add(&self.queued_micros, waited);
     }
+
+    /// Counts the time that a request waited to be sent again.
+    pub(crate) fn backed_off(&self, waited: Duration) {
+        add(&self.backed_off_micros, waited);
+    }
+}
+
+fn add(counter: &AtomicU64, time: Duration) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    counter.fetch_add(micros, Ordering::Relaxed);
 }
 
 /// Counts what passes through a transport that does not count by itself.

@@ -323,6 +323,8 @@ pub(crate) struct Sent {
     outcomes: Ended,
     /// How long requests stood in line, all together.
     queued_seconds: f64,
+    /// How long they waited to be sent again, all together.
+    backoff_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -353,6 +355,7 @@ impl From<Stats> for Sent {
                 unanswered: stats.outcomes.unanswered,
             },
             queued_seconds: stats.queued.as_secs_f64(),
+            backoff_seconds: stats.backed_off.as_secs_f64(),
         }
     }
 }

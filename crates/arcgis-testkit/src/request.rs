@@ -80,6 +80,8 @@ pub struct Answered {
     pub error: Option<i64>,
     /// The bytes of the body, before compression.
     pub bytes: usize,
+    /// The bytes of the body as they go over the wire, compressed where the client takes that; a fault may cut them off.
+    pub wire_bytes: usize,
     /// Which faults had a hand in it, by their position.
     pub faults: Vec<usize>,
 }

@@ -201,13 +201,14 @@ async fn respond(
             rows: None,
             error: None,
             bytes: answer.body.len(),
+            wire_bytes: answer.body.len(),
             faults: Vec::new(),
         });
         return send(answer, &request.headers, shared.clock_skew);
     }
     let struck = shared.faults.strike(&request);
     let faults: Vec<usize> = struck.iter().map(|(at, _)| *at).collect();
-    let note = |status: u16, answer: Option<&Answer>| {
+    let note = |status: u16, answer: Option<&Answer>, wire_bytes: usize| {
         entry
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -216,6 +217,7 @@ async fn respond(
             rows: answer.and_then(|answer| answer.rows),
             error: answer.and_then(|answer| answer.error),
             bytes: answer.map_or(0, |answer| answer.body.len()),
+            wire_bytes,
             faults: faults.clone(),
         });
     };
@@ -229,13 +231,13 @@ async fn respond(
         match &armed.fault.kind {
             FaultKind::Delay(time) => tokio::time::sleep(*time).await,
             FaultKind::Stall => {
-                note(0, None);
+                note(0, None, 0);
                 tokio::time::sleep(strike::LONGEST_STALL).await;
                 hangup.close();
                 std::future::pending::<()>().await;
             }
             FaultKind::Reset => {
-                note(0, None);
+                note(0, None, 0);
                 hangup.reset();
                 std::future::pending::<()>().await;
             }
@@ -264,8 +266,12 @@ async fn respond(
     for (_, armed) in &struck {
         strike::spoil_answer(&armed.fault.kind, &mut answer);
     }
-    note(answer.status, Some(&answer));
-    let mut response = send(answer, &request.headers, shared.clock_skew);
+    let mut response = send(answer.clone(), &request.headers, shared.clock_skew);
+    let sent = match response.body() {
+        Payload::Whole(bytes) => bytes.len(),
+        _ => answer.body.len(),
+    };
+    note(answer.status, Some(&answer), sent);
     for (_, armed) in &struck {
         strike::spoil_response(&armed.fault.kind, &mut response, hangup);
     }

@@ -23,6 +23,7 @@ mod interruption;
 mod keeping_fresh;
 mod login;
 mod looking;
+mod metrics;
 mod options;
 mod order;
 mod partitions;
