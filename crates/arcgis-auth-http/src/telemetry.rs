@@ -32,7 +32,8 @@
 //! | `arcgis::federation` | info | `server looked at` | `root` `portal` `membership` |
 //!
 //! What becomes of a login that is kept and renewed is told under `arcgis::refresh` too, in words, and so
-//! is, under `arcgis::federation`, what a portal does not say of its servers.
+//! is, under `arcgis::federation`, what a portal does not say of its servers. What an export tells, under
+//! `arcgis::export`, stands in the documentation of `arcgis-export`.
 //!
 //! `grant` is `password`, `client_credentials`, `refresh_token`, `exchange_refresh_token` or `server` (a
 //! federated server's token) and, of `signed in`, `authorization_code`. `reason` is, for a token that is

@@ -10,6 +10,7 @@ use crate::geoparquet::RowGroup;
 use crate::note::Note;
 use crate::report::Report;
 use crate::resume::ResumeReport;
+use crate::telemetry;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -69,15 +70,32 @@ type Observe = dyn Fn(&ExportEvent) + Send + Sync;
 
 /// Watches an export. It is called from several threads, and should return soon.
 #[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Arc<Observe>>);
+pub(crate) struct Observer {
+    observe: Option<Arc<Observe>>,
+    /// What is told through `tracing` belongs to it, on whichever thread that is.
+    span: Option<tracing::Span>,
+}
 
 impl Observer {
     pub(crate) fn new(observe: impl Fn(&ExportEvent) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(observe)))
+        Self {
+            observe: Some(Arc::new(observe)),
+            span: None,
+        }
+    }
+
+    /// Tells everything within the span that is entered now.
+    pub(crate) fn in_current_span(mut self) -> Self {
+        self.span = Some(tracing::Span::current());
+        self
     }
 
     pub(crate) fn tell(&self, event: &ExportEvent) {
-        if let Some(observe) = &self.0 {
+        match &self.span {
+            Some(span) => span.in_scope(|| telemetry::tell(event)),
+            None => telemetry::tell(event),
+        }
+        if let Some(observe) = &self.observe {
             observe(event);
         }
     }
@@ -85,6 +103,10 @@ impl Observer {
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Some" } else { "None" })
+        f.write_str(if self.observe.is_some() {
+            "Some"
+        } else {
+            "None"
+        })
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arcgis_layer::{FetchOptions, Layer, Plan, Query, ResolvedQuery, SpatialReference};
 use arrow_array::RecordBatch;
 use tokio::task::spawn_blocking;
+use tracing::Instrument as _;
 
 use crate::assembly::check_rows;
 use crate::column_options::ColumnOptions;
@@ -28,6 +29,7 @@ use crate::spool::{Spool, SpoolFactory, SpooledPage, Spools};
 use crate::sync::Base;
 use crate::table::Table;
 use crate::tally::Start;
+use crate::telemetry;
 
 /// The export of one layer, to a file or into memory.
 ///
@@ -237,6 +239,11 @@ impl LayerExport {
     /// [`Error::Exists`], [`Error::Unwritable`], [`Error::Unsupported`], [`Error::Partition`] and [`Error::Resume`]. Later any [`Error`]; then nothing
     /// stands under the destination's name, or what stood there before.
     pub async fn to(self, destination: impl Destination) -> Result<Report, Error> {
+        let span = telemetry::span(&self.layer);
+        self.write_to(destination).instrument(span).await
+    }
+
+    async fn write_to(self, destination: impl Destination) -> Result<Report, Error> {
         let start = Start::now();
         let name = destination.name();
         let is_folder = destination.is_folder();
@@ -293,6 +300,11 @@ impl LayerExport {
     ///
     /// As [`LayerExport::to`].
     pub async fn into_table(self) -> Result<Table, Error> {
+        let span = telemetry::span(&self.layer);
+        self.collect_table().instrument(span).await
+    }
+
+    async fn collect_table(self) -> Result<Table, Error> {
         let start = Start::now();
         self.check_partitions(false, "a table in memory")?;
         let resolved = self.resolve()?;
@@ -375,7 +387,9 @@ impl LayerExport {
     /// [`LayerExport::with_writer`].
     pub async fn into_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
         let resolved = self.resolve()?;
-        LayerStream::start(self, resolved, limits, Purpose::Table).await
+        let span = telemetry::span(&self.layer);
+        let stream = LayerStream::start(self, resolved, limits, Purpose::Table);
+        stream.instrument(span).await
     }
 
     /// Gives the rows as they come, as the columns of a GeoParquet file, for a Parquet writer with properties of
@@ -419,7 +433,9 @@ impl LayerExport {
     /// the layer's geometry.
     pub async fn into_geoparquet_stream(self, limits: BatchLimits) -> Result<LayerStream, Error> {
         let resolved = self.resolve()?;
-        LayerStream::start(self, resolved, limits, Purpose::GeoParquet).await
+        let span = telemetry::span(&self.layer);
+        let stream = LayerStream::start(self, resolved, limits, Purpose::GeoParquet);
+        stream.instrument(span).await
     }
 
     /// Several files want a folder, and a folder wants several files.

@@ -91,6 +91,7 @@ pub struct LayerStream {
     schema: SchemaRef,
     batches: Pin<Box<dyn Stream<Item = Batch> + Send>>,
     ending: Arc<OnceLock<Ending>>,
+    span: tracing::Span,
 }
 
 impl LayerStream {
@@ -150,6 +151,7 @@ impl LayerStream {
             schema,
             batches: Box::pin(try_unfold(source, Source::next)),
             ending,
+            span: tracing::Span::current(),
         })
     }
 
@@ -188,7 +190,8 @@ impl Stream for LayerStream {
     type Item = Batch;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Batch>> {
-        self.batches.as_mut().poll_next(context)
+        let span = self.span.clone();
+        span.in_scope(|| self.batches.as_mut().poll_next(context))
     }
 }
 

@@ -45,6 +45,7 @@ mod spool;
 mod sync;
 mod table;
 mod tally;
+pub mod telemetry;
 mod wkb;
 mod writer_thread;
 

@@ -131,6 +131,7 @@ impl Run {
             observer,
             partitions: _,
         } = export;
+        let observer = observer.in_current_span();
         let options = match (&place.name, place.format) {
             (Some(_), FileFormat::GeoParquet) => {
                 let info = layer.info();

@@ -1,8 +1,9 @@
 //! An export as OpenTelemetry sees it: `cargo run -p arcgis-rest --example opentelemetry`.
 //!
-//! The crates speak to `tracing`; `tracing-opentelemetry` turns their spans (`request`, `mint`, `refresh`) and events
+//! The crates speak to `tracing`; `tracing-opentelemetry` turns their spans (`export`, `request`, `mint`, `refresh`) and events
 //! into a trace. Here the spans are kept in memory and printed; put the exporter of `opentelemetry-otlp` in its place
-//! to send them to a collector. `arcgis_rest::telemetry` lists targets, names and fields: they are stable, and hold no secret.
+//! to send them to a collector. `arcgis_rest::telemetry` and `arcgis_rest::export::telemetry` list targets, names and fields: they
+//! are stable, and hold no secret.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, (count, seconds)) in &times {
         println!("{name}: {count} spans, {seconds:.3} s");
     }
-    for name in ["job", "mint", "request"] {
+    for name in ["job", "export", "mint", "request"] {
         if !times.contains_key(name) {
             return Err(format!("there is no span {name}").into());
         }

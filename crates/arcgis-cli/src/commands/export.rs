@@ -322,7 +322,6 @@ impl Job<'_> {
             .with_fail_on_drift(self.args.fail_on_drift)
             .with_observer(move |event| {
                 seen.observe(event);
-                log(event);
                 watching.observe(event);
             });
         if let Some(resume) = &self.how.resume {
@@ -365,30 +364,5 @@ impl Seen {
             }
             _ => {}
         }
-    }
-}
-
-fn log(event: &ExportEvent) {
-    match event {
-        ExportEvent::Planned {
-            rows,
-            pages,
-            page_size,
-            strategy,
-            reason,
-            format,
-            ..
-        } => tracing::info!(rows, pages, page_size, %strategy, %reason, %format, "planned"),
-        ExportEvent::Resumed(earlier) => {
-            tracing::info!(rows = earlier.rows, pages = earlier.pages, started = %earlier.started, "resumed");
-        }
-        ExportEvent::Page { rows, bytes, .. } => tracing::debug!(rows, bytes, "page"),
-        ExportEvent::Retried { times } => tracing::info!(times, "sent again"),
-        ExportEvent::Noted(note) => tracing::info!(%note, "noted"),
-        ExportEvent::RowGroup(group) => tracing::debug!(?group, "row group written"),
-        ExportEvent::Verified(completion) => {
-            tracing::info!(rows = completion.rows, proof = %completion.proof, drift = %completion.drift, "verified");
-        }
-        _ => {}
     }
 }

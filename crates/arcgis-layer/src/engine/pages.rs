@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::again::Again;
 use super::doubt::{Delivered, Doubt, Doubts};
@@ -370,7 +371,7 @@ impl<S: PageSink> Pages<S> {
             };
             let (fetcher, position) = (Arc::clone(&self.fetcher), self.to_start);
             let is_behind = matches!(work, Work::Behind(..));
-            self.tasks.spawn(async move {
+            let fetch = async move {
                 let slot = fetcher.slot(work).await;
                 let next = match &slot {
                     // Only now it is known how many rows there are.
@@ -380,7 +381,9 @@ impl<S: PageSink> Pages<S> {
                     _ => next,
                 };
                 (position, next, slot)
-            });
+            };
+            // Tasks have no span unless they are given one.
+            self.tasks.spawn(fetch.in_current_span());
             self.to_start = next;
         }
     }
