@@ -40,12 +40,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use args::{Cli, Command};
-use clap::Parser;
 use exit::{Ending, Exit, Failure};
 use settings::Settings;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_process() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; a closed terminal has nobody to tell.

@@ -10,7 +10,9 @@ mod format;
 mod geoparquet;
 mod inspect;
 mod installation;
+mod notes;
 mod order;
+mod overview;
 mod partition;
 mod preview;
 mod query;
@@ -21,7 +23,7 @@ pub(crate) mod values;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use credentials::{
@@ -53,7 +55,7 @@ pub(crate) use values::OutSr;
     propagate_version = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = EXIT_CODES
+    after_help = notes::EXIT_CODES
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -63,227 +65,89 @@ pub(crate) struct Cli {
     pub(crate) output: OutputArgs,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  done
-  1  anything not named here
-  2  usage: an option, an address, a field or a condition that does not fit
-  3  authentication or permission
-  4  the service or the network
-  5  rows lost or doubled
-  6  the output could not be written";
-
-/// One paragraph: clap breaks its lines.
-macro_rules! from_environment {
-    () => {
-        "Without an option for it, the credential comes from ARCGIS_TOKEN, ARCGIS_API_KEY, ARCGIS_USER with \
-         ARCGIS_PASSWORD, or ARCGIS_CLIENT_ID with ARCGIS_CLIENT_SECRET, and belongs to ARCGIS_PORTAL \
-         (ArcGIS Online by default): all of them from the environment, or else all from a file .env in the \
-         working folder. Else it is the login of the profile (arcgis login) whose portal the address \
-         belongs to. A token in a pasted address belongs to that address."
-    };
+impl Cli {
+    /// What was typed, or what is to be said in place of doing it: the help, the version, or what is wrong.
+    pub(crate) fn of_process() -> Result<Self, clap::Error> {
+        let mut command = overview::grouped(Self::command());
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
-
-const FROM_ENVIRONMENT: &str = from_environment!();
-
-const LOGIN_NOTES: &str = "\
-Users sign in on the portal's own page, whatever that takes. That needs an application: someone of the \
-organisation registers one (Content, New item, Application) with the redirect address \
-http://127.0.0.1:8765/, and its client id is given once.
-
-Examples:
-  arcgis login --portal https://org.maps.arcgis.com --client-id <id>
-  arcgis login --portal https://host/portal --user me
-  arcgis login --portal https://host/portal --app --client-id <id> --password-stdin < secret";
-
-const FROM_ENVIRONMENT_OR_PROFILE: &str = "\
-Without an option for it, the credential comes from the environment, or else from a file .env in the working \
-folder. Else it is the login of the profile that ARCGIS_PROFILE or the configuration names, or of the only one.";
-
-const TOKEN_NOTES: &str = "\
-The token is what its portal takes; it is a secret. Without an option for it, the credential comes from the \
-environment, .env or a profile, as with arcgis whoami.
-
-Example:
-  curl -H @<(printf 'X-Esri-Authorization: Bearer %s' \"$(arcgis token)\") <url>";
-
-const CONFIG_NOTES: &str = "\
-Each value is looked for in the arguments, the environment, a file .env in the working folder and config.toml; \
-the first place that has one counts.";
-
-const COMPLETIONS_NOTES: &str = "\
-Examples:
-  arcgis completions bash > ~/.local/share/bash-completion/completions/arcgis
-  arcgis completions zsh > \"${fpath[1]}/_arcgis\"
-  arcgis completions fish > ~/.config/fish/completions/arcgis.fish
-  arcgis completions powershell >> $PROFILE";
-
-const MANUAL_NOTES: &str = "\
-Example:
-  arcgis manual ~/.local/share/man/man1 && man arcgis-export";
-
-const EXPORT_NOTES: &str = concat!(
-    from_environment!(),
-    "
-
-Examples:
-  arcgis export demo:places places.parquet
-  arcgis export https://host/arcgis/rest/services/Wells/FeatureServer/0 wells.parquet \\
-      --where \"DEPTH > 100\" --bbox 5,47,15,55 --fields NAME,DEPTH
-  arcgis export <layer> out.parquet --clip border.geojson --resume
-  arcgis export https://host/arcgis/rest/services water/ --include \"Water/*\" --resume
-  arcgis export <layer> --plan
-  arcgis export <layer> out.parquet --user me --password-stdin --portal https://host/portal < secret"
-);
-
-const SYNC_NOTES: &str = concat!(
-    "\
-The file says what was asked for and how it was written; both stay so. Options for rows and columns are needed only \
-where --clip was too large to be kept in the file, and have to be those of the export. Where no row differs the file \
-is left alone. A layer whose columns have changed is refused with what changed: export it anew.
-
-",
-    from_environment!(),
-    "
-
-Example:
-  arcgis export <layer> wells.parquet
-  arcgis sync <layer> wells.parquet --json"
-);
-
-const CRAWL_NOTES: &str = concat!(
-    "\
-What does not answer is listed with its problem, and all else is listed all the same; then the exit code is 4. \
-Where there is no way in at all, it is that of the reason.
-
-",
-    from_environment!()
-);
-
-const VALUES_NOTES: &str = concat!(
-    "\
-All values are listed, however many, the most frequent first. In a table dates are moments in UTC; in JSON they are \
-milliseconds since 1970, as the server has them.
-
-Examples:
-  arcgis values <layer> STATUS
-  arcgis values <layer> COUNTY STATUS --where \"YEAR > 2000\" --csv
-
-",
-    from_environment!()
-);
-
-const STATS_NOTES: &str = concat!(
-    "\
-Nulls do not count. In a table dates are moments in UTC; in JSON they are milliseconds since 1970, as the server \
-has them.
-
-Examples:
-  arcgis stats <layer>
-  arcgis stats <layer> POP --of count,max,p50,p90 --group-by COUNTY --having \"COUNT(OBJECTID) > 10\"
-
-",
-    from_environment!()
-);
-
-const RELATED_NOTES: &str = concat!(
-    "\
-The options for rows choose rows of the layer itself; without one, all of them are asked for. The first column, Of, is \
-the object id of the row that the others belong to.
-
-Example:
-  arcgis related <layer> --object-ids 17,18 --relationship owners --fields NAME
-
-",
-    from_environment!()
-);
-
-const PREVIEW_NOTES: &str = concat!(
-    "\
-Of a layer all rows are fetched and proven, as for an export; --limit and --where take fewer. Of a file \
-the geometry alone is read, but for a page.
-
-Examples:
-  arcgis preview demo:places
-  arcgis preview wells.parquet --out wells.png
-  arcgis preview <layer> --where \"DEPTH > 100\" --out wells.html
-
-",
-    from_environment!()
-);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Export a layer to a file (GeoParquet, Arrow, GeoJSON, CSV, FlatGeobuf, GeoPackage), or a whole service or server
-    /// to a folder
-    #[command(after_help = EXPORT_NOTES)]
+    /// Export a layer to a file, or a whole service to a folder
+    #[command(after_help = notes::EXPORT)]
     Export(Box<ExportArgs>),
-    /// Bring an earlier export up to date: ask for the rows that have changed, and replace the file
-    #[command(after_help = SYNC_NOTES)]
+    /// Bring an earlier export up to date, by what has changed since
+    #[command(after_help = notes::SYNC)]
     Sync(Box<SyncArgs>),
-    /// Show a layer's fields, geometry, CRS, limits and count; list the layers of a service, folder, item or map
-    #[command(after_help = FROM_ENVIRONMENT)]
+    /// Show a layer's fields, CRS and count, or what a service holds
+    #[command(after_help = notes::INFO)]
     Info(InfoArgs),
-    /// List every layer and table of a server, with what it is and how many rows it has
-    #[command(after_help = CRAWL_NOTES)]
+    /// List every layer and table of a server, and count their rows
+    #[command(after_help = notes::CRAWL)]
     Crawl(CrawlArgs),
     /// Count the rows of a layer
-    #[command(after_help = FROM_ENVIRONMENT)]
+    #[command(after_help = notes::COUNT)]
     Count(Box<CountArgs>),
     /// Print the object ids of a layer's rows, one on each line
-    #[command(after_help = FROM_ENVIRONMENT)]
+    #[command(after_help = notes::IDS)]
     Ids(Box<IdsArgs>),
-    /// Print the rectangle around the rows of a layer: xmin,ymin,xmax,ymax
-    #[command(after_help = FROM_ENVIRONMENT)]
+    /// Print the rectangle around a layer's rows: xmin,ymin,xmax,ymax
+    #[command(after_help = notes::EXTENT)]
     Extent(Box<ExtentArgs>),
     /// Show which values a field has, and how many rows have each
-    #[command(after_help = VALUES_NOTES)]
+    #[command(after_help = notes::VALUES)]
     Values(Box<ValuesArgs>),
     /// Compute statistics over fields, of all rows or of groups
-    #[command(after_help = STATS_NOTES)]
+    #[command(after_help = notes::STATS)]
     Stats(Box<StatsArgs>),
     /// Show the first rows of a layer
     #[command(
-        after_help = FROM_ENVIRONMENT,
+        after_help = notes::HEAD,
         mut_arg("limit", |arg| arg.help("So many rows [default: 10]"))
     )]
     Head(Box<HeadArgs>),
     /// Show rows of a layer that are chosen at random
     #[command(
-        after_help = FROM_ENVIRONMENT,
+        after_help = notes::SAMPLE,
         mut_arg("limit", |arg| arg.help("So many rows [default: 10]"))
     )]
     Sample(Box<SampleArgs>),
     /// Show the rows of another layer that belong to rows of a layer
-    #[command(after_help = RELATED_NOTES)]
+    #[command(after_help = notes::RELATED)]
     Related(Box<RelatedArgs>),
-    /// Look at a file or a layer: a map in the terminal, a picture, or a page with map, table and columns
-    #[command(after_help = PREVIEW_NOTES)]
+    /// Look at a file or a layer: in the terminal, as a picture or page
+    #[command(after_help = notes::PREVIEW)]
     Preview(Box<PreviewArgs>),
-    /// Write a saved answer (Esri JSON or PBF) as the file that an export would write
+    /// Turn a saved answer (Esri JSON or PBF) into a file
+    #[command(after_help = notes::CONVERT)]
     Convert(ConvertArgs),
     /// Sign in at a portal and keep the login
-    #[command(after_help = LOGIN_NOTES)]
+    #[command(after_help = notes::LOGIN)]
     Login(Box<LoginArgs>),
     /// Forget a login, and tell the portal to end it
+    #[command(after_help = notes::LOGOUT)]
     Logout(LogoutArgs),
     /// Say who is signed in, and where
-    #[command(after_help = FROM_ENVIRONMENT_OR_PROFILE)]
+    #[command(after_help = notes::WHOAMI)]
     Whoami(WhoArgs),
     /// Print a valid token, for scripts
-    #[command(after_help = TOKEN_NOTES)]
+    #[command(after_help = notes::TOKEN)]
     Token(WhoArgs),
     /// Show what is set, and where
-    #[command(after_help = CONFIG_NOTES)]
+    #[command(after_help = notes::CONFIG)]
     Config(ConfigArgs),
     /// Print what makes a shell complete commands and options
-    #[command(after_help = COMPLETIONS_NOTES)]
+    #[command(after_help = notes::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Write the manual: a page for each command, as man reads them
-    #[command(after_help = MANUAL_NOTES)]
+    #[command(after_help = notes::MANUAL)]
     Manual(ManualArgs),
     /// Serve the demo layers on this machine until Ctrl-C
     #[cfg(feature = "demo")]
+    #[command(after_help = notes::SERVE)]
     Serve(ServeArgs),
 }
 
@@ -372,7 +236,6 @@ pub(crate) struct ServeArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

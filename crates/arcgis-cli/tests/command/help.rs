@@ -2,19 +2,23 @@
 
 use crate::run::Desk;
 
-/// The commands that `arcgis --help` lists, so that none can be forgotten here.
+/// The commands that `arcgis --help` lists in its groups, so that none can be forgotten here.
 fn commands(desk: &Desk) -> Vec<String> {
-    let help = desk.run_in(&[("COLUMNS", "100")], &["--help"]).ok().stdout;
-    let listed = help.split("Commands:\n").nth(1).unwrap();
+    let help = desk.run_in(&[("COLUMNS", "80")], &["--help"]).ok().stdout;
+    let (_, listed) = help.split_once("\n\n").unwrap();
+    let (_, listed) = listed.split_once("\n\n").unwrap();
+    let (listed, _) = listed.split_once("\nOptions:\n").unwrap();
     listed
         .lines()
-        .take_while(|line| !line.is_empty())
-        // The text of a long line goes on further to the right.
-        .filter_map(|line| {
-            line.strip_prefix("  ")
-                .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.strip_prefix("  "))
+        .map(|line| {
+            let (name, about) = line.split_once("  ").unwrap();
+            assert!(
+                !name.is_empty() && !about.trim().is_empty(),
+                "{line:?} is broken"
+            );
+            name.to_owned()
         })
-        .map(|line| line.split_whitespace().next().unwrap().to_owned())
         .collect()
 }
 
