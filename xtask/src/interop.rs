@@ -27,10 +27,20 @@ enum Needs {
     Chromium,
 }
 
+/// A service of ours that a suite talks to.
+#[derive(Clone, Copy, PartialEq)]
+enum Service {
+    /// The layers of a folder.
+    Lines,
+    /// The demo data, edited and failing.
+    Nightly,
+}
+
 struct Suite {
     name: &'static str,
     about: &'static str,
     needs: Needs,
+    service: Service,
     packages: &'static Packages,
 }
 
@@ -58,12 +68,14 @@ const SUITES: [Suite; 8] = [
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
         needs: Needs::Nothing,
+        service: Service::Lines,
         packages: &READERS,
     },
     Suite {
         name: "formats",
         about: "pyarrow, Polars, GDAL, DuckDB and SQLite read the same values from every format",
         needs: Needs::Nothing,
+        service: Service::Lines,
         packages: &READERS,
     },
     Suite {
@@ -76,30 +88,42 @@ const SUITES: [Suite; 8] = [
         name: "streams",
         about: "pyarrow, Polars, DuckDB and GeoPandas take layers without a file, by Arrow's C Stream Interface",
         needs: Needs::Nothing,
+        service: Service::Lines,
         packages: &READERS,
     },
     Suite {
         name: "destinations",
         about: "buckets and web servers hold what a local file does, or nothing",
         needs: Needs::Node,
+        service: Service::Lines,
         packages: &STORES,
     },
     Suite {
         name: "koop",
         about: "exports from a Koop server are the GeoJSON that it serves",
         needs: Needs::Node,
+        service: Service::Lines,
         packages: &READERS,
     },
     Suite {
         name: "clients",
         about: "GDAL, pyesridump and gpio get every row of our test service",
         needs: Needs::Nothing,
+        service: Service::Lines,
         packages: &READERS,
     },
     Suite {
         name: "preview",
         about: "Chromium opens and clicks the pages of arcgis preview, which also looks at files of other writers",
         needs: Needs::Chromium,
+        service: Service::Lines,
+        packages: &READERS,
+    },
+    Suite {
+        name: "nightly",
+        about: "the jobs of docs/operations.md keep files equal to a service that is edited and fails",
+        needs: Needs::Nothing,
+        service: Service::Nightly,
         packages: &READERS,
     },
 ];
@@ -113,9 +137,19 @@ const NODE: u32 = 18;
 /// The programs of this workspace that the suites use.
 struct Programs {
     arcgis: PathBuf,
-    service: PathBuf,
+    lines: PathBuf,
+    nightly: PathBuf,
     /// A library that Python loads: `examples/python`.
     module: PathBuf,
+}
+
+impl Programs {
+    fn service(&self, service: Service) -> &PathBuf {
+        match service {
+            Service::Lines => &self.lines,
+            Service::Nightly => &self.nightly,
+        }
+    }
 }
 
 /// Runs every suite that can run here.
@@ -189,7 +223,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         }
         let status = command
             .arg(scripts.join(format!("{}.py", suite.name)))
-            .args([&programs.arcgis, &programs.service])
+            .args([&programs.arcgis, programs.service(suite.service)])
             .arg(repository.root())
             .args([&work, &tally, &programs.module])
             .current_dir(&work)
@@ -278,12 +312,15 @@ fn build(repository: &Repository) -> Result<Programs> {
             "arcgis",
             "--example",
             "lines_service",
+            "--example",
+            "nightly_service",
             "--lib",
         ],
     )?;
     Ok(Programs {
         arcgis: built.file("arcgis")?,
-        service: built.file("lines_service")?,
+        lines: built.file("lines_service")?,
+        nightly: built.file("nightly_service")?,
         module: built.file("arcgis_layers")?,
     })
 }

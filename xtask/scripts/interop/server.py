@@ -18,7 +18,14 @@ def end_with_parent():
 @contextlib.contextmanager
 def running(command, **options):
     """Starts a program and gives its first line of JSON; ends it when the block ends."""
-    process = subprocess.Popen(
+    with process(command, **options) as (_, about):
+        yield about
+
+
+@contextlib.contextmanager
+def process(command, **options):
+    """Starts a program and gives it, to be spoken to, with its first line of JSON; ends it when the block ends."""
+    started = subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -27,18 +34,18 @@ def running(command, **options):
         **options,
     )
     try:
-        line = process.stdout.readline()
+        line = started.stdout.readline()
         while line and not line.startswith("{"):
-            line = process.stdout.readline()
+            line = started.stdout.readline()
         if not line:
-            raise RuntimeError(f"{command[0]} ended before it listened ({process.wait()})")
-        yield json.loads(line)
+            raise RuntimeError(f"{command[0]} ended before it listened ({started.wait()})")
+        yield started, json.loads(line)
     finally:
-        process.stdin.close()
-        process.terminate()
+        started.stdin.close()
+        started.terminate()
         try:
-            process.wait(10)
+            started.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+            started.kill()
+            started.wait()
+        started.stdout.close()
