@@ -63,7 +63,7 @@ const STORES: Packages = Packages {
     files: &["requirements-stores.txt"],
 };
 
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     Suite {
         name: "readers",
         about: "pyarrow, GeoPandas, DuckDB and gpio open what we write",
@@ -82,6 +82,7 @@ const SUITES: [Suite; 8] = [
         name: "partitions",
         about: "pyarrow, GeoPandas, DuckDB, DataFusion and Polars read datasets in several files as they read one",
         needs: Needs::Nothing,
+        service: Service::Lines,
         packages: &READERS,
     },
     Suite {
