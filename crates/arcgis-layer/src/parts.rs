@@ -1,6 +1,8 @@
 //! Queries whose geometry is too large for one request: the ids of each part, together.
 
 use arcgis_auth_core::Request;
+use futures_util::TryStreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use crate::error::{Error, QueryError};
 use crate::ids::IdSet;
@@ -8,15 +10,30 @@ use crate::layer::Layer;
 use crate::metadata::Extent;
 use crate::query::ResolvedQuery;
 
+/// Lists that are asked for at once; the client may let fewer go.
+const AT_ONCE: usize = 4;
+
 impl Layer {
     /// The ids of the rows that meet any part of the query's geometry.
     pub(crate) async fn ids_of_parts(&self, query: &ResolvedQuery) -> Result<IdSet, Error> {
+        let parts: Vec<ResolvedQuery> = query.each_part().collect();
+        let mut parts = parts.into_iter();
+        let mut asked = FuturesUnordered::new();
         let mut ids = IdSet::new();
-        for part in query.each_part() {
-            let listed = Box::pin(self.object_ids(&part)).await?;
-            ids.extend(listed.iter());
+        loop {
+            while asked.len() < AT_ONCE {
+                let Some(part) = parts.next() else { break };
+                asked.push(self.ids_of_part(part));
+            }
+            match asked.try_next().await? {
+                Some(listed) => ids.extend(listed.iter()),
+                None => return Ok(ids),
+            }
         }
-        Ok(ids)
+    }
+
+    async fn ids_of_part(&self, part: ResolvedQuery) -> Result<IdSet, Error> {
+        Box::pin(self.object_ids(&part)).await
     }
 
     /// Where the rows are that meet any part of the query's geometry.

@@ -1,6 +1,7 @@
 //! Rows by where they are.
 
 mod geojson;
+mod seam;
 mod shape;
 mod split;
 
