@@ -31,7 +31,8 @@ async fn open(service: &Testkit) -> Layer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_says_what_was_asked_and_how_it_was_written() {
-    let service = Testkit::builder().layer(towns(20)).start().await.unwrap();
+    let versioned = towns(20).with_metadata_patch(serde_json::json!({"isDataVersioned": true}));
+    let service = Testkit::builder().layer(versioned).start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("towns.parquet");
     let before = arcgis_export::Timestamp::now();

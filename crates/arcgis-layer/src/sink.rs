@@ -168,6 +168,14 @@ pub struct PageFacts {
     pub(crate) repaired_rows: Vec<usize>,
 }
 
+impl PageFacts {
+    /// The places of the rows that `repaired` counts, in order.
+    #[must_use]
+    pub fn repaired_rows(&self) -> &[usize] {
+        &self.repaired_rows
+    }
+}
+
 impl Default for PageFacts {
     fn default() -> Self {
         Self {

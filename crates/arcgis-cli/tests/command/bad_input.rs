@@ -374,7 +374,7 @@ fn refused_queries_name_the_options_that_they_come_from() {
     };
     let filter = refuse(RequestKind::Count);
     export(&filter, &["--where", "POP > 'x'"]).fails(2, &["Invalid query", "--where is to check"]);
-    export(&filter, &["--param", "gdbVersion=v"]).fails(2, &["--param is to check"]);
+    export(&filter, &["--param", "collation=v"]).fails(2, &["--param is to check"]);
     export(&filter, &[]).fails(4, &["Invalid query"]);
     let page = refuse(RequestKind::Features);
     let options = ["--out-sr", "3857", "--where", "POP > 5"];

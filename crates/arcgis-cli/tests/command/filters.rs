@@ -286,7 +286,11 @@ fn rows_can_be_named_by_their_ids() {
 
 #[test]
 fn what_the_server_makes_of_versions_and_coordinates_is_passed_on() {
-    let (service, _, ran) = export(towns(), None, &["--gdb-version", "SDE.DEFAULT"]);
+    let (service, desk, ran) = export(towns(), None, &["--gdb-version", "SDE.DEFAULT"]);
+    ran.fails(2, &["--gdb-version: the layer's data have no versions"]);
+    nothing_was_asked(&service, &desk);
+    let versioned = towns().with_metadata_patch(serde_json::json!({"isDataVersioned": true}));
+    let (service, _, ran) = export(versioned, None, &["--gdb-version", "SDE.DEFAULT"]);
     ran.ok();
     always_sent(&service, "gdbVersion", "SDE.DEFAULT");
     let options = [

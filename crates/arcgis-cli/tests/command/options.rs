@@ -115,6 +115,22 @@ fn columns_are_chosen_or_left_out() {
 }
 
 #[test]
+fn requests_go_at_the_rate_that_is_given() {
+    let (service, _, _) = export(&["--rate", "20", "--page-size", "25"]);
+    let mut sent: Vec<Duration> = service
+        .requests()
+        .iter()
+        .map(|request| request.at())
+        .collect();
+    sent.sort_unstable();
+    assert!(sent.len() >= 12, "{sent:?}");
+    // However they are spread, no second has more, but for what may go at once.
+    let all = sent[sent.len() - 1] - sent[0];
+    let least = Duration::from_millis(50) * u32::try_from(sent.len() - 2).unwrap();
+    assert!(all >= least.mul_f64(0.8), "{sent:?}");
+}
+
+#[test]
 fn a_limit_takes_the_first_rows() {
     let (service, desk, ran) = export(&["--limit", "120"]);
     assert_eq!(
@@ -172,14 +188,14 @@ fn simplification_and_further_parameters_are_passed_on() {
         "--max-allowable-offset",
         "0.25",
         "--param",
-        "gdbVersion=sde.DEFAULT",
+        "sqlFormat=standard",
         "--param",
         "collation=-1=2",
     ]);
     all_asked(&service, "maxAllowableOffset", "0.25");
     for kind in [RequestKind::Count, RequestKind::Ids, RequestKind::Features] {
         for request in service.requests_of(kind) {
-            assert_eq!(request.parameters().get("gdbVersion"), Some("sde.DEFAULT"));
+            assert_eq!(request.parameters().get("sqlFormat"), Some("standard"));
             assert_eq!(request.parameters().get("collation"), Some("-1=2"));
         }
     }

@@ -68,6 +68,11 @@ pub struct LayerInfo {
     pub capabilities: Vec<String>,
     /// `advancedQueryCapabilities`, or the older members that say the same.
     pub advanced: AdvancedQueryCapabilities,
+    /// What `lod` counts (`supportedLodTypes`), such as `geohash`.
+    pub level_of_detail_types: Vec<String>,
+    /// Whether there are versions of the data (`isDataVersioned`, `isDataBranchVersioned`); `None` where the server does not
+    /// say.
+    pub is_versioned: Option<bool>,
     /// `dateFieldsTimeReference.timeZoneIANA`, else its `timeZone`; [`LayerInfo::time_zone`] is what it means.
     pub date_time_zone: Option<String>,
     /// `dateFieldsTimeReference.respectsDaylightSaving`.

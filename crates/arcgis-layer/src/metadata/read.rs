@@ -98,6 +98,17 @@ impl LayerInfo {
             query_formats: query_formats(top),
             capabilities: top.words("capabilities"),
             advanced: advanced(top),
+            level_of_detail_types: top
+                .object("advancedQueryCapabilities")
+                .map(|advanced| advanced.words("supportedLodTypes"))
+                .unwrap_or_default(),
+            is_versioned: match (
+                top.flag("isDataVersioned"),
+                top.flag("isDataBranchVersioned"),
+            ) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (versioned, _) => versioned,
+            },
             date_time_zone: time.and_then(|time| {
                 time.string("timeZoneIANA")
                     .or_else(|| time.string("timeZone"))

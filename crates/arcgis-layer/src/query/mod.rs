@@ -84,6 +84,7 @@ pub struct Query {
     geometry_precision: Option<u8>,
     multipatch_footprint: bool,
     cache_hint: bool,
+    level_of_detail: Option<u8>,
     fields: Option<Vec<String>>,
     excluded_fields: Vec<String>,
     without_geometry: bool,
@@ -168,7 +169,8 @@ impl Query {
         self
     }
 
-    /// A version of the geodatabase, such as `SDE.DEFAULT`.
+    /// A version of the geodatabase, such as `SDE.DEFAULT`. Refused for layers that say that their data have none, where servers
+    /// ignore it.
     pub fn with_gdb_version(mut self, version: impl Into<String>) -> Self {
         self.gdb_version = Some(version.into());
         self
@@ -208,6 +210,13 @@ impl Query {
     /// Lets the server answer out of its cache, where it has one.
     pub fn with_cache_hint(mut self) -> Self {
         self.cache_hint = true;
+        self
+    }
+
+    /// A level of detail, from 1 to 12 digits of a geohash, where the layer has levels (`supportsLod`): it goes as `lod`, beside
+    /// the first of the layer's `supportedLodTypes` as `lodType`. Esri has it for hosted layers that group rows by place.
+    pub fn with_level_of_detail(mut self, level: u8) -> Self {
+        self.level_of_detail = Some(level);
         self
     }
 
@@ -291,7 +300,7 @@ impl Query {
         self
     }
 
-    /// Any further parameter of `query`, such as `lod` or `collation`. It goes with the count, the ids and the extent as with
+    /// Any further parameter of `query`, such as `collation`. It goes with the count, the ids and the extent as with
     /// the rows. What has a method here is checked as that method does (`sqlFormat`, `historicMoment`), or refused with its
     /// name; so are parameters that decide how rows are fetched, or that change what comes back in ways that go unseen.
     pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

@@ -9,7 +9,7 @@ use crate::error::QueryError;
 use crate::metadata::LayerInfo;
 
 /// Parameters that are refused, and what to do instead.
-const OURS: [(&str, &str); 34] = [
+const OURS: [(&str, &str); 35] = [
     ("f", "the format is chosen by what the server can do"),
     ("callback", "answers are read as JSON"),
     ("where", "use the option where"),
@@ -72,6 +72,7 @@ const OURS: [(&str, &str); 34] = [
         "returnTrueCurves",
         "curves come as lines, which the server makes of them",
     ),
+    ("lodType", "it is the layer's, and goes with lod"),
     ("featureEncoding", "answers are read as they are by default"),
     (
         "returnFeatureCollection",
@@ -137,12 +138,6 @@ pub(super) fn check(
             return unsupported(
                 "param",
                 "timeReferenceUnknownClient is for layers that do not know the time zone of their dates (datesInUnknownTimezone)",
-            );
-        }
-        if name.eq_ignore_ascii_case("lod") && info.advanced.level_of_detail != Some(true) {
-            return unsupported(
-                "param",
-                "the layer does not say that it has levels of detail (supportsLod)",
             );
         }
         if name.eq_ignore_ascii_case("rangeValues")

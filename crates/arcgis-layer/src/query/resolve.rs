@@ -163,6 +163,12 @@ impl Query {
             add("time", time.to_string());
         }
         if let Some(version) = &self.gdb_version {
+            if info.is_versioned == Some(false) {
+                return unsupported(
+                    "gdb_version",
+                    "the layer's data have no versions (isDataVersioned): the rows would be those of any other query",
+                );
+            }
             add("gdbVersion", version.clone());
         }
         if let Some(moment) = self.historic_moment {
@@ -215,6 +221,21 @@ impl Query {
                 );
             }
             add("cacheHint", "true".into());
+        }
+        if let Some(level) = self.level_of_detail {
+            if info.advanced.level_of_detail != Some(true) {
+                return unsupported(
+                    "level_of_detail",
+                    "the layer does not say that it has levels of detail (supportsLod)",
+                );
+            }
+            if !(1..=12).contains(&level) {
+                return unsupported("level_of_detail", "levels are from 1 to 12");
+            }
+            add("lod", level.to_string());
+            if let Some(kind) = info.level_of_detail_types.first() {
+                add("lodType", kind.clone());
+            }
         }
         Ok((filter, parts))
     }

@@ -68,6 +68,8 @@ impl SavedQuery {
     /// As [`Query::resolve`].
     pub fn of(query: &Query, info: &LayerInfo) -> Result<Self, QueryError> {
         let resolved = query.resolve(info)?;
+        // What was given as a parameter is kept as what it is.
+        let query = query.typed()?;
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let filter = resolved.filter_params().map(owned);
         Ok(Self {

@@ -71,6 +71,10 @@ impl Query {
                 Ok(digits) => self.geometry_precision.replace(digits).is_some(),
                 Err(_) => return refused("a number of digits is needed"),
             },
+            "lod" => match value.parse() {
+                Ok(level) => self.level_of_detail.replace(level).is_some(),
+                Err(_) => return refused("a level is needed, a number from 1 to 12"),
+            },
             "multipatchoption" if value.eq_ignore_ascii_case("xyFootprint") => {
                 std::mem::replace(&mut self.multipatch_footprint, true)
             }

@@ -1,6 +1,8 @@
 //! Parameters as text, and filters that the author of a map service has set up.
 
-use arcgis_layer::{LayerInfo, Query, RangeValue, ServiceKind, SqlFormat};
+use arcgis_layer::{
+    LayerInfo, Query, RangeValue, SavedQuery, ServiceKind, SpatialReference, SqlFormat,
+};
 use serde_json::{Value, json};
 
 use crate::{info, layer, moment, wire};
@@ -149,12 +151,67 @@ fn what_only_some_layers_know_needs_one_that_says_so() {
     let unknown = info(|document| document["datesInUnknownTimezone"] = true.into());
     assert_eq!(wire(zone, &unknown)["timeReferenceUnknownClient"], "true");
 
-    let lod = Query::new().with_param("lod", "7");
-    let error = lod.resolve(&layer()).unwrap_err().to_string();
-    assert!(error.contains("supportsLod"), "{error}");
-    let levels =
-        info(|document| document["advancedQueryCapabilities"]["supportsLod"] = true.into());
-    assert_eq!(wire(lod, &levels)["lod"], "7");
+    let levels = info(|document| {
+        document["advancedQueryCapabilities"]["supportsLod"] = true.into();
+        document["advancedQueryCapabilities"]["supportedLodTypes"] = json!(["geohash"]);
+    });
+    for lod in [
+        Query::new().with_param("lod", "7"),
+        Query::new().with_level_of_detail(7),
+    ] {
+        let error = lod.resolve(&layer()).unwrap_err().to_string();
+        assert!(error.contains("supportsLod"), "{error}");
+        let page = wire(lod, &levels);
+        assert_eq!(
+            (page["lod"].as_str(), page["lodType"].as_str()),
+            ("7", "geohash")
+        );
+    }
+    for (lod, what) in [
+        (Query::new().with_level_of_detail(13), "from 1 to 12"),
+        (Query::new().with_level_of_detail(0), "from 1 to 12"),
+        (Query::new().with_param("lod", "fine"), "from 1 to 12"),
+        (Query::new().with_param("lodType", "quadkey"), "the layer's"),
+        (
+            Query::new().with_level_of_detail(3).with_param("lod", "4"),
+            "twice",
+        ),
+    ] {
+        let error = lod.resolve(&levels).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+/// A server without versions answers as if none had been asked for.
+#[test]
+fn a_version_needs_data_that_have_some() {
+    let with = |members: &[(&str, bool)]| {
+        info(|document| {
+            for (name, value) in members {
+                document[*name] = (*value).into();
+            }
+        })
+    };
+    for query in [
+        Query::new().with_gdb_version("SDE.old"),
+        Query::new().with_param("gdbVersion", "SDE.old"),
+    ] {
+        for members in [
+            &[][..],
+            &[("isDataVersioned", true)],
+            &[("isDataVersioned", false), ("isDataBranchVersioned", true)],
+        ] {
+            let page = wire(query.clone(), &with(members));
+            assert_eq!(page["gdbVersion"], "SDE.old", "{members:?}");
+        }
+        for members in [
+            &[("isDataVersioned", false)][..],
+            &[("isDataVersioned", false), ("isDataBranchVersioned", false)],
+        ] {
+            let error = query.resolve(&with(members)).unwrap_err().to_string();
+            assert!(error.contains("isDataVersioned"), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -247,4 +304,39 @@ fn prepared_filters_are_for_map_services() {
     let timeless = info(|document| document["timeInfo"] = Value::Null);
     let error = Query::new().with_param("time", "5").resolve(&timeless);
     assert!(error.unwrap_err().to_string().contains("ignore"));
+}
+
+/// A file that is brought up to date asks again for what it was made of.
+#[test]
+fn what_is_kept_of_a_query_asks_for_the_same() {
+    let with_param = Query::new()
+        .with_where("A = 1")
+        .with_fields(["NAME"])
+        .with_out_sr(SpatialReference::from_wkid(4326))
+        .with_param("geometryPrecision", "4")
+        .with_param("datumTransformation", "1188")
+        .with_param("sqlFormat", "native")
+        .with_param("collation", "binary");
+    let with_methods = Query::new()
+        .with_where("A = 1")
+        .with_fields(["NAME"])
+        .with_out_sr(SpatialReference::from_wkid(4326))
+        .with_geometry_precision(4)
+        .with_datum_transformation("1188")
+        .with_sql_format(SqlFormat::Native)
+        .with_param("collation", "binary");
+    for query in [with_param, with_methods] {
+        let kept = SavedQuery::of(&query, &layer()).unwrap();
+        let text = serde_json::to_string(&kept).unwrap();
+        let kept: SavedQuery = serde_json::from_str(&text).unwrap();
+        let sent = wire(query, &layer());
+        assert_eq!(
+            (
+                sent["geometryPrecision"].as_str(),
+                sent["datumTransformation"].as_str()
+            ),
+            ("4", "1188")
+        );
+        assert_eq!(wire(kept.query().unwrap(), &layer()), sent);
+    }
 }
