@@ -1,5 +1,8 @@
 //! The values of a batch, one after the other, for formats that are written by rows.
 
+#[cfg(feature = "geopackage")]
+use std::collections::HashSet;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowDictionaryKeyType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -104,6 +107,33 @@ impl Attributes {
             geometry: at,
             object_id,
         })
+    }
+
+    /// The same with names that differ in more than case, among themselves and from `others`: those that come later get a
+    /// number.
+    #[cfg(feature = "geopackage")]
+    pub(crate) fn told_apart<'a>(mut self, others: impl Iterator<Item = &'a str>) -> Self {
+        let mut taken: HashSet<String> = others.map(str::to_lowercase).collect();
+        let mut twice = Vec::new();
+        for (place, column) in self.columns.iter().enumerate() {
+            if !taken.insert(column.name.to_lowercase()) {
+                twice.push(place);
+            }
+        }
+        // Behind all that keep their names.
+        for place in twice {
+            let Some(column) = self.columns.get_mut(place) else {
+                continue;
+            };
+            let mut number = 0_usize;
+            let mut name = column.name.clone();
+            while !taken.insert(name.to_lowercase()) {
+                number += 1;
+                name = format!("{}_{number}", column.name);
+            }
+            column.name = name;
+        }
+        self
     }
 
     /// A name for one more column: this one, or with a number behind it. Case does not tell names apart.

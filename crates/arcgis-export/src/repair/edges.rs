@@ -8,6 +8,15 @@ use rstar::{AABB, RTree};
 
 use super::Ring;
 
+/// Rings of fewer positions cannot cross so often that it would matter: half their square is less than [`MOST_CROSSINGS`].
+const FEW_POSITIONS: usize = 600;
+
+/// Crossings take memory, of which the overlay has some hundred bytes for each.
+const MOST_CROSSINGS: usize = 200_000;
+
+/// Pairs of edges that are looked at: about a second's worth. Of a coastline's edges each meets a few others' rectangles.
+const MOST_PAIRS: usize = 50_000_000;
+
 /// What was found.
 pub(super) enum Meeting {
     /// Edges meet in points that they share as neighbours, or where rings touch each other.
@@ -17,6 +26,8 @@ pub(super) enum Meeting {
         /// The places of rings that do that by themselves.
         selves: Vec<usize>,
     },
+    /// Edges cross so often that it is a tangle, and no picture of anything.
+    Tangle,
 }
 
 /// An edge with the ring that it is of, and its place there.
@@ -41,9 +52,11 @@ pub(super) fn meeting(rings: &[Ring]) -> Meeting {
             edges.push(Edge::new(Line::new(*from, *to), (place, at)));
         }
     }
+    let few = edges.len() <= FEW_POSITIONS;
     let tree = RTree::bulk_load(edges);
     let mut selves = BTreeSet::new();
     let mut crossing = false;
+    let (mut pairs, mut crossings) = (0, 0);
     for edge in &tree {
         let (from, to) = (edge.geom().from, edge.geom().to);
         let around = AABB::from_corners(from, to);
@@ -52,10 +65,12 @@ pub(super) fn meeting(rings: &[Ring]) -> Meeting {
             if other.data <= edge.data {
                 continue;
             }
+            pairs += 1;
             let contact = contact([from, to], [other.geom().from, other.geom().to]);
             if contact == Contact::None {
                 continue;
             }
+            crossings += usize::from(contact == Contact::Cross);
             let ((ring, at), (of, place)) = (edge.data, other.data);
             if ring != of {
                 crossing |= contact == Contact::Cross;
@@ -67,8 +82,11 @@ pub(super) fn meeting(rings: &[Ring]) -> Meeting {
                 selves.insert(ring);
             }
         }
+        if pairs > MOST_PAIRS || crossings > MOST_CROSSINGS {
+            return Meeting::Tangle;
+        }
         // One ring says enough; of several each is wanted.
-        if rings.len() == 1 && !selves.is_empty() {
+        if few && rings.len() == 1 && !selves.is_empty() {
             break;
         }
     }

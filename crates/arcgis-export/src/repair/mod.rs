@@ -20,6 +20,7 @@ pub(crate) struct Repair {
     coords: Vec<f64>,
     ring_ends: Vec<usize>,
     part_ends: Vec<usize>,
+    tangle: bool,
 }
 
 /// One ring without its closing position, and whether it bounds a hole.
@@ -33,8 +34,10 @@ pub(super) struct Ring {
 type Vertex = GeomWithData<[f64; 2], usize>;
 
 impl Repair {
-    /// The polygon made valid; `None` if it is valid already, and if nothing with an area would be left.
+    /// The polygon made valid; `None` if it is valid already, if nothing with an area would be left, and if it is
+    /// [a tangle](Repair::is_tangle).
     pub(crate) fn mend(&mut self, geometry: &GeometryRef<'_>) -> Option<GeometryRef<'_>> {
+        self.tangle = false;
         if geometry.kind != GeometryType::Polygon || geometry.is_empty() {
             return None;
         }
@@ -44,6 +47,10 @@ impl Repair {
             Meeting::Crossing { selves } => (selves, true),
             Meeting::Apart if rings.len() == 1 => return None,
             Meeting::Apart => (Vec::new(), false),
+            Meeting::Tangle => {
+                self.tangle = true;
+                return None;
+            }
         };
         self.take(geometry, &whole(&rings, &selves), extent);
         // Rings that lie apart or touch may still lie wrong: a hole outside, a shell cut in two.
@@ -57,6 +64,11 @@ impl Repair {
             ring_ends: &self.ring_ends,
             part_ends: &self.part_ends,
         })
+    }
+
+    /// Whether the last polygon crosses itself so often that mending it would take more time and memory than it is worth.
+    pub(crate) fn is_tangle(&self) -> bool {
+        self.tangle
     }
 
     /// Takes over what the overlay gave, on the vertices that were there before.

@@ -58,8 +58,8 @@ fn overlay(rings: &Shape, rule: FillRule) -> Vec<Shape> {
     )
 }
 
-/// Shells counter-clockwise and holes clockwise: the overlay leaves holes that touch their shell the other way
-/// round.
+/// Shells counter-clockwise and holes clockwise: what is laid over one another next goes by it, and versions of the overlay
+/// left holes that touch their shell the other way round.
 fn oriented(mut shapes: Vec<Shape>) -> Vec<Shape> {
     for shape in &mut shapes {
         for (place, ring) in shape.iter_mut().enumerate() {
@@ -73,11 +73,10 @@ fn oriented(mut shapes: Vec<Shape>) -> Vec<Shape> {
 
 /// Valid by the OGC's rules, with vertices on straight lines kept.
 fn options() -> OverlayOptions<f64> {
-    OverlayOptions {
-        preserve_input_collinear: true,
-        preserve_output_collinear: true,
-        ..OverlayOptions::ogc()
-    }
+    let mut options = OverlayOptions::ogc();
+    options.preserve_input_collinear = true;
+    options.preserve_output_collinear = true;
+    options
 }
 
 /// The area, negative if the ring is clockwise.

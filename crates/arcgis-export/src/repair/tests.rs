@@ -178,3 +178,44 @@ fn nothing_is_left_of_nothing() {
     ];
     assert_eq!(mend(Dimensions::Xy, &[&[far]]), None);
 }
+
+/// So many positions all over a square, joined in their order.
+fn scribble(positions: usize) -> Vec<Vec<f64>> {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as f64 / f64::from(1 << 31)
+    };
+    let mut ring: Vec<Vec<f64>> = (0..positions).map(|_| vec![next(), next()]).collect();
+    ring.push(ring[0].clone());
+    ring
+}
+
+#[test]
+fn a_tangle_stays_as_it_is_and_takes_no_time() {
+    let mut repair = Repair::default();
+    let mut tried = |positions: usize| {
+        let coords = scribble(positions).concat();
+        let began = std::time::Instant::now();
+        let is_mended = repair
+            .mend(&GeometryRef {
+                kind: GeometryType::Polygon,
+                dims: Dimensions::Xy,
+                coords: &coords,
+                ring_ends: &[positions + 1],
+                part_ends: &[1],
+            })
+            .is_some();
+        (is_mended, repair.is_tangle(), began.elapsed())
+    };
+    // Some hundred thousand crossings at most.
+    assert_eq!((tried(200).0, tried(600).1), (true, false));
+    let (is_mended, is_tangle, took) = tried(20_000);
+    assert!(!is_mended && is_tangle);
+    // Forty million crossings would take gigabytes.
+    assert!(took.as_secs() < 30, "{took:?}");
+    // The next one is judged by itself.
+    assert_eq!((tried(50).0, tried(50).1), (true, false));
+}

@@ -116,7 +116,9 @@ impl GeoPackageWriter {
     pub(crate) fn begin(new: NewFile<'_>) -> Result<Self, Error> {
         let database =
             Database::new(&Scratch::of(new.options, &new.output)).map_err(Error::write)?;
-        let attributes = Attributes::of(new.schema)?;
+        // SQLite tells names apart by more than case.
+        let attributes =
+            Attributes::of(new.schema)?.told_apart(new.schema.geometry_name().into_iter());
         let mut writer = Self {
             key: attributes.free_name("fid"),
             table: table_name(new.provenance.layer.as_deref()),
@@ -411,5 +413,56 @@ impl Database {
             .map_err(Error::write)?;
         drop(name);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use crate::{Conversion, LocalFile};
+
+    #[test]
+    fn columns_that_differ_in_case_alone_are_told_apart() {
+        let answer = br#"{"geometryType": "esriGeometryPoint", "spatialReference": {"wkid": 4326},
+            "objectIdFieldName": "OBJECTID",
+            "fields": [
+                {"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "Name", "type": "esriFieldTypeString"},
+                {"name": "NAME", "type": "esriFieldTypeString"}, {"name": "name_1", "type": "esriFieldTypeString"},
+                {"name": "geometry", "type": "esriFieldTypeString"}, {"name": "Geometry", "type": "esriFieldTypeString"},
+                {"name": "FID", "type": "esriFieldTypeInteger"}],
+            "features": [{"geometry": {"x": 1, "y": 2}, "attributes": {"OBJECTID": 5, "Name": "a", "NAME": "b",
+                "name_1": "c", "geometry": "d", "Geometry": "e", "FID": 7}}]}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("odd.gpkg");
+        Conversion::new(answer).to(&LocalFile::new(&path)).unwrap();
+        let database = Connection::open(&path).unwrap();
+        let table = "SELECT table_name FROM gpkg_contents";
+        let table: String = database.query_row(table, [], |row| row.get(0)).unwrap();
+        let mut rows = database
+            .prepare(&format!("SELECT * FROM \"{table}\""))
+            .unwrap();
+        let names: Vec<&str> = rows.column_names().collect();
+        assert_eq!(
+            names,
+            [
+                "fid_1",
+                "geometry_1",
+                "OBJECTID",
+                "Name",
+                "NAME_2",
+                "name_1",
+                "geometry",
+                "Geometry_2",
+                "FID"
+            ]
+        );
+        let texts = rows.query_row([], |row| {
+            [3, 4, 5, 6, 7]
+                .map(|place| row.get::<_, String>(place))
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+        });
+        assert_eq!(texts.unwrap(), ["a", "b", "c", "d", "e"]);
     }
 }
