@@ -204,7 +204,7 @@ impl<'a> Conversion<'a> {
         let (partial, has) = (facts.exceeded, facts.rows as u64);
         let page = SpooledPage::new(0, page, facts).with_bytes(self.answer.len() as u64);
         let mut tally = Tally::new(&schema, start);
-        tally.add(&PageSums::of(&page));
+        tally.add(&PageSums::of(&page), &page.replaces);
         let mut notes = tally.notes();
         if !outline.undeclared.is_empty() {
             notes.push(Note::UndeclaredAttributes {

@@ -267,7 +267,7 @@ impl GeometrySummary {
             };
             summary.types |= bit(wkb_type, row.dims);
             summary.other_kind += u64::from(!wkb_type.is_of(kind));
-            summary.mended += u64::from(row.mended);
+            summary.mended += u64::from(row.mending == Mending::Mended);
             if covering.is_null(place) {
                 summary.empty += 1;
                 continue;
@@ -325,6 +325,24 @@ impl GeometrySummary {
     }
 }
 
+/// What became of a polygon that was to be mended where it is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mending {
+    /// It is as it was.
+    None,
+    #[cfg_attr(
+        not(feature = "repair"),
+        allow(dead_code, reason = "nothing is mended")
+    )]
+    Mended,
+    /// It crosses itself too often, and is as it was.
+    #[cfg_attr(
+        not(feature = "repair"),
+        allow(dead_code, reason = "nothing is mended")
+    )]
+    Tangle,
+}
+
 /// What is known of the geometry of one row, beside its bounding box.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowGeometry {
@@ -334,7 +352,7 @@ pub(crate) struct RowGeometry {
     pub(crate) dims: Dimensions,
     /// Whether there was an m that is not written.
     pub(crate) dropped_m: bool,
-    pub(crate) mended: bool,
+    pub(crate) mending: Mending,
     pub(crate) z: (f64, f64),
 }
 
@@ -343,7 +361,7 @@ impl RowGeometry {
         wkb_type: None,
         dims: Dimensions::Xy,
         dropped_m: false,
-        mended: false,
+        mending: Mending::None,
         z: (f64::INFINITY, f64::NEG_INFINITY),
     };
 }

@@ -24,6 +24,7 @@ mod job;
 mod label_dictionary;
 mod labels;
 mod layer_stream;
+mod marks;
 mod note;
 mod nulls;
 mod number_builder;

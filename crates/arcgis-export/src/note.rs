@@ -62,6 +62,12 @@ pub enum Note {
         /// The object ids of the first ten, where rows have any.
         first: Vec<i64>,
     },
+    /// Polygons that were to be mended cross themselves so often that it would take more time and memory than it is worth.
+    /// They are written as they are.
+    Tangled {
+        /// In how many rows.
+        rows: u64,
+    },
     /// Geometries had an m, which the output has no place for.
     DroppedM {
         /// In how many rows.
@@ -183,6 +189,11 @@ impl fmt::Display for Note {
                     _ => Ok(()),
                 }
             }
+            Self::Tangled { rows } => write!(
+                f,
+                "polygons that cross themselves some hundred thousand times were not mended in {}",
+                of(*rows, "row")
+            ),
             Self::DroppedM { rows } => write!(
                 f,
                 "m was left out in {}: the output has no place for it, as GeoParquet 2.0 would",
@@ -308,6 +319,7 @@ impl Note {
             Self::Unlisted { .. } => "unlisted-codes",
             Self::UnknownType { .. } => "unknown-type",
             Self::Mended { .. } => "mended",
+            Self::Tangled { .. } => "tangled",
             Self::DroppedM { .. } => "dropped-m",
             Self::LeftOut { .. } => "left-out",
             Self::OtherGeometry { .. } => "other-geometry",
@@ -347,7 +359,8 @@ impl Serialize for Note {
                 map.serialize_entry("column", column)?;
                 map.serialize_entry("count", count)?;
             }
-            Self::DroppedM { rows }
+            Self::Tangled { rows }
+            | Self::DroppedM { rows }
             | Self::LeftOut { rows }
             | Self::NoGeometry { rows }
             | Self::Refetched { rows }

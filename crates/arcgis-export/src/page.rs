@@ -1,5 +1,6 @@
 //! The sink that turns pages into Arrow columns.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arcgis_layer::{FeatureSink, GeometryRef, PageSink, SinkError, ValueRef};
@@ -12,7 +13,8 @@ use crate::block::Growing as _;
 use crate::builders::{Builders, Pool};
 use crate::column_options::DomainValues;
 use crate::columns::{Column, MAX_OFFSET};
-use crate::geometry_summary::{GeometrySummary, RowGeometry};
+use crate::geometry_summary::{GeometrySummary, Mending, RowGeometry};
+use crate::marks::{RowMarks, RowNumbers};
 use crate::schema::ExportSchema;
 use crate::wkb::GeometryError;
 
@@ -214,6 +216,33 @@ struct Finished {
     schema: ExportSchema,
 }
 
+impl Finished {
+    /// The rows that are counted at the end.
+    fn marks(&self) -> RowMarks {
+        let by_column = |marks: &[Mark]| {
+            let mut all: BTreeMap<usize, RowNumbers> = BTreeMap::new();
+            for mark in marks {
+                all.entry(mark.column).or_default().extend([mark.row]);
+            }
+            all
+        };
+        let rows = |wanted: fn(&RowGeometry) -> bool| {
+            let rows = self.geometry.iter().enumerate();
+            rows.filter(|(_, row)| wanted(row))
+                .map(|(row, _)| row)
+                .collect()
+        };
+        RowMarks {
+            misfits: by_column(&self.misfits),
+            unlisted: by_column(&self.unlisted),
+            mended: rows(|row| row.mending == Mending::Mended),
+            tangles: rows(|row| row.mending == Mending::Tangle),
+            dropped_m: rows(|row| row.dropped_m),
+            left_out: RowNumbers::default(),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("a page of chosen rows takes no more rows")]
 struct Complete;
@@ -331,10 +360,12 @@ impl ArrowPage {
             .zip(finished.schema.geometry_type())
             .map(|(covering, kind)| GeometrySummary::of(&finished.geometry, covering, kind))
             .unwrap_or_default();
+        let marks = finished.marks();
         let mended = finished.geometry.iter().enumerate();
-        let mended = mended.filter(|(_, row)| row.mended);
+        let mended = mended.filter(|(_, row)| row.mending == Mending::Mended);
         Ok(PageBatch {
             geometry,
+            marks,
             misfits: Misfits::of(&finished.schema, &finished.misfits),
             unlisted: Misfits::of(&finished.schema, &finished.unlisted),
             mended: mended.map(|(row, _)| row).collect(),
@@ -429,6 +460,7 @@ pub struct PageBatch {
     pub unlisted: Misfits,
     /// The rows whose polygons were mended.
     pub mended: Vec<usize>,
+    pub(crate) marks: RowMarks,
 }
 
 /// How many values of each column were out of the common.
@@ -471,12 +503,6 @@ impl Misfits {
             .enumerate()
             .filter(|(_, count)| **count > 0)
             .map(|(column, count)| (self.schema.column_name(column), *count))
-    }
-
-    /// The same by the columns' places.
-    pub(crate) fn by_place(&self) -> impl Iterator<Item = (usize, u64)> {
-        let counts = self.counts.iter().copied().enumerate();
-        counts.filter(|(_, count)| *count > 0)
     }
 
     /// Adds those of another page of the same query.

@@ -20,7 +20,7 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:query` | the address that asks for the rows, without order and offset |
 /// | `arcgis:filter_parts` | in how many parts the geometry of a filter was asked for, if it is too large for `arcgis:query` |
 /// | `arcgis:limit` | the most rows that were wanted |
-/// | `arcgis:out_sr` | the reference system that coordinates were asked for in, where it is not the layer's own |
+/// | `arcgis:out_sr` | the reference system that coordinates were asked for in, as it was sent |
 /// | `arcgis:spatial_reference` | what the service calls the CRS |
 /// | `arcgis:time_zone` | the zone in which the service shows its dates; values are in UTC all the same |
 /// | `arcgis:schema_hash` | the XXH3 of the columns, in hexadecimal digits: names, types, and what the service says of each field |

@@ -458,9 +458,8 @@ impl Report {
         if let Some(geometry) = &mut self.geometry {
             let (dropped_m, mended) = (geometry.dropped_m_rows, geometry.mended_rows);
             geometry.set(written);
-            // These do not show in a file; rows that others took the place of are among them.
-            geometry.dropped_m_rows = dropped_m.min(self.rows);
-            geometry.mended_rows = mended.min(self.rows);
+            // These do not show in a file.
+            (geometry.dropped_m_rows, geometry.mended_rows) = (dropped_m, mended);
         }
         self
     }

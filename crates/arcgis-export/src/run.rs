@@ -177,7 +177,7 @@ impl Run {
             None => match base {
                 None => (layer.plan(&query, &fetch).await?, None),
                 Some(base) => {
-                    tally.add(&base.sums);
+                    tally.add(&base.sums, &IdSet::new());
                     kept = Some(base.kept);
                     (base.plan, None)
                 }
@@ -223,7 +223,7 @@ impl Run {
                 retrieved = leftover.header.started;
                 state = leftover.header.state;
                 resumed = Some(report_of(&leftover));
-                tally.add(&leftover.sums);
+                tally.add(&leftover.sums, &IdSet::new());
                 progress = std::mem::take(&mut leftover.progress);
                 replaced.clone_from(&leftover.replaced);
                 let (schema, observer) = (schema.clone(), observer.clone());
@@ -312,7 +312,7 @@ impl Run {
             return Ok(None);
         };
         let page = take(accepted)?;
-        self.tally.add(&PageSums::of(&page));
+        self.tally.add(&PageSums::of(&page), &page.replaces);
         self.replaced.extend(page.replaces.iter());
         let stats = self.pages.stats();
         if stats.retries > self.seen.retries {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use arcgis_layer::IdSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::geometry_summary::GeometrySummary;
+use crate::marks::{RowMarks, RowNumbers};
 use crate::note::Note;
 use crate::report::{GeometryReport, MisfitReport, Report, columns, spatial_reference};
 use crate::schema::ExportSchema;
@@ -32,8 +34,8 @@ impl Start {
     }
 }
 
-/// What pages add to footer and report. It does not grow with rows, and the order of pages does not matter. Rows whose
-/// place others took are counted in all but [`PageSums::different_rows`].
+/// What pages add to footer and report, in the order in which they came. It hardly grows with rows. Rows whose place others
+/// took are counted in the geometry and in what is absent, and nowhere else.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PageSums {
     pub(crate) rows: u64,
@@ -42,18 +44,12 @@ pub(crate) struct PageSums {
     pub(crate) replacing: u64,
     #[serde(with = "words")]
     pub(crate) geometry: GeometrySummary,
-    /// Values that did not fit and became null, by column.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    misfits: BTreeMap<usize, u64>,
-    /// Rows whose geometry lost parts.
-    #[serde(default)]
-    left_out: u64,
-    /// Codes that no domain lists, by column.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    unlisted: BTreeMap<usize, u64>,
-    /// The least object ids of rows whose polygons were mended.
+    /// Rows of which something is counted.
+    #[serde(default, skip_serializing_if = "RowMarks::is_empty")]
+    marks: RowMarks,
+    /// The least object ids of rows whose polygons were mended, with their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    mended: Vec<i64>,
+    mended: Vec<(i64, u64)>,
     /// Rows that came without a column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     absent: BTreeMap<usize, u64>,
@@ -93,14 +89,15 @@ impl PageSums {
             rows: page.batch.num_rows() as u64,
             replacing: page.replaces.len(),
             geometry: page.geometry.clone(),
-            misfits: page.misfits.by_place().collect(),
-            unlisted: page.unlisted.by_place().collect(),
+            marks: RowMarks {
+                left_out: page.facts.repaired_rows().iter().copied().collect(),
+                ..page.marks.clone()
+            },
             mended: least(
                 page.mended
                     .iter()
-                    .filter_map(|row| page.facts.ids.get(*row)),
+                    .filter_map(|row| Some((*page.facts.ids.get(*row)?, *row as u64))),
             ),
-            left_out: page.facts.repaired as u64,
             absent: page
                 .facts
                 .absent
@@ -115,31 +112,34 @@ impl PageSums {
         self.rows.saturating_sub(self.replacing)
     }
 
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.rows += other.rows;
-        self.replacing += other.replacing;
-        self.geometry.merge(&other.geometry);
-        self.left_out += other.left_out;
-        if !other.mended.is_empty() {
-            self.mended = least(self.mended.iter().chain(&other.mended));
+    /// Takes up what comes behind, and in the place of rows that came before, by their numbers.
+    pub(crate) fn merge(&mut self, other: &Self, replaced: &IdSet) {
+        let before = self.rows;
+        self.marks.append(&other.marks, before);
+        self.marks.remove(replaced);
+        if !(other.mended.is_empty() && replaced.is_empty()) {
+            let behind = other
+                .mended
+                .iter()
+                .map(|(id, row)| (*id, row.saturating_add(before)));
+            let stays = |row: u64| i64::try_from(row).is_ok_and(|row| !replaced.contains(row));
+            let all = self.mended.iter().copied().chain(behind);
+            self.mended = least(all.filter(|(_, row)| stays(*row)));
         }
-        for (all, more) in [
-            (&mut self.misfits, &other.misfits),
-            (&mut self.unlisted, &other.unlisted),
-            (&mut self.absent, &other.absent),
-        ] {
-            for (column, count) in more {
-                *all.entry(*column).or_default() += count;
-            }
+        self.rows = self.rows.saturating_add(other.rows);
+        self.replacing = self.replacing.saturating_add(other.replacing);
+        self.geometry.merge(&other.geometry);
+        for (column, count) in &other.absent {
+            *self.absent.entry(*column).or_default() += count;
         }
     }
 }
 
 /// The first ten, in ascending order.
-fn least<'a>(ids: impl Iterator<Item = &'a i64>) -> Vec<i64> {
-    let mut ids: Vec<i64> = ids.copied().collect();
+fn least(ids: impl Iterator<Item = (i64, u64)>) -> Vec<(i64, u64)> {
+    let mut ids: Vec<(i64, u64)> = ids.collect();
     ids.sort_unstable();
-    ids.dedup();
+    ids.dedup_by_key(|(id, _)| *id);
     ids.truncate(10);
     ids
 }
@@ -165,8 +165,9 @@ impl Tally {
         self.start
     }
 
-    pub(crate) fn add(&mut self, page: &PageSums) {
-        self.sums.merge(page);
+    /// Takes up a page, some of whose rows take the place of earlier ones.
+    pub(crate) fn add(&mut self, page: &PageSums, replaced: &IdSet) {
+        self.sums.merge(page, replaced);
     }
 
     /// What the pages showed.
@@ -175,10 +176,8 @@ impl Tally {
             rows,
             replacing: _,
             geometry,
-            misfits,
-            unlisted,
+            marks,
             mended,
-            left_out,
             absent,
         } = &self.sums;
         let name = |column: usize| self.schema.column_name(column).to_owned();
@@ -192,13 +191,15 @@ impl Tally {
         if let Some(wkid) = self.schema.crs().and_then(|crs| crs.unknown_vertical()) {
             notes.push(Note::UnknownHeights { wkid });
         }
-        if geometry.dropped_m() > 0 {
+        if !marks.dropped_m.is_empty() {
             notes.push(Note::DroppedM {
-                rows: geometry.dropped_m(),
+                rows: marks.dropped_m.len(),
             });
         }
-        if *left_out > 0 {
-            notes.push(Note::LeftOut { rows: *left_out });
+        if !marks.left_out.is_empty() {
+            notes.push(Note::LeftOut {
+                rows: marks.left_out.len(),
+            });
         }
         if let Some(expected) = self.schema.geometry_type() {
             if geometry.other_kind() > 0 {
@@ -211,10 +212,15 @@ impl Tally {
                 notes.push(Note::NoGeometry { rows: *rows });
             }
         }
-        if geometry.mended() > 0 {
+        if !marks.mended.is_empty() {
             notes.push(Note::Mended {
-                rows: geometry.mended(),
-                first: mended.clone(),
+                rows: marks.mended.len(),
+                first: mended.iter().map(|(id, _)| *id).collect(),
+            });
+        }
+        if !marks.tangles.is_empty() {
+            notes.push(Note::Tangled {
+                rows: marks.tangles.len(),
             });
         }
         let unknown = self.schema.unknown_types().iter();
@@ -222,13 +228,13 @@ impl Tally {
             column: column.clone(),
             field_type: field_type.clone(),
         }));
-        notes.extend(unlisted.iter().map(|(&column, &count)| Note::Unlisted {
+        notes.extend(marks.unlisted.iter().map(|(&column, rows)| Note::Unlisted {
             column: name(column),
-            count,
+            count: rows.len(),
         }));
-        notes.extend(misfits.iter().map(|(&column, &count)| Note::Misfits {
+        notes.extend(marks.misfits.iter().map(|(&column, rows)| Note::Misfits {
             column: name(column),
-            count,
+            count: rows.len(),
         }));
         notes.extend(absent.iter().map(|(&column, &rows)| Note::AbsentValues {
             column: name(column),
@@ -237,10 +243,10 @@ impl Tally {
         notes
     }
 
-    fn counts(&self, counts: &BTreeMap<usize, u64>) -> Vec<MisfitReport> {
-        let counts = counts.iter().map(|(&column, &count)| MisfitReport {
+    fn counts(&self, counts: &BTreeMap<usize, RowNumbers>) -> Vec<MisfitReport> {
+        let counts = counts.iter().map(|(&column, rows)| MisfitReport {
             column: self.schema.column_name(column).to_owned(),
-            count,
+            count: rows.len(),
         });
         counts.collect()
     }
@@ -269,6 +275,8 @@ impl Tally {
                     ..GeometryReport::default()
                 };
                 report.set(&self.sums.geometry);
+                report.dropped_m_rows = self.sums.marks.dropped_m.len();
+                report.mended_rows = self.sums.marks.mended.len();
                 report
             }),
             schema_hash: None,
@@ -280,8 +288,8 @@ impl Tally {
             file_bytes: None,
             row_groups: None,
             partitions: None,
-            misfits: self.counts(&self.sums.misfits),
-            unlisted: self.counts(&self.sums.unlisted),
+            misfits: self.counts(&self.sums.marks.misfits),
+            unlisted: self.counts(&self.sums.marks.unlisted),
             notes,
         }
     }
@@ -293,13 +301,17 @@ mod tests {
 
     #[test]
     fn sums_survive_json_bit_by_bit() {
+        let rows = |rows: &[usize]| rows.iter().copied().collect::<RowNumbers>();
         let mut sums = PageSums {
             rows: 3,
-            misfits: [(2, 1)].into(),
+            marks: RowMarks {
+                misfits: [(2, rows(&[1]))].into(),
+                unlisted: [(1, rows(&[0, 2]))].into(),
+                mended: rows(&[0, 2]),
+                ..RowMarks::default()
+            },
             absent: [(0, 3), (10, 2)].into(),
-            left_out: 1,
-            unlisted: [(1, 4)].into(),
-            mended: vec![3, 9],
+            mended: vec![(3, 2), (9, 0)],
             ..PageSums::default()
         };
         for _ in 0..2 {
@@ -322,11 +334,17 @@ mod tests {
             ]);
         }
         let mut twice = sums.clone();
-        twice.merge(&sums);
+        twice.merge(&sums, &IdSet::new());
         assert_eq!(twice.rows, 6);
-        assert_eq!(twice.misfits, [(2, 2)].into());
-        assert_eq!(twice.unlisted, [(1, 8)].into());
-        assert_eq!(twice.mended, [3, 9]);
+        assert_eq!(twice.marks.misfits, [(2, rows(&[1, 4]))].into());
+        assert_eq!(twice.marks.unlisted, [(1, rows(&[0, 2, 3, 5]))].into());
+        assert_eq!(twice.mended, [(3, 2), (9, 0)]);
         assert_eq!(twice.absent, [(0, 6), (10, 4)].into());
+        // The second page takes the place of two rows of the first.
+        let mut again = sums.clone();
+        again.merge(&sums, &[1, 2].into_iter().collect());
+        assert_eq!(again.marks.misfits, [(2, rows(&[4]))].into());
+        assert_eq!(again.marks.mended.len(), 3);
+        assert_eq!(again.mended, [(3, 5), (9, 0)]);
     }
 }

@@ -12,7 +12,7 @@ use crate::block::{Block, Growing, Pieces};
 use crate::bytes_builder::BytesBuilder;
 use crate::column_options::ColumnOptions;
 use crate::columns::MAX_OFFSET;
-use crate::geometry_summary::{RowGeometry, WkbType};
+use crate::geometry_summary::{Mending, RowGeometry, WkbType};
 use crate::geoparquet::covering;
 use crate::nulls::Nulls;
 
@@ -82,16 +82,22 @@ impl WkbBuilder {
         #[cfg(feature = "repair")]
         if let Some(mut repair) = self.repair.take() {
             let written = match repair.mend(geometry) {
-                Some(mended) => self.write(&mended, true),
-                None => self.write(geometry, false),
+                Some(mended) => self.write(&mended, Mending::Mended),
+                None => {
+                    let mending = match repair.is_tangle() {
+                        true => Mending::Tangle,
+                        false => Mending::None,
+                    };
+                    self.write(geometry, mending)
+                }
             };
             self.repair = Some(repair);
             return written;
         }
-        self.write(geometry, false)
+        self.write(geometry, Mending::None)
     }
 
-    fn write(&mut self, geometry: &GeometryRef<'_>, mended: bool) -> Result<(), GeometryError> {
+    fn write(&mut self, geometry: &GeometryRef<'_>, mending: Mending) -> Result<(), GeometryError> {
         let mut row = Row::new(geometry, self.keep_m, self.geometries.values());
         let wkb_type = row.write()?;
         let (bbox, z, dims) = (row.bbox, row.z, row.dims);
@@ -102,8 +108,8 @@ impl WkbBuilder {
         let row = RowGeometry {
             wkb_type: Some(wkb_type),
             dims,
-            dropped_m: geometry.dims.has_m() && !dims.has_m(),
-            mended,
+            dropped_m: geometry.dims.has_m() && !dims.has_m() && !bbox.is_empty(),
+            mending,
             z,
         };
         self.end(row, &bbox);

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex};
 
 use arcgis_auth_http::ArcGisClient;
 use arcgis_export::{
-    BatchLimits, Error, ExportEvent, FileFormat, LayerExport, LocalFile, Note, Report, Resume,
-    RowOrder, WriterOptions,
+    BatchLimits, ColumnOptions, Error, ExportEvent, FileFormat, LayerExport, LocalFile, Note,
+    Report, Resume, RowOrder, WriterOptions,
 };
 use arcgis_layer::{FetchOptions, FormatChoice, Layer, LayerAddress, Query, Strategy};
 use arcgis_testkit::{
     Edit, Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer as Served, RequestKind,
-    Row, Testkit,
+    Row, Testkit, Vertex,
 };
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -459,4 +459,73 @@ async fn edits_that_cannot_be_asked_for_are_told() {
         json["notes"].as_array().unwrap().last().unwrap()["kind"],
         "edits-unknown"
     );
+}
+
+/// What is told of values and geometries is of the rows as they are in the file, not of those that they took the place of.
+#[cfg(feature = "repair")]
+#[tokio::test]
+async fn what_is_counted_is_of_the_rows_that_stay() {
+    // Its vertices in this order cross; in the other they are a square.
+    let lot = |n: i64, crossed: bool| {
+        let x = n as f64;
+        let mut ring = vec![(x, 0.0), (x, 0.5), (x + 0.5, 0.5), (x + 0.5, 0.0), (x, 0.0)];
+        if crossed {
+            ring.swap(1, 2);
+        }
+        let ring = ring.into_iter().map(|(x, y)| Vertex::xym(x, y, 7.0));
+        Geometry::polygon([ring.collect::<Vec<_>>()])
+    };
+    let lots = || {
+        Served::new("towns", GeometryType::Polygon)
+            .with_m()
+            .with_field(Field::new("OBJECTID", FieldType::Oid))
+            .with_field(Field::new("NAME", FieldType::String))
+            .with_field(Field::new("POP", FieldType::SmallInteger))
+            .with_max_record_count(10)
+            .with_edit_tracking()
+            .with_rows((1..=60).map(|n| {
+                Row::new()
+                    .with("OBJECTID", n)
+                    .with("NAME", "lot")
+                    .with("POP", if n < 3 { 40_000 } else { n })
+                    .at(lot(n, n < 4))
+            }))
+    };
+    let better = Row::new().with("POP", 5).at(lot(1, false));
+    let no_better = Row::new().with("NAME", "other");
+    for resume in [false, true] {
+        let edits = [
+            edit(5, Edit::Update(1, better.clone())),
+            edit(5, Edit::Update(2, no_better.clone())),
+        ];
+        let service = start(lots(), edits).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lots.parquet");
+        let mut export = export(&service, FormatChoice::Json)
+            .await
+            .with_lenient(true)
+            .with_columns(ColumnOptions::default().with_repair(true));
+        if resume {
+            export = export.with_resume(Resume::new());
+        }
+        let report = export.to(LocalFile::new(&path)).await.unwrap();
+        assert_eq!(report.proof.as_ref().unwrap().refetched_rows, 2);
+        let geometry = report.geometry.as_ref().unwrap();
+        assert_eq!((geometry.mended_rows, geometry.dropped_m_rows), (2, 60));
+        let misfits: Vec<_> = report.misfits.iter().map(|misfit| misfit.count).collect();
+        assert_eq!(misfits, [1]);
+        for note in [
+            Note::DroppedM { rows: 60 },
+            Note::Mended {
+                rows: 2,
+                first: vec![2, 3],
+            },
+            Note::Misfits {
+                column: "POP".to_owned(),
+                count: 1,
+            },
+        ] {
+            assert!(report.notes.contains(&note), "{note:?}: {:?}", report.notes);
+        }
+    }
 }

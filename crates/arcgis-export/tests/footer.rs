@@ -27,6 +27,19 @@ fn paths() -> Served {
         ]])))
 }
 
+/// The keys of a file, in their order.
+fn footer_keys(file: &Bytes) -> Vec<String> {
+    let pairs = pages::metadata(file)
+        .file_metadata()
+        .key_value_metadata()
+        .cloned();
+    pairs
+        .unwrap_or_default()
+        .into_iter()
+        .map(|pair| pair.key)
+        .collect()
+}
+
 async fn open(service: &Testkit, name: &str) -> Layer {
     let client = ArcGisClient::builder().build().unwrap();
     let address = LayerAddress::parse(&service.layer_url(name)).unwrap();
@@ -83,6 +96,71 @@ async fn the_footer_says_in_which_state_the_layer_was() {
     assert_ne!(hash_of(&again), hash);
     // A layer that tracks no changes is not asked for its generation.
     assert_eq!(pages::footer(&plain, "arcgis:server_generation"), None);
+}
+
+/// Each key that is listed for `Provenance`, with a value from elsewhere; and no others.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_has_its_value() {
+    let paths = paths()
+        .with_capabilities("Query,ChangeTracking")
+        .with_copyright_text("(c) Survey")
+        .with_metadata_patch(json!({
+            "editingInfo": {"lastEditDate": 1_700_000_000_123_i64},
+            "dateFieldsTimeReference": {"timeZoneIANA": "Europe/Zurich", "respectsDaylightSaving": true}
+        }));
+    let service = Testkit::builder().layer(paths).start().await.unwrap();
+    let query = Query::new()
+        .with_where("NAME = 'a'")
+        .with_fields(["NAME"])
+        .with_limit(5)
+        .with_out_sr(SpatialReference::from_wkid(3857))
+        .with_geometry_precision(3)
+        .with_max_allowable_offset(0.5);
+    let layer = open(&service, "paths").await;
+    let before = jiff::Timestamp::now();
+    let (file, report) = export(LayerExport::new(layer).with_query(query)).await;
+    let mut keys = footer_keys(&file);
+    let mut is = |key: &str, wanted: &str| {
+        let value = pages::footer(&file, key).unwrap();
+        assert_eq!(value, wanted, "{key}");
+        keys.retain(|known| known != key);
+    };
+    let url = service.layer_url("paths");
+    is("arcgis:source", &url);
+    is("arcgis:layer", "paths");
+    is("arcgis:layer_id", "0");
+    is(
+        "arcgis:query",
+        &format!(
+            "{url}/query?where=NAME+%3D+%27a%27&outFields=OBJECTID%2CNAME&returnGeometry=true&outSR=3857&maxAllowableOffset=0.5&geometryPrecision=3"
+        ),
+    );
+    is("arcgis:limit", "5");
+    is("arcgis:out_sr", "3857");
+    is("arcgis:spatial_reference", "3857");
+    is("arcgis:time_zone", "Europe/Zurich");
+    is("arcgis:schema_hash", report.schema_hash.as_deref().unwrap());
+    is("arcgis:last_edit", "2023-11-14T22:13:20.123Z");
+    let generation = report.server_generation.unwrap().to_string();
+    is("arcgis:server_generation", &generation);
+    is("arcgis:rows", "1");
+    is("arcgis:proof", "object-ids");
+    is("arcgis:copyright", "(c) Survey");
+    is(
+        "arcgis:tool",
+        concat!("arcgis-export ", env!("CARGO_PKG_VERSION")),
+    );
+    let retrieved: jiff::Timestamp = pages::footer(&file, "arcgis:retrieved")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(retrieved.as_second() >= before.as_second() && retrieved <= jiff::Timestamp::now());
+    let options: serde_json::Value =
+        serde_json::from_str(&pages::footer(&file, "arcgis:options").unwrap()).unwrap();
+    assert_eq!(options["query"]["where"], "NAME = 'a'");
+    keys.retain(|key| !["arcgis:retrieved", "arcgis:options"].contains(&key.as_str()));
+    keys.sort();
+    assert_eq!(keys, ["ARROW:schema", "geo"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

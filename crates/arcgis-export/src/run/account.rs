@@ -15,7 +15,15 @@ impl Run {
     /// The address that asks for the rows, with all that decides which they are and how they look.
     fn query_url(&self) -> Url {
         let request = self.query.page_request(self.layer.address());
-        let shape = ["outFields", "returnGeometry", "outSR", "maxAllowableOffset"];
+        let shape = [
+            "outFields",
+            "returnGeometry",
+            "outSR",
+            "datumTransformation",
+            "maxAllowableOffset",
+            "geometryPrecision",
+            "multipatchOption",
+        ];
         let mut url = self.layer.address().query_url();
         url.query_pairs_mut()
             .append_pair("where", self.query.where_clause())

@@ -16,7 +16,7 @@ use crate::provenance::LayerState;
 use crate::tally::PageSums;
 
 /// The version of journal and segments.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 /// A line of a layer whose rows are known by their fingerprints has twenty bytes for each row of a page.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 

@@ -125,8 +125,9 @@ impl Leftover {
                     if !whole || lacks || self.progress.add(page.position, &page.record).is_err() {
                         break;
                     }
-                    self.sums.merge(&page.sums);
-                    self.replaced.extend(page.replaces);
+                    let replaces: IdSet = page.replaces.into_iter().collect();
+                    self.sums.merge(&page.sums, &replaces);
+                    self.replaced.extend(replaces.iter());
                     self.pages += 1;
                     self.bytes += page.bytes;
                     self.next_segment = place.segment.saturating_add(1);

@@ -16,6 +16,7 @@ use arrow_schema::SchemaRef;
 use crate::batches::Batches;
 use crate::error::Error;
 use crate::geometry_summary::GeometrySummary;
+use crate::marks::RowMarks;
 use crate::page::{Misfits, PageBatch};
 use crate::schema::ExportSchema;
 
@@ -43,6 +44,8 @@ pub struct SpooledPage {
     pub unlisted: Misfits,
     /// The rows whose polygons were mended.
     pub mended: Vec<usize>,
+    /// What is counted of the rows at the end.
+    pub(crate) marks: RowMarks,
     /// The size of the answers that the rows came in, after decompression.
     pub bytes: u64,
     /// What the proof at the end has to know of the page, if the fetch is to go on in another process.
@@ -64,6 +67,7 @@ impl SpooledPage {
             misfits: page.misfits,
             unlisted: page.unlisted,
             mended: page.mended,
+            marks: page.marks,
             bytes: 0,
             record: PageRecord::default(),
             replaces: IdSet::new(),

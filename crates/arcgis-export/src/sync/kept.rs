@@ -18,8 +18,9 @@ use super::coordinates;
 use super::earlier::EarlierFile;
 use crate::error::Error;
 use crate::format::Shape;
-use crate::geometry_summary::{GeometrySummary, RowGeometry};
+use crate::geometry_summary::{GeometrySummary, Mending, RowGeometry};
 use crate::geoparquet::{GeometryForm, covering};
+use crate::marks::RowMarks;
 use crate::options::WriterOptions;
 use crate::page::{Misfits, PageBatch};
 use crate::schema::ExportSchema;
@@ -60,7 +61,7 @@ impl KeptRows {
     pub(super) fn sums(&self, given_up: &GivenUp) -> Result<PageSums, Error> {
         let mut sums = PageSums::default();
         self.each(given_up, |page| {
-            sums.merge(&PageSums::of(&page));
+            sums.merge(&PageSums::of(&page), &page.replaces);
             Ok(())
         })?;
         Ok(sums)
@@ -110,6 +111,7 @@ impl KeptRows {
             misfits: Misfits::new(&self.schema),
             unlisted: Misfits::new(&self.schema),
             mended: Vec::new(),
+            marks: RowMarks::default(),
         };
         Ok(Some(SpooledPage::new(0, page, facts)))
     }
@@ -212,7 +214,7 @@ impl Places {
                         wkb_type: Some(shape.kind),
                         dims: Dimensions::new(shape.has_z, shape.has_m),
                         dropped_m: false,
-                        mended: false,
+                        mending: Mending::None,
                         z: (
                             shape.z.iter().fold(f64::INFINITY, least),
                             shape.z.iter().fold(f64::NEG_INFINITY, most),
