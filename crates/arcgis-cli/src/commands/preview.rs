@@ -9,7 +9,7 @@ use arcgis_preview::{
     Error, GeometryColumn, ParquetFile, PngOptions, Preview, PreviewBuilder, PreviewOptions,
     TerminalOptions,
 };
-use arcgis_rest::export::{BatchLimits, Destination, LayerExport};
+use arcgis_rest::export::{BatchLimits, Destination, FileFormat, LayerExport};
 use arcgis_rest::layer::Query;
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -388,7 +388,14 @@ fn name_of(path: &Path) -> String {
 
 /// What is wrong with a file that was given.
 fn of_file(error: Error, path: &Path) -> anyhow::Error {
-    Failure::usage(format!("{}: {error}", path.display())).into()
+    let failure = Failure::usage(format!("{}: {error}", path.display()));
+    let format = path.to_str().and_then(FileFormat::of_name);
+    match format.filter(|format| *format != FileFormat::GeoParquet) {
+        Some(format) => failure
+            .with_hint(format!("previews of files are of Parquet, and this one's name says {format}; arcgis preview <layer> shows the layer"))
+            .into(),
+        None => failure.into(),
+    }
 }
 
 /// Why there is no picture and no page.

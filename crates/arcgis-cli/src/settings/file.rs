@@ -52,7 +52,7 @@ impl ConfigFile {
         Self::parse(path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self> {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self> {
         let reader = Reader { path, text };
         let table = DeTable::parse(text).map_err(|error| {
             reader.failure(error.span().map_or(0, |span| span.start), error.message())

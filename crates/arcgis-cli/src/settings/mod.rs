@@ -2,6 +2,8 @@
 //! file, default.
 
 pub(crate) mod file;
+#[cfg(test)]
+mod hostile_tests;
 pub(crate) mod key;
 mod source;
 

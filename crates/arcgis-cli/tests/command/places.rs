@@ -220,6 +220,10 @@ fn a_full_disk_leaves_the_earlier_file() {
         ("much.parquet", "--compression=none"),
         ("much.gpkg", "-q"),
         ("much.fgb", "-q"),
+        ("much.arrow", "-q"),
+        ("much.arrows", "-q"),
+        ("much.geojson", "-q"),
+        ("much.geojsonl", "-q"),
     ] {
         desk.write(out, "earlier");
         // A file may have so many blocks, as on a disk that has no more; without the signal that goes with it.
@@ -257,14 +261,26 @@ fn a_full_disk_leaves_the_earlier_file() {
     }
 }
 
+/// One name for each format.
+const NAMES: [&str; 8] = [
+    "towns.parquet",
+    "towns.arrow",
+    "towns.arrows",
+    "towns.geojson",
+    "towns.geojsonl",
+    "towns.csv",
+    "towns.fgb",
+    "towns.gpkg",
+];
+
 /// An export that stands still at its second page, until something is done to its folder.
 #[cfg(unix)]
-fn midway(folder: &str, change: impl FnOnce(&Desk)) -> (Desk, crate::run::Ran) {
-    let pause = Fault::on_query(2, FaultKind::Delay(Duration::from_secs(3)));
+fn midway(folder: &str, name: &str, change: impl FnOnce(&Desk)) -> (Desk, crate::run::Ran) {
+    let pause = Fault::on_query(2, FaultKind::Delay(Duration::from_secs(1)));
     let service = start(Testkit::builder().layer(towns()).fault(pause));
     let desk = Desk::new();
     std::fs::create_dir(desk.path(folder)).unwrap();
-    let out = format!("{folder}/towns.parquet");
+    let out = format!("{folder}/{name}");
     desk.write(&out, "earlier");
     let child = desk
         .command(&["export", &service.layer_url("towns"), &out, "--overwrite"])
@@ -283,14 +299,25 @@ fn midway(folder: &str, change: impl FnOnce(&Desk)) -> (Desk, crate::run::Ran) {
 #[cfg(unix)]
 #[test]
 fn a_folder_that_goes_midway_is_no_file() {
-    let (desk, ran) = midway("a", |desk| {
-        std::fs::rename(desk.path("a"), desk.path("b")).unwrap()
-    });
-    ran.fails(6, &["cannot write a/towns.parquet"]);
-    assert_eq!(
-        std::fs::read_to_string(desk.path("b/towns.parquet")).unwrap(),
-        "earlier"
-    );
+    for name in NAMES {
+        let (desk, ran) = midway("a", name, |desk| {
+            std::fs::rename(desk.path("a"), desk.path("b")).unwrap()
+        });
+        // Formats that are put together beside the file first say so of that.
+        ran.fails(
+            6,
+            &[
+                "writ",
+                if name.ends_with("parquet") {
+                    "a/towns.parquet"
+                } else {
+                    ""
+                },
+            ],
+        );
+        let earlier = std::fs::read_to_string(desk.path(&format!("b/{name}")));
+        assert_eq!(earlier.unwrap(), "earlier");
+    }
 }
 
 #[cfg(unix)]
@@ -308,13 +335,13 @@ fn permission_lost_midway_leaves_the_earlier_file() {
         println!("skipped: permissions do not hold the user who runs this");
         return;
     }
-    let (desk, ran) = midway("a", |desk| mode(desk, 0o555));
-    ran.fails(6, &["cannot write a/towns.parquet", "denied"]);
-    mode(&desk, 0o755);
-    assert_eq!(
-        std::fs::read_to_string(desk.path("a/towns.parquet")).unwrap(),
-        "earlier"
-    );
+    for name in NAMES {
+        let (desk, ran) = midway("a", name, |desk| mode(desk, 0o555));
+        ran.fails(6, &[&format!("cannot write a/{name}"), "denied"]);
+        mode(&desk, 0o755);
+        let earlier = std::fs::read_to_string(desk.path(&format!("a/{name}")));
+        assert_eq!(earlier.unwrap(), "earlier");
+    }
 }
 
 #[cfg(unix)]
@@ -323,9 +350,12 @@ fn killed_midway_nothing_half_has_the_name() {
     let stall = Fault::on_query(2, FaultKind::Stall).always();
     let service = start(Testkit::builder().layer(towns()).fault(stall));
     let desk = Desk::new();
-    desk.write("there.parquet", "earlier");
     let url = service.layer_url("towns");
-    for out in ["there.parquet", "new.parquet"] {
+    let new = NAMES.map(|name| name.replace("towns", "new"));
+    for name in NAMES {
+        desk.write(name, "earlier");
+    }
+    for out in NAMES.into_iter().chain(new.iter().map(String::as_str)) {
         let before = service.requests_of(RequestKind::Features).len();
         let mut child = desk
             .command(&["export", &url, out, "--overwrite"])
@@ -339,9 +369,9 @@ fn killed_midway_nothing_half_has_the_name() {
         child.kill().unwrap();
         assert!(!child.wait().unwrap().success());
     }
-    assert_eq!(
-        std::fs::read_to_string(desk.path("there.parquet")).unwrap(),
-        "earlier"
-    );
-    assert!(!desk.path("new.parquet").exists());
+    for (name, new) in NAMES.iter().zip(&new) {
+        let earlier = std::fs::read_to_string(desk.path(name));
+        assert_eq!(earlier.unwrap(), "earlier", "{name}");
+        assert!(!desk.path(new).exists(), "{new}");
+    }
 }

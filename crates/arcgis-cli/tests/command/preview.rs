@@ -122,8 +122,10 @@ fn what_cannot_be_is_refused_before_anything_is_asked() {
     let desk = Desk::new();
     desk.write("towns.parquet", "no Parquet");
     desk.write("there.png", "earlier");
+    desk.write("towns.gpkg", "SQLite format 3");
     for (args, code, said) in [
         (&["towns.parquet"][..], 2, "no whole Parquet file"),
+        (&["towns.gpkg"], 2, "name says GeoPackage"),
         (&["none.parquet"], 2, "there is no such file"),
         (&["towns.parquet", "--where", "1=1"], 2, "are for layers"),
         (&["towns.parquet", "--timeout", "9"], 2, "are for layers"),
@@ -142,7 +144,7 @@ fn what_cannot_be_is_refused_before_anything_is_asked() {
     assert!(kit.requests().is_empty());
     desk.run(&["preview", &layer, "--no-geometry", "-o", "x.png"])
         .fails(2, &["no geometry to draw", ".html"]);
-    assert_eq!(desk.names(), ["there.png", "towns.parquet"]);
+    assert_eq!(desk.names(), ["there.png", "towns.gpkg", "towns.parquet"]);
     desk.run(&["preview", &layer, "-o", "there.png", "--overwrite"])
         .ok();
     assert_ne!(std::fs::read(desk.path("there.png")).unwrap(), b"earlier");
