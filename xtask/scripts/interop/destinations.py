@@ -13,6 +13,7 @@ import http.client
 import http.server
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -26,6 +27,9 @@ import urllib.request
 import azure.core.exceptions
 import azure.storage.blob
 import boto3
+import duckdb
+import duckdb_extension_httpfs
+import duckdb_extension_spatial
 import pyarrow
 import pyarrow.fs
 import pyarrow.parquet
@@ -205,9 +209,28 @@ class Destinations:
             there = pyarrow.parquet.read_table(f"{BUCKET}/places.parquet", filesystem=store)
             local = pyarrow.parquet.read_table(path)
             self.tally.holds(who, "places: read by pyarrow from the bucket", there.equals(local))
+            self.duckdb(who, endpoint, path)
         done = self.export("demo:places", f"{scheme}://{BUCKET}/other.parquet", "--resume", env=env)
         self.refused(who, "--resume without --spill", done, "name a folder")
         self.no_uploads(who, client, "after a refusal")
+
+    def duckdb(self, who, endpoint, path):
+        """DuckDB reads from the bucket what it reads from disk, and finds rows by the columns of bounding boxes."""
+        connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+        for package in (duckdb_extension_httpfs, duckdb_extension_spatial):
+            folder = pathlib.Path(package.__file__).parent
+            file = next(folder.rglob("*.duckdb_extension"))
+            connection.execute(f"LOAD '{file}'")
+        connection.execute(
+            f"""CREATE SECRET (TYPE s3, KEY_ID 'k', SECRET 's', REGION 'us-east-1', USE_SSL false, URL_STYLE 'path',
+            ENDPOINT '{endpoint.removeprefix("http://")}')""")
+        question = """SELECT count(*), count(DISTINCT "OBJECTID"), sum(ST_X(geometry)), sum(ST_Y(geometry)),
+            count(*) FILTER (bbox.xmin > 5 AND bbox.xmax < 11 AND bbox.ymin > 45 AND bbox.ymax < 48)
+            FROM read_parquet(?)"""
+        there, local = (
+            connection.execute(question, [file]).fetchall() for file in (f"s3://{BUCKET}/places.parquet", str(path)))
+        self.tally.equal(who, "places: read by DuckDB from the bucket", there, local)
+        self.tally.equal(who, "places: rows that DuckDB finds", there[0][0], pyarrow.parquet.read_metadata(path).num_rows)
 
     def no_uploads(self, who, client, when):
         uploads = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
