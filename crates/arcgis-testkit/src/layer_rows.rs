@@ -40,6 +40,12 @@ impl LayerRows {
         self.table.forget_changes();
     }
 
+    /// Takes the layer out of its service while that runs, or brings it back: a service without it does not list it, and
+    /// knows no such address.
+    pub fn set_published(&self, published: bool) {
+        self.table.set_published(published);
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -118,7 +118,8 @@ pub(crate) fn service(service: &Served, kind: ServerKind) -> Json {
         entry
     };
     let is_table = |table: &&Table| table.layer.kind == LayerKind::Table;
-    let tables: Vec<&Table> = service.tables.iter().map(|table| &**table).collect();
+    let tables = service.tables.iter().map(|table| &**table);
+    let tables: Vec<&Table> = tables.filter(|table| table.is_published()).collect();
     let layers: Vec<Json> = tables
         .iter()
         .copied()

@@ -398,6 +398,7 @@ fn make(
                 let of_kind = service
                     .tables
                     .iter()
+                    .filter(|table| table.is_published())
                     .filter(|table| (table.layer.kind == crate::layer::LayerKind::Table) == tables);
                 of_kind
                     .map(|table| metadata::layer(service, table, *kind))
@@ -460,7 +461,8 @@ fn feature_service(shared: &Shared, service: &Served) -> String {
 
 fn found_layer(shared: &Shared, service: usize, id: u32) -> Result<(&Served, &Table), EsriError> {
     let service = found(shared, service)?;
-    let table = service.table(id).ok_or_else(EsriError::invalid_url)?;
+    let table = service.table(id).filter(|table| table.is_published());
+    let table = table.ok_or_else(EsriError::invalid_url)?;
     Ok((service, table))
 }
 

@@ -1,7 +1,7 @@
 //! A layer as it is served: its definition, and rows that may change meanwhile.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::changes::{Change, Changes};
@@ -29,6 +29,8 @@ pub(crate) struct Table {
     clock_skew: i64,
     /// How often each quirk had a say.
     quirks_fired: Vec<AtomicU64>,
+    /// Whether the service knows nothing of it now.
+    withdrawn: AtomicBool,
     state: RwLock<State>,
 }
 
@@ -86,6 +88,7 @@ impl Table {
             object_id,
             unique_fields: Vec::new(),
             clock_skew,
+            withdrawn: AtomicBool::new(false),
             state: RwLock::default(),
         };
         table.unique_fields = unique_names
@@ -109,6 +112,15 @@ impl Table {
         rows.touch(table.now());
         table.write().rows = rows;
         Ok(table)
+    }
+
+    /// Whether the service has it now.
+    pub(crate) fn is_published(&self) -> bool {
+        !self.withdrawn.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_published(&self, published: bool) {
+        self.withdrawn.store(!published, Ordering::Relaxed);
     }
 
     fn hold(&self, given: Vec<Row>) -> Result<Rows> {
