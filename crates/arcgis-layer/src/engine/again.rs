@@ -108,16 +108,19 @@ impl Again {
             (self.is_over, self.stale) = (true, None);
             return;
         };
-        // Those that did not come before will not come now.
+        // Those that did not come before will not come now, and those that were at hand are for another time.
+        let plan = &fetcher.plan;
         let is_new = |id: &i64| {
             let date = dates.get(id).copied();
             let known = self.fetched.get(id);
-            !self.lacking.contains(*id) && (date.is_none() || known != Some(&date))
+            let may_come = !self.lacking.contains(*id) && !plan.is_at_hand(*id);
+            may_come && (date.is_none() || known != Some(&date))
         };
         let newer: IdSet = edited.iter().filter(is_new).collect();
         if newer.is_empty() || self.rounds >= MOST_ROUNDS || edited.len() > MOST_ROWS {
             let mut stale = newer;
             stale.extend(edited.intersection(&self.lacking).iter());
+            stale.extend(edited.iter().filter(|id| plan.is_at_hand(*id)));
             (self.is_over, self.stale) = (true, Some(stale));
             return;
         }

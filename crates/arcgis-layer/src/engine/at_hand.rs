@@ -53,6 +53,12 @@ impl Plan {
         self.wanted.as_ref().or_else(|| self.ids())
     }
 
+    /// Whether a row is at hand already.
+    pub(crate) fn is_at_hand(&self, id: i64) -> bool {
+        let is_wanted = |wanted: &IdSet| wanted.contains(id);
+        !self.wanted.as_ref().is_none_or(is_wanted) && self.ids().is_some_and(is_wanted)
+    }
+
     /// The entry of the rows at hand in the books.
     pub(crate) fn at_hand(&self) -> PageRecord {
         PageRecord {

@@ -44,7 +44,8 @@ pub(crate) async fn look(layer: &Layer, plan: &Plan, ledger: &Ledger, drift: &mu
     }
 }
 
-/// Of the rows that came, those that were edited since the plan was made; `None` where the layer cannot be asked.
+/// Of the rows that came or were at hand, those that were edited since the plan was made; `None` where the layer cannot
+/// be asked.
 pub(crate) async fn edited(
     layer: &Layer,
     plan: &Plan,
@@ -58,7 +59,7 @@ pub(crate) async fn edited(
     }
     let condition = format!("{field} >= {}", Literal::utc(since));
     let edited = layer.object_ids(&plan.query.refined(&condition)).await?;
-    let came = |id: &i64| ledger.number_of(plan, *id).is_some();
+    let came = |id: &i64| ledger.number_of(plan, *id).is_some() || plan.is_at_hand(*id);
     Ok(Some(edited.iter().filter(came).collect()))
 }
 

@@ -91,19 +91,23 @@ impl Ledger {
     }
 
     /// The number of a row among those that were handed out, the newest if it came more than once; `None` for one that
-    /// was not wanted or did not come. Where ids were listed, each page has its part of them, in their order.
+    /// was not wanted or did not come. Where ids were listed, each page has its part of them, in their order; rows that
+    /// were at hand before come first.
     pub(crate) fn number_of(&self, plan: &Plan, id: i64) -> Option<u64> {
         if let Some(number) = self.again.get(&id) {
             return Some(*number);
         }
-        let ids = plan.ids().filter(|ids| ids.contains(id))?;
+        plan.ids()?;
+        let ids = plan.wanted().filter(|ids| ids.contains(id))?;
         let place = ids.count_between(i64::MIN, id).checked_sub(1)?;
         let is_skipped = self.skipped.iter().any(|row| row.object_id == id);
         if place >= plan.rows || self.missing.contains(id) || is_skipped {
             return None;
         }
         let skipped = self.skipped.iter().filter(|row| row.object_id < id).count();
-        place.checked_sub(self.missing.count_between(i64::MIN, id) + skipped as u64)
+        let number =
+            place.checked_sub(self.missing.count_between(i64::MIN, id) + skipped as u64)?;
+        Some(number + plan.at_hand().rows)
     }
 
     /// The greatest id of all rows, where ids were not listed beforehand: of those that came, or were skipped.

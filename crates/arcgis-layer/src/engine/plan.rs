@@ -139,16 +139,16 @@ impl Plan {
     }
 
     /// Whether the layer can be asked at the end which rows were edited since the plan was made: it tracks edits
-    /// (`editFieldsInfo`), its ids are listed, it is not seen as of a moment, and all rows are fetched. Then
-    /// [`Pages::with_edited_rows_again`] fetches them again.
+    /// (`editFieldsInfo`), its ids are listed, it is not seen as of a moment, and there are rows to fetch. Then
+    /// [`Pages::with_edited_rows_again`] fetches those again that were edited; rows that [are at hand](Self::without) are
+    /// named at the end.
     ///
     /// [`Pages::with_edited_rows_again`]: crate::Pages::with_edited_rows_again
     #[must_use]
     pub fn names_edited_rows(&self) -> bool {
         let dated = self.edit_field.is_some() && self.made_at.is_some();
-        // Rows that are at hand have no numbers among those that were handed out.
-        let all = self.wanted.is_none() && self.ids().is_some_and(|ids| !ids.is_empty());
-        dated && self.moment.is_none() && all
+        let some = self.ids().is_some() && self.wanted().is_some_and(|ids| !ids.is_empty());
+        dated && self.moment.is_none() && some
     }
 
     /// How it will be known that every row came once.
