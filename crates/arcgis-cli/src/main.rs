@@ -9,6 +9,7 @@ mod connection;
 mod demo;
 mod exit;
 mod facts;
+mod folder_place;
 mod identity;
 mod interrupt;
 mod layer_card;
@@ -41,6 +42,7 @@ use std::time::Duration;
 use anyhow::Context;
 use args::{Cli, Command};
 use exit::{Ending, Exit, Failure};
+use folder_place::is_folder;
 use settings::Settings;
 
 fn main() -> ExitCode {
@@ -90,6 +92,9 @@ fn interrupted(command: &Command, signal: &str) -> anyhow::Result<()> {
         Command::Serve(_) => Ok(()),
         // Layers that are through stay, and the index says which they are.
         Command::Export(args) if args.fetch.resume || args.folder().is_some() => {
+            Err(Failure::new(Exit::Other, signal).into())
+        }
+        Command::Sync(args) if is_folder(&args.file) => {
             Err(Failure::new(Exit::Other, signal).into())
         }
         _ => Err(Failure::new(Exit::Other, format!("{signal}; nothing was left behind")).into()),

@@ -48,7 +48,7 @@ impl Place {
         };
         if address.ends_with('/') {
             return Err(Failure::usage(format!("{}: it names no file", shown(out)))
-                .with_hint("all layers of a service go into a folder on this machine")
+                .with_hint("all layers of a service go into a folder; a layer goes into a file")
                 .into());
         }
         if HttpPut::is_address(address) {

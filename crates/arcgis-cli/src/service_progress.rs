@@ -16,13 +16,15 @@ use crate::progress::{above, take_screen};
 #[derive(Debug)]
 pub(crate) struct ServiceProgress {
     quiet: bool,
+    /// What is done with layers.
+    verb: &'static str,
     bar: ProgressBar,
     rows: AtomicU64,
 }
 
 impl ServiceProgress {
-    /// With a bar where standard error is a terminal.
-    pub(crate) fn new(output: OutputArgs) -> Self {
+    /// With a bar where standard error is a terminal. `verb` is what is done with layers.
+    pub(crate) fn new(output: OutputArgs, verb: &'static str) -> Self {
         let bar = if output.quiet {
             ProgressBar::hidden()
         } else {
@@ -33,6 +35,7 @@ impl ServiceProgress {
         take_screen(Some(bar.clone()));
         Self {
             quiet: output.quiet,
+            verb,
             bar,
             rows: AtomicU64::new(0),
         }
@@ -46,7 +49,8 @@ impl ServiceProgress {
                 let wanted = layers.len() - layers.iter().filter(left_out).count();
                 self.bar.set_style(layers_bar());
                 self.bar.set_length(wanted as u64);
-                self.say(&format!("{} to export", counted(wanted as u64, "layer")));
+                let layers = counted(wanted as u64, "layer");
+                self.say(&format!("{layers} to {}", self.verb));
             }
             ServiceEvent::Layer { event, .. } => match event {
                 ExportEvent::Page { rows, .. } => {
@@ -78,6 +82,19 @@ impl ServiceProgress {
                 (green, '✓', format!("{rows}, {size} → {file}"))
             }
             LayerOutcome::Kept => (green, '=', format!("{rows}, unchanged → {file}")),
+            LayerOutcome::Synced(report) if !report.written => {
+                (green, '=', format!("{rows}, unchanged → {file}"))
+            }
+            LayerOutcome::Synced(report) => {
+                let rest = format!(
+                    "{} added, {} changed, {} deleted, by {} → {file}",
+                    count(report.added_rows),
+                    count(report.changed_rows),
+                    count(report.deleted_rows),
+                    report.way
+                );
+                (green, '✓', rest)
+            }
             LayerOutcome::Failed(_) => {
                 let problem = layer.problem.as_deref().unwrap_or_default();
                 (red, '✗', problem.to_owned())

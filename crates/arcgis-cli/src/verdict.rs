@@ -26,6 +26,7 @@ pub(crate) fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
 fn of_sync(error: &export::SyncError) -> (Exit, Option<String>) {
     let text = match error {
         export::SyncError::Unreadable { .. } => "arcgis export writes the file first",
+        export::SyncError::NoIndex { .. } => "arcgis export <service> <folder>/ writes it first",
         _ => "arcgis export with --overwrite writes it anew",
     };
     (Exit::Usage, hint(text))
@@ -40,6 +41,11 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
         export::Error::Exists { .. } => (
             Exit::Output,
             hint("--overwrite replaces it once the new file is whole"),
+        ),
+        export::Error::InUse { .. } => (Exit::Output, None),
+        export::Error::Replaced { .. } => (
+            Exit::Output,
+            hint("run it again: it goes by the file that is there now"),
         ),
         export::Error::Unwritable { .. } | export::Error::Write(_) | export::Error::Spool(_) => {
             (Exit::Output, None)

@@ -45,6 +45,20 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// Somebody else changed the object meanwhile, and it was left so: begin again with what is there now.
+    #[error("{} was changed by somebody else meanwhile, and is left so", path.display())]
+    Replaced {
+        /// The object.
+        path: PathBuf,
+    },
+
+    /// Another process is at work there: wait until it ends.
+    #[error("another process is at work on {place}: wait until it ends")]
+    InUse {
+        /// The file or the folder.
+        place: String,
+    },
+
     /// What should be the index of an earlier export is none: choose another folder, or allow to overwrite it.
     #[error("{path} cannot be gone on with")]
     Index {

@@ -244,7 +244,10 @@ impl LayerExport {
     }
 
     async fn write_to(self, destination: impl Destination) -> Result<Report, Error> {
-        let start = Start::now();
+        let start = match &self.base {
+            Some(base) => base.start,
+            None => Start::now(),
+        };
         let name = destination.name();
         let is_folder = destination.is_folder();
         self.check_partitions(is_folder, &name)?;

@@ -24,6 +24,7 @@ mod job;
 mod label_dictionary;
 mod labels;
 mod layer_stream;
+mod lock;
 mod marks;
 mod note;
 mod nulls;
@@ -42,6 +43,7 @@ mod run;
 mod saved_answer;
 mod schema;
 mod service;
+mod source;
 mod spool;
 mod sync;
 mod table;
@@ -59,9 +61,9 @@ pub use crs::{
     Authority, CrsKind, ResolvedCrs, SpatialReferenceCodes, UnknownCrs, crs_table_versions,
     projjson, resolve_crs,
 };
-#[cfg(feature = "object-store")]
-pub use destination::StoredObject;
 pub use destination::{AsyncWriter, Canceller, Committed, Destination, HttpPut, LocalFile, Output};
+#[cfg(feature = "object-store")]
+pub use destination::{StoredFolder, StoredObject};
 pub use error::Error;
 pub use event::ExportEvent;
 pub use format::{FileFormat, ParseFileFormatError};
@@ -85,12 +87,13 @@ pub use resume::{Resume, ResumeError, ResumeReport};
 pub use saved_answer::AnswerKind;
 pub use schema::{DateZone, ExportSchema};
 pub use service::{
-    Folder, IndexError, IndexedAttachments, IndexedLayer, IndexedRelationship, LayerOutcome,
-    LayerSelection, LayerStatus, LocalFolder, ParsePatternError, Pattern, PlannedAction,
-    PlannedLayer, ServiceEvent, ServiceExport, ServiceIndex, ServicePlan, ServiceReport, Unread,
+    Folder, FolderLock, IndexError, IndexedAttachments, IndexedLayer, IndexedRelationship,
+    LayerOutcome, LayerSelection, LayerStatus, LocalFolder, ParsePatternError, Pattern,
+    PlannedAction, PlannedLayer, ServiceEvent, ServiceExport, ServiceIndex, ServicePlan,
+    ServiceReport, ServiceSync, Unread,
 };
 pub use spool::{DirectSpool, Spool, SpoolFactory, SpoolPlan, SpooledPage};
-pub use sync::{Sync, SyncError, SyncReport, SyncWay};
+pub use sync::{Sync, SyncError, SyncPlace, SyncReport, SyncWay};
 pub use table::Table;
 pub use wkb::GeometryError;
 

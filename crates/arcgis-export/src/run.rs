@@ -261,8 +261,7 @@ impl Run {
             None => holds,
         };
         let mut pages = layer.pages_after(plan, sink, progress);
-        // Behind rows of an earlier file the numbers of rows would be others; what changes now is for the next time there.
-        if is_held && kept.is_none() && !spools.are_other() {
+        if is_held && !spools.are_other() {
             pages = pages.with_edited_rows_again();
         }
         Ok(Self {

@@ -21,5 +21,7 @@ pub use arcgis_auth_http::{ClientIdentity, HyperTransport};
 #[cfg(feature = "tower")]
 pub use arcgis_auth_http::{TowerTransport, TransportService};
 #[cfg(feature = "export")]
-pub use arcgis_export::{LayerExport, LocalFile, Report, ServiceExport, Sync, SyncReport, Table};
+pub use arcgis_export::{
+    LayerExport, LocalFile, Report, ServiceExport, ServiceSync, Sync, SyncReport, Table,
+};
 pub use arcgis_layer::{Feature, Layer, LayerAddress, Query};

@@ -166,6 +166,33 @@ class Destinations:
         first = done.stderr.splitlines()[0] if done.stderr else ""
         self.tally.holds(who, f"{what}: message", problem in first and "<" not in first, first)
 
+    def whole_service(self, who, scheme, env, read):
+        """A whole service arrives with its index, is found to be up to date, and comes back where it was lost."""
+        to = f"{scheme}://{BUCKET}/all%20layers/"
+        with server.running([self.run.arcgis, "serve", "--open", "--port", "0", "--json"]) as service:
+            url = service["layers"]["places"].rsplit("/", 1)[0]
+            done = self.arcgis("export", url, to, "--quiet", "--stac", "--exclude", "rivers", env=env)
+            if not self.tally.equal(who, "a service: exit code", (done.returncode, done.stderr), (0, "")):
+                return
+            index = json.loads(read("all layers/index.json"))
+            files = {layer["file"]: layer["rows"] for layer in index["layers"]}
+            self.tally.equal(who, "a service: files", files, {"places.parquet": 7322, "countries.parquet": 250})
+            for file, rows in files.items():
+                there = pyarrow.parquet.read_table(pyarrow.BufferReader(read(f"all layers/{file}")))
+                self.tally.equal(who, f"a service: rows of {file}", there.num_rows, rows)
+            items = [link["href"] for link in json.loads(read("all layers/catalog.json"))["links"] if link["rel"] == "item"]
+            self.tally.equal(who, "a service: items", sorted(items), ["./countries.json", "./places.json"])
+            done = self.arcgis("export", url, to, "--quiet", env=env)
+            self.refused(who, "a service, again", done, "index.json exists already")
+            done = self.arcgis("sync", url, to, "--json", env=env)
+            self.tally.equal(who, "a folder brought up to date: exit code", done.returncode, 0)
+            ways = {layer["name"]: layer["sync"]["written"] for layer in json.loads(done.stdout)["layers"]}
+            self.tally.equal(who, "a folder brought up to date: written", ways, {"places": False, "countries": False})
+            layer = service["layers"]["countries"]
+            done = self.arcgis("sync", layer, f"{to}countries.parquet", "--json", env=env)
+            if self.tally.equal(who, "an object brought up to date: exit code", done.returncode, 0):
+                self.tally.equal(who, "an object brought up to date: rows", json.loads(done.stdout)["rows"], 250)
+
     # Amazon S3 and Google Cloud Storage
 
     def buckets(self):
@@ -213,6 +240,8 @@ class Destinations:
         done = self.export("demo:places", f"{scheme}://{BUCKET}/other.parquet", "--resume", env=env)
         self.refused(who, "--resume without --spill", done, "name a folder")
         self.no_uploads(who, client, "after a refusal")
+        self.whole_service(who, scheme, env, lambda key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        self.no_uploads(who, client, "after a whole service")
 
     def duckdb(self, who, endpoint, path):
         """DuckDB reads from the bucket what it reads from disk, and finds rows by the columns of bounding boxes."""
@@ -314,6 +343,7 @@ class Destinations:
             there = pyarrow.parquet.read_table(pyarrow.BufferReader(container.download_blob("places.parquet").readall()))
             local = pyarrow.parquet.read_table(self.folder / "places.parquet")
             self.tally.holds(who, "places: read by pyarrow", there.equals(local))
+            self.whole_service(who, "az", env, lambda key: container.download_blob(key).readall())
             key = "signed.parquet"
             signature = azure.storage.blob.generate_blob_sas(
                 ACCOUNT, BUCKET, key, account_key=KEY, permission="cw",

@@ -8,7 +8,7 @@ use arcgis_rest::export::Compression;
 use arcgis_rest::layer::{FormatChoice, Strategy};
 use clap::Args;
 
-use crate::place::address;
+use crate::folder_place::is_folder;
 
 use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
 use super::{
@@ -24,7 +24,8 @@ pub(crate) struct ExportArgs {
 
     /// The file to write: .parquet, .arrow, .arrows, .geojson, .geojsonl, .csv, .fgb or .gpkg; - for standard output;
     /// s3://bucket/path, gs://…, az://…, or an https:// address that takes a PUT. For
-    /// all layers, and with --partition-by or --partition: a folder, with / behind it where it is not there yet
+    /// all layers, and with --partition-by or --partition: a folder, with / behind it where it is not there yet; for all
+    /// layers also s3://bucket/path/
     #[arg(value_name = "OUT", required_unless_present = "plan")]
     pub(crate) out: Option<PathBuf>,
 
@@ -48,7 +49,8 @@ pub(crate) struct ExportArgs {
     #[arg(long, help_heading = "Output")]
     pub(crate) fail_on_drift: bool,
 
-    /// Get the attachments of the rows too, into this folder: one below it for each row, and a list
+    /// Get the attachments of the rows too, into this folder, which may be s3://bucket/path/: one below it for each row, and
+    /// a list
     #[arg(
         long,
         value_name = "FOLDER",
@@ -76,9 +78,7 @@ pub(crate) struct ExportArgs {
 impl ExportArgs {
     /// The folder that files of several layers go to, if it is one that is named.
     pub(crate) fn folder(&self) -> Option<&Path> {
-        let out = self.out.as_deref().filter(|out| address(out).is_none())?;
-        let ends = out.as_os_str().to_string_lossy();
-        (ends.ends_with(std::path::is_separator) || out.is_dir()).then_some(out)
+        self.out.as_deref().filter(|out| is_folder(out))
     }
 }
 

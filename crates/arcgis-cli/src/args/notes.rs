@@ -49,12 +49,16 @@ The file says what was asked for and how it was written; both stay so. Options f
 where --clip was too large to be kept in the file, and have to be those of the export. Where no row differs the file \
 is left alone. A layer whose columns have changed is refused with what changed: export it anew.
 
+In a folder of a whole service, new layers are exported as the others were, and those that are gone are named; no file \
+is deleted. A layer that fails keeps its file and does not stop the others; the exit code is that of the worst.
+
 ",
     "\
 Examples:
   arcgis export <layer> wells.parquet
   arcgis sync <layer> wells.parquet
-  arcgis sync <layer> wells.parquet --full --json"
+  arcgis sync <layer> wells.parquet --full --json
+  arcgis sync https://host/arcgis/rest/services/Water/FeatureServer water/"
 );
 
 pub(super) const CONVERT: &str = "\

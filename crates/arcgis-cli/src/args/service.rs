@@ -25,7 +25,7 @@ pub(crate) struct ServiceArgs {
     #[arg(long, requires = "include")]
     pub(crate) related: bool,
 
-    /// Layers that are exported at once, at most [default: 4]
+    /// Layers that are under way at once, at most [default: 4]
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -51,6 +51,11 @@ impl ServiceArgs {
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
+    }
+
+    /// Whether layers are chosen.
+    pub(crate) fn selects(&self) -> bool {
+        !self.include.is_empty() || !self.exclude.is_empty()
     }
 
     /// Which layers.

@@ -7,15 +7,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{parse_budget, parse_bytes, parse_positive};
-use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs};
+use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs, ServiceArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
-    /// The layer that the file was exported from
+    /// The layer that the file was exported from; or the service, folder or server whose layers are in the folder
     pub(crate) layer: String,
 
-    /// The file to bring up to date: GeoParquet, written by arcgis export
-    #[arg(value_name = "FILE.parquet")]
+    /// The file to bring up to date: GeoParquet, written by arcgis export, also s3://bucket/path, gs://…, az://…; or the
+    /// folder with the index.json of such an export, also s3://bucket/path/
+    #[arg(value_name = "FILE.parquet|FOLDER/")]
     pub(crate) file: PathBuf,
 
     /// Export everything again and compare, whatever the service tells of its changes
@@ -45,6 +46,14 @@ pub(crate) struct SyncArgs {
     /// Fail with exit code 5, and leave the file, if rows came or went on the server meanwhile
     #[arg(long, help_heading = "Output")]
     pub(crate) fail_on_drift: bool,
+
+    /// Get the attachments of the rows too, into this folder, which may be s3://bucket/path/: those that are there with
+    /// their size stay
+    #[arg(long, value_name = "FOLDER", help_heading = "Whole services")]
+    pub(crate) attachments: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
 
     #[command(flatten)]
     pub(crate) requests: RequestArgs,
@@ -86,7 +95,8 @@ pub(crate) struct SyncFetchArgs {
     #[arg(long, allow_negative_numbers = true, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) memory: Option<NonZeroUsize>,
 
-    /// The folder where rows are sorted that do not fit into memory [default: beside the file]
+    /// The folder where rows are sorted that do not fit into memory, and for what comes from a bucket or goes there
+    /// [default: beside the file, or where the system keeps temporary files]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) spill: Option<PathBuf>,
 }

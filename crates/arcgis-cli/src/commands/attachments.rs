@@ -1,9 +1,9 @@
 //! The attachments of the rows that were exported.
 
-use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Result;
-use arcgis_rest::export::{AttachmentExport, AttachmentReport};
+use anyhow::{Context as _, Result};
+use arcgis_rest::export::{AttachmentExport, AttachmentReport, Folder};
 use arcgis_rest::layer::{Layer, Query};
 
 use crate::args::OutputArgs;
@@ -15,8 +15,8 @@ use crate::verdict::judge;
 /// Problems that are told one by one.
 const MOST_TOLD: usize = 5;
 
-/// Refuses a layer whose rows have none, before any row is asked for.
-pub(super) fn check(layer: &Layer) -> Result<()> {
+/// Refuses a layer whose rows have none, and a bucket that takes none, before any row is asked for.
+pub(super) async fn check(layer: &Layer, folder: &Arc<dyn Folder>) -> Result<()> {
     let info = layer.info();
     if !info.has_attachments {
         return Err(Failure::usage("--attachments: the layer's rows have none").into());
@@ -25,6 +25,12 @@ pub(super) fn check(layer: &Layer) -> Result<()> {
         let problem = "--attachments: the layer's rows have no object ids to ask for them by";
         return Err(Failure::usage(problem).into());
     }
+    if folder.local_path("").is_none() {
+        let folder = Arc::clone(folder);
+        tokio::task::spawn_blocking(move || folder.open())
+            .await
+            .context("the folder was not tried")??;
+    }
     Ok(())
 }
 
@@ -32,11 +38,11 @@ pub(super) fn check(layer: &Layer) -> Result<()> {
 pub(super) async fn get(
     layer: Layer,
     query: Query,
-    folder: &Path,
+    folder: Arc<dyn Folder>,
     output: OutputArgs,
 ) -> Result<AttachmentReport> {
     let export = AttachmentExport::new(layer).with_query(query);
-    let got = export.to(folder).await.map_err(|error| {
+    let got = export.into_folder(folder).await.map_err(|error| {
         let error = anyhow::Error::from(error);
         let (exit, hint) = judge(&error);
         let problem = format!(

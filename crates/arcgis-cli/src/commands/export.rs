@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use arcgis_rest::export::{
-    ExportEvent, FileFormat, LayerExport, Report, Resume, RowOrder, WriterOptions,
+    ExportEvent, FileFormat, Folder, LayerExport, Report, Resume, RowOrder, WriterOptions,
 };
 use arcgis_rest::layer::{FetchOptions, Layer, Query, ResourceAddress};
 
@@ -17,6 +17,7 @@ use crate::args::{ColumnArgs, ExportArgs, FetchArgs, FilterArgs, OutSr, OutputAr
 use crate::connection::bare;
 use crate::exit::{Failure, note};
 use crate::facts::counted;
+use crate::folder_place;
 use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
 use crate::place::{STANDARD_OUTPUT, Way, address, waits_here};
@@ -35,6 +36,9 @@ pub(crate) async fn run(
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
     let (folder, partitions) = (args.folder(), args.partition.partitions());
+    let attachments = args.attachments.as_deref();
+    let attachments = attachments.map(|to| folder_place::folder("--attachments", to));
+    let attachments = attachments.transpose()?;
     let format = match &args.out {
         Some(out) if folder.is_none() || partitions.is_some() => {
             Outputs::check_names(out, &args.file, output)?
@@ -90,6 +94,10 @@ pub(crate) async fn run(
     if is_whole {
         let whole = Whole {
             args,
+            folder: folder
+                .map(|to| folder_place::folder("OUT", to))
+                .transpose()?,
+            attachments,
             output,
             target: &target,
             query,
@@ -107,6 +115,7 @@ pub(crate) async fn run(
                 target: &target,
                 query,
                 how: &how,
+                attachments,
                 seen: Arc::default(),
             };
             job.run(out, &filter, &columns).await
@@ -251,6 +260,7 @@ struct Job<'a> {
     target: &'a Target,
     query: Query,
     how: &'a How,
+    attachments: Option<Arc<dyn Folder>>,
     seen: Arc<Seen>,
 }
 
@@ -267,7 +277,7 @@ impl Job<'_> {
             Some(_) => Outputs::check_folder(out, &self.args.file).await?,
             None => Outputs::check(out, &self.args.file, way).await?,
         };
-        let (query, folder) = (self.query.clone(), self.args.attachments.as_deref());
+        let (query, folder) = (self.query.clone(), self.attachments.clone());
         let result = self.fetch(&outputs).await;
         let stats = target.client.stats();
         let (report, layer) = match result {
@@ -305,8 +315,8 @@ impl Job<'_> {
 
     async fn fetch(self, outputs: &Outputs) -> Result<(Report, Layer)> {
         let layer = self.target.open().await?;
-        if self.args.attachments.is_some() {
-            attachments::check(&layer)?;
+        if let Some(folder) = &self.attachments {
+            attachments::check(&layer, folder).await?;
         }
         let opened = layer.clone();
         let progress = Arc::new(Progress::new(self.output, &layer.info().name));

@@ -14,11 +14,13 @@ pub(crate) mod info;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod manual;
+mod outcome;
 pub(crate) mod preview;
 pub(crate) mod related;
 #[cfg(feature = "demo")]
 pub(crate) mod serve;
 mod service;
+mod service_sync;
 pub(crate) mod stats;
 pub(crate) mod sync;
 pub(crate) mod token;

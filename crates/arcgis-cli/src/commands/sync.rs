@@ -1,16 +1,22 @@
 //! `arcgis sync`: an earlier export brought up to date.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use arcgis_rest::export::{Sync, SyncReport, WriterOptions};
-use arcgis_rest::layer::{FetchOptions, Query};
+#[cfg(feature = "cloud")]
+use arcgis_rest::export::StoredObject;
+use arcgis_rest::export::{Sync, SyncPlace, SyncReport, WriterOptions};
+use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
 
+use super::service_sync::WholeFolder;
 use crate::args::{OutputArgs, SyncArgs, SyncFetchArgs};
-use crate::exit::one_line;
+use crate::exit::{Failure, one_line};
 use crate::facts::counted;
+use crate::folder_place::{self, is_folder};
 use crate::pasted::Pasted;
+use crate::place::{address, shown};
 use crate::progress::{BETWEEN_LINES, Progress};
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
@@ -24,6 +30,12 @@ pub(crate) async fn run(
     let (mut filter, mut columns) = (args.filter.clone(), args.columns.clone());
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
+    let folder = Some(&*args.file).filter(|file| is_folder(file));
+    let folder = folder.map(|to| folder_place::folder("FOLDER", to));
+    let folder = folder.transpose()?;
+    let attachments = args.attachments.as_deref();
+    let attachments = attachments.map(|to| folder_place::folder("--attachments", to));
+    let attachments = attachments.transpose()?;
     let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
     let target = Target::new(
         &args.layer,
@@ -34,12 +46,47 @@ pub(crate) async fn run(
     )
     .await?
     .with_shown_requests(args.requests.show_requests);
-    target.check_layer()?;
+    let is_layer = matches!(target.address, ResourceAddress::Layer(_));
+    let folder = folder.filter(|_| !is_layer);
+    let given = args.service.first_given();
+    let given = given.or(args.attachments.is_some().then_some("--attachments"));
+    if let Some(option) = given.filter(|_| folder.is_none()) {
+        return Err(Failure::usage(format!(
+            "{option}: it is for a folder with all layers of a service, a folder or a server"
+        ))
+        .with_hint("arcgis sync <service> <folder>/")
+        .into());
+    }
     let (fetch, sorting) = (args.fetch.options(settings)?, args.fetch.sorting(settings)?);
+    if let Some(folder) = folder {
+        let whole = WholeFolder {
+            args,
+            output,
+            target: &target,
+            folder,
+            attachments,
+            // Without any the query is the files' own.
+            query: Some(query).filter(|query| *query != Query::new()),
+            fetch,
+            sorting,
+        };
+        return whole.run().await;
+    }
+    if is_folder(&args.file) {
+        let file = args.file.display();
+        return Err(Failure::usage(format!(
+            "{file} is a folder, and {} one layer",
+            target.address
+        ))
+        .with_hint("arcgis sync brings a layer's file up to date, or a folder with all layers of a service")
+        .into());
+    }
+    target.check_layer()?;
+    let place = place(&args.file)?;
     let layer = target.open().await?;
     let progress = Arc::new(Progress::new(output, &layer.info().name));
     let watching = Arc::clone(&progress);
-    let mut sync = Sync::new(layer, &args.file)
+    let mut sync = Sync::new(layer, place)
         .with_fetch(fetch)
         .with_sorting(sorting)
         .with_full(args.full)
@@ -70,6 +117,30 @@ pub(crate) async fn run(
         asked.explain(error.into(), false)
     })?;
     print(&report, output)
+}
+
+/// The file that an argument names. Nothing is sent.
+fn place(file: &Path) -> Result<SyncPlace> {
+    let Some(address) = address(file) else {
+        return Ok(file.into());
+    };
+    #[cfg(feature = "cloud")]
+    if StoredObject::is_address(address) {
+        let object = StoredObject::at(address).map_err(|error| {
+            Failure::usage(crate::spelling::message(&anyhow::Error::from(error)))
+        })?;
+        return Ok(object.into());
+    }
+    let shown = shown(Path::new(address));
+    Err(
+        Failure::usage(format!("{shown}: nothing is brought up to date there"))
+            .with_hint(if cfg!(feature = "cloud") {
+                "give the name of a file, s3://bucket/path, gs://bucket/path or az://container/path"
+            } else {
+                "give the name of a file: this arcgis was built without the feature cloud"
+            })
+            .into(),
+    )
 }
 
 impl SyncFetchArgs {

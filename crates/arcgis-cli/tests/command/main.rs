@@ -17,6 +17,7 @@ mod demo;
 mod discovery;
 mod files;
 mod filters;
+mod folders;
 mod help;
 mod inspection;
 mod interruption;

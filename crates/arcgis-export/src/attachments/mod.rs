@@ -1,22 +1,25 @@
 //! The files that belong to a layer's rows, in a folder.
 
 mod file;
+mod stored;
 
-use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use arcgis_layer::{Attachment, IdSet, Layer, Query};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
 
-use crate::destination::{Destination as _, LocalFile, Output};
+use crate::destination::{Destination as _, Output};
 use crate::error::Error;
 use crate::file_names::FileNames;
 use crate::job::blocking;
+use crate::service::{Folder, LocalFolder};
 use file::{Got, PartFile};
+use stored::SentFile;
 
 /// The list of what was got, in the folder.
 const LIST: &str = "attachments.jsonl";
@@ -25,7 +28,7 @@ const LIST: &str = "attachments.jsonl";
 /// `attachments.jsonl` with a line for each file.
 ///
 /// A file has its name only when it is whole, by the size that the service says. Files that are there with that size are
-/// not asked for again, and those that broke off are gone on with. Names are those of the attachments, made safe: no path,
+/// not asked for again, and those that broke off are gone on with, in a folder on this machine. Names are those of the attachments, made safe: no path,
 /// nothing that a system keeps for itself, none twice.
 ///
 /// ```no_run
@@ -103,38 +106,58 @@ impl AttachmentExport {
         self
     }
 
-    /// Gets them. What fails does not keep others from being got.
+    /// Gets them into a folder on this machine. What fails does not keep others from being got.
     ///
     /// # Errors
     ///
     /// [`Error::Layer`] where the rows have no attachments or cannot be listed; [`Error::Unwritable`] for the folder.
     pub async fn to(self, folder: impl Into<PathBuf>) -> Result<AttachmentReport, Error> {
-        let folder = folder.into();
+        self.into_folder(LocalFolder::new(folder)).await
+    }
+
+    /// Gets them into any [`Folder`], such as one in a bucket: files of up to 8 MiB in one request each, others while they
+    /// come.
+    ///
+    /// # Errors
+    ///
+    /// As [`AttachmentExport::to`], and [`Error::Unreadable`] where the folder cannot be looked into.
+    pub async fn into_folder(self, folder: impl Folder) -> Result<AttachmentReport, Error> {
+        self.below(Arc::new(folder), "").await
+    }
+
+    /// Gets them into a folder below this one.
+    pub(crate) async fn below(
+        self,
+        folder: Arc<dyn Folder>,
+        path: &str,
+    ) -> Result<AttachmentReport, Error> {
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
         let rows = self.rows().await?;
         let mut attachments = self.layer.attachments(&rows)?;
-        let list = LocalFile::new(folder.join(LIST)).with_overwrite(true);
-        let made = folder.clone();
-        let output = blocking(move || -> Result<_, Error> {
-            fs::create_dir_all(&made).map_err(|source| Error::Unwritable {
-                path: made.clone(),
-                source,
-            })?;
-            list.open()
-        })
-        .await??;
+        let (made, list) = (Arc::clone(&folder), format!("{prefix}{LIST}"));
+        let output = blocking(move || made.file(&list, true)?.open()).await??;
         let mut list = BufWriter::new(Handed(output));
         let mut report = AttachmentReport {
-            folder: folder.display().to_string(),
+            folder: match path {
+                "" => folder.name(),
+                path => format!("{}/{path}", folder.name()),
+            },
             rows: rows.len(),
             ..AttachmentReport::default()
         };
         while let Some(some) = attachments.next().await? {
-            let named = named(some);
-            let (this, place) = (&self, &*folder);
-            let downloads = named.iter().map(|(attachment, path)| async move {
-                let result = this.one(attachment, place, path).await;
-                (attachment, path, result)
-            });
+            let (this, folder, prefix) = (&self, &folder, &*prefix);
+            let downloads = named(some)
+                .into_iter()
+                .map(|(attachment, path)| async move {
+                    let target = format!("{prefix}{path}");
+                    let result = this.one(&attachment, folder, target).await;
+                    (attachment, path, result)
+                });
             let mut downloads = stream::iter(downloads).buffered(self.at_once.get());
             while let Some((attachment, path, result)) = downloads.next().await {
                 let problem = match result {
@@ -155,8 +178,8 @@ impl AttachmentExport {
                     }
                 };
                 let line = Line {
-                    attachment,
-                    file: problem.is_none().then_some(path),
+                    attachment: &attachment,
+                    file: problem.is_none().then_some(&*path),
                     problem: problem.as_deref(),
                 };
                 serde_json::to_writer(&mut list, &line).map_err(Error::write)?;
@@ -191,11 +214,20 @@ impl AttachmentExport {
         )
     }
 
-    async fn one(&self, attachment: &Attachment, folder: &Path, path: &str) -> Result<Got, Error> {
-        let target = path
-            .split('/')
-            .fold(folder.to_owned(), |all, part| all.join(part));
+    async fn one(
+        &self,
+        attachment: &Attachment,
+        folder: &Arc<dyn Folder>,
+        path: String,
+    ) -> Result<Got, Error> {
         let size = attachment.size;
+        let Some(target) = folder.local_path(&path) else {
+            let folder = Arc::clone(folder);
+            return match blocking(move || SentFile::open(folder, path, size)).await?? {
+                Ok(kept) => Ok(kept),
+                Err(file) => self.sent(attachment, file).await,
+            };
+        };
         let (file, there) = match blocking(move || PartFile::open(target, size)).await?? {
             Ok(kept) => return Ok(kept),
             Err(opened) => opened,
@@ -211,6 +243,16 @@ impl AttachmentExport {
                 return Err(error.into());
             }
         };
+        blocking(move || file.finish()).await??;
+        Ok(Got {
+            bytes,
+            is_kept: false,
+        })
+    }
+
+    async fn sent(&self, attachment: &Attachment, file: SentFile) -> Result<Got, Error> {
+        let sink = Box::new(file.clone());
+        let bytes = self.layer.download(attachment, sink, 0).await?.bytes;
         blocking(move || file.finish()).await??;
         Ok(Got {
             bytes,

@@ -61,7 +61,18 @@ fn unfit(problem: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, problem.into())
 }
 
+/// The object at an address.
 pub(super) fn find(address: &str) -> io::Result<Found> {
+    let found = find_any(address)?;
+    let ends = address.split(['?', '#']).next().unwrap_or_default();
+    if found.path.as_ref().is_empty() || ends.ends_with('/') {
+        return Err(unfit("the address names no object"));
+    }
+    Ok(found)
+}
+
+/// The object at an address, the folder, or the whole bucket.
+pub(super) fn find_any(address: &str) -> io::Result<Found> {
     let url = Url::parse(address).map_err(|error| unfit(format!("no address: {error}")))?;
     let cloud = cloud_of(url.scheme()).ok_or_else(|| unfit("no address of a bucket"))?;
     if url.query().is_some() || url.fragment().is_some() {
@@ -73,9 +84,6 @@ pub(super) fn find(address: &str) -> io::Result<Found> {
         return Err(unfit("the address names no bucket"));
     }
     let (_, path) = ObjectStoreScheme::parse(&url).map_err(|error| unfit(error.to_string()))?;
-    if path.as_ref().is_empty() || url.path().ends_with('/') {
-        return Err(unfit("the address names no object"));
-    }
     let store = |hasty| build(cloud, &url, hasty).map_err(|error| refusal(&error));
     Ok(Found {
         store: store(false)?,

@@ -8,7 +8,13 @@ mod courier;
 mod http_put;
 mod local;
 #[cfg(feature = "object-store")]
+mod object_version;
+#[cfg(feature = "object-store")]
 mod store_error;
+#[cfg(feature = "object-store")]
+mod store_runtime;
+#[cfg(feature = "object-store")]
+mod stored_folder;
 #[cfg(feature = "object-store")]
 mod stored_object;
 
@@ -22,6 +28,14 @@ pub use async_writer::AsyncWriter;
 pub use http_put::HttpPut;
 pub use local::LocalFile;
 pub(crate) use local::sync_folder;
+#[cfg(feature = "object-store")]
+pub(crate) use object_version::{ObjectVersion, ReplacedMeanwhile};
+#[cfg(feature = "object-store")]
+pub(crate) use store_error::refusal;
+#[cfg(feature = "object-store")]
+pub(crate) use store_runtime::StoreRuntime;
+#[cfg(feature = "object-store")]
+pub use stored_folder::StoredFolder;
 #[cfg(feature = "object-store")]
 pub use stored_object::StoredObject;
 
@@ -181,6 +195,13 @@ fn refused(name: &str, error: std::io::Error) -> Error {
     let path = name.into();
     if error.kind() == std::io::ErrorKind::AlreadyExists {
         return Error::Exists { path };
+    }
+    #[cfg(feature = "object-store")]
+    if error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<ReplacedMeanwhile>())
+    {
+        return Error::Replaced { path };
     }
     Error::Unwritable {
         path,

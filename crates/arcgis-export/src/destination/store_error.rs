@@ -16,7 +16,7 @@ const METADATA: [&str; 4] = [
 
 /// The error of a store. Its own text says everything twice, and holds whole answers, which repeat what was
 /// signed: of those only the code and the message are kept.
-pub(super) fn refusal(error: &object_store::Error) -> io::Error {
+pub(crate) fn refusal(error: &object_store::Error) -> io::Error {
     use object_store::Error;
     let kind = match error {
         Error::NotFound { .. } => io::ErrorKind::NotFound,

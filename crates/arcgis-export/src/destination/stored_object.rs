@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{self, BoxFuture, Either, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use object_store::path::Path;
@@ -13,7 +14,9 @@ use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _
 
 use super::carried::Carried;
 use super::courier::{Courier, Errand, Order, Orders, Pieces};
+use super::object_version::{ObjectVersion, ReplacedMeanwhile};
 use super::store_error::refusal;
+use super::store_runtime::StoreRuntime;
 use super::{Destination, Output, refused};
 use crate::error::Error;
 
@@ -33,6 +36,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest wait before that for parts that are under way: a store may keep one that arrives after an upload
 /// was aborted. Both together are less than the courier waits.
 const LAST_PARTS: Duration = Duration::from_secs(2);
+
+/// A store, for a folder of files in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Bucket {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// The same for the first questions, with less patience.
+    pub(crate) hasty: Arc<dyn ObjectStore>,
+    /// An upload begins there without a request: only a part shows whether it may.
+    pub(crate) lazy: bool,
+    pub(crate) runtime: StoreRuntime,
+}
 
 /// An object in a store: in a bucket of a cloud, by address, or in any [`ObjectStore`] of the caller's.
 ///
@@ -71,9 +85,13 @@ pub struct StoredObject {
     path: Path,
     name: String,
     overwrite: bool,
+    /// The object that is to be replaced, and no other.
+    replaces: Option<ObjectVersion>,
     part_size: NonZeroUsize,
     /// An upload begins there without a request: only a part shows whether it may.
     lazy: bool,
+    /// Where requests are driven, if not by a runtime for each upload.
+    runtime: Option<StoreRuntime>,
 }
 
 impl StoredObject {
@@ -85,8 +103,10 @@ impl StoredObject {
             store,
             path,
             overwrite: false,
+            replaces: None,
             part_size: PART,
             lazy: false,
+            runtime: None,
         }
     }
 
@@ -134,6 +154,65 @@ impl StoredObject {
         self
     }
 
+    /// The object at `path` of a folder in a store: all that belongs to the folder is driven by one runtime.
+    pub(crate) fn in_folder(folder: &Bucket, path: Path, name: String) -> Self {
+        Self {
+            hasty: Arc::clone(&folder.hasty),
+            lazy: folder.lazy,
+            name,
+            runtime: Some(folder.runtime.clone()),
+            ..Self::new(Arc::clone(&folder.store), path)
+        }
+    }
+
+    /// Lets it take the place of this object alone: where another one stands there by then, the output fails with
+    /// [`Error::Replaced`].
+    pub(crate) fn replacing(mut self, version: ObjectVersion) -> Self {
+        self.overwrite = true;
+        self.replaces = Some(version);
+        self
+    }
+
+    /// Puts all of it in place of the object that is to be replaced, in one request that the store itself refuses where
+    /// another one stands there. `false` where it does not, and nothing was put.
+    pub(crate) fn replace_at_once(&self, content: Vec<u8>) -> Result<bool, Error> {
+        let Some(mode) = self.replaces.as_ref().and_then(ObjectVersion::update) else {
+            return Ok(false);
+        };
+        let (this, content) = (self.clone(), Bytes::from(content));
+        let runtime = self.runtime.clone().unwrap_or_default();
+        let put = runtime.wait(async move {
+            // Some know no such condition, and pass over it.
+            this.check_free(&this.store).await?;
+            let put = this
+                .store
+                .put_opts(&this.path, content.clone().into(), mode.into());
+            match put.await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::Precondition { .. }) => {
+                    // It may be this one, if the answer was lost and the request sent again.
+                    let there = this.store.get(&this.path).await;
+                    match there.map_err(|error| refusal(&error))?.bytes().await {
+                        Ok(there) if there == content => Ok(true),
+                        _ => Err(io::Error::other(ReplacedMeanwhile)),
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(object = this.name, error = %refusal(&error), "it is sent in parts");
+                    Ok(false)
+                }
+            }
+        });
+        put.and_then(|put| put)
+            .map_err(|error| refused(&self.name, error))
+    }
+
+    /// The store, the path in it, and what drives its requests.
+    pub(crate) fn way(&self) -> (Arc<dyn ObjectStore>, Path, StoreRuntime) {
+        let runtime = self.runtime.clone().unwrap_or_default();
+        (Arc::clone(&self.store), self.path.clone(), runtime)
+    }
+
     /// What stands under the name.
     async fn look(&self, store: &Arc<dyn ObjectStore>) -> io::Result<Option<ObjectMeta>> {
         use object_store::Error;
@@ -155,12 +234,20 @@ impl StoredObject {
         }
     }
 
+    /// Makes sure that the name is free, or has what is to be replaced.
     async fn check_free(&self, store: &Arc<dyn ObjectStore>) -> io::Result<Option<ObjectMeta>> {
         let found = self.look(store).await?;
-        if found.is_some() && !self.overwrite {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        match &self.replaces {
+            Some(version)
+                if !found
+                    .as_ref()
+                    .is_some_and(|found| version.is_that_of(found)) =>
+            {
+                Err(io::Error::other(ReplacedMeanwhile))
+            }
+            None if found.is_some() && !self.overwrite => Err(io::ErrorKind::AlreadyExists.into()),
+            _ => Ok(found),
         }
-        Ok(found)
     }
 
     async fn begin(&self, store: &Arc<dyn ObjectStore>) -> io::Result<Box<dyn MultipartUpload>> {
@@ -192,8 +279,10 @@ impl Destination for StoredObject {
             under_way: FuturesUnordered::new(),
             bytes: 0,
         };
-        let courier = Courier::start(upload, None, self.pieces())
-            .map_err(|error| refused(&self.name, error))?;
+        let refused = |error| refused(&self.name, error);
+        let runtime = self.runtime.as_ref().map(StoreRuntime::handle);
+        let runtime = runtime.transpose().map_err(refused)?;
+        let courier = Courier::start(upload, runtime, self.pieces()).map_err(refused)?;
         Ok(Box::new(Carried::new(courier, self.name.clone())))
     }
 }
@@ -254,7 +343,7 @@ impl Upload {
                     while let Some(done) = self.under_way.next().await {
                         orders.taken(sent(done)?);
                     }
-                    if !self.to.overwrite {
+                    if !self.to.overwrite || self.to.replaces.is_some() {
                         self.to.check_free(&self.to.store).await?;
                     }
                     orders.settled();

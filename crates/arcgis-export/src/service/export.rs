@@ -11,13 +11,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::event::{Observer, ServiceEvent};
-use super::folder::Folder;
-use super::index::{self, ServiceIndex};
+use super::folder::{Folder, LocalFolder};
+use super::index::{self, Earlier, ServiceIndex};
 use super::prospect::Prospect;
 use super::report::{PlannedAction, PlannedLayer, ServicePlan, ServiceReport};
 use super::run::Run;
 use super::selection::{LayerSelection, decoded};
+use super::stac;
 use super::survey::{Survey, Surveyed};
+use super::upkeep::Upkeep;
 use crate::error::Error;
 use crate::format::FileFormat;
 use crate::job::{LayerExport, blocking};
@@ -59,13 +61,15 @@ use crate::resume::Resume;
 pub struct ServiceExport {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) root: ResourceAddress,
-    selection: LayerSelection,
+    pub(super) selection: LayerSelection,
     pub(super) format: FileFormat,
     pub(super) at_once: NonZeroUsize,
     pub(super) resume: Option<Resume>,
     pub(super) overwrite: bool,
     pub(super) stac: bool,
-    pub(super) attachments: Option<PathBuf>,
+    pub(super) attachments: Option<Arc<dyn Folder>>,
+    /// What differs where an earlier export is brought up to date.
+    pub(super) upkeep: Option<Upkeep>,
     configure: Arc<Configure>,
     pub(super) observer: Observer,
 }
@@ -85,6 +89,7 @@ impl ServiceExport {
             overwrite: false,
             stac: false,
             attachments: None,
+            upkeep: None,
             configure: Arc::new(|export| export),
             observer: Observer::default(),
         }
@@ -136,8 +141,13 @@ impl ServiceExport {
 
     /// Gets the attachments of the rows too, into a folder on this machine: one below it for each layer, called as the
     /// layer's file, as [`AttachmentExport`](crate::AttachmentExport) fills it. Default: none.
-    pub fn with_attachments(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.attachments = Some(folder.into());
+    pub fn with_attachments(self, folder: impl Into<PathBuf>) -> Self {
+        self.with_attachments_in(LocalFolder::new(folder))
+    }
+
+    /// The same into any [`Folder`], such as one in a bucket.
+    pub fn with_attachments_in(mut self, folder: impl Folder) -> Self {
+        self.attachments = Some(Arc::new(folder));
         self
     }
 
@@ -189,7 +199,7 @@ impl ServiceExport {
         })
     }
 
-    async fn planned(&self, layer: &Surveyed, earlier: Option<&ServiceIndex>) -> PlannedLayer {
+    async fn planned(&self, layer: &Surveyed, earlier: Option<&Earlier>) -> PlannedLayer {
         let mut planned = PlannedLayer {
             service: decoded(&layer.entry.service),
             id: layer.entry.id,
@@ -211,10 +221,9 @@ impl ServiceExport {
                 Some(problem) => return Ok((None, Some(problem))),
                 None => Prospect::of(&export, self.format)?,
             };
-            let before = earlier.and_then(|index| {
-                let mut layers = index.layers.iter();
-                let before = layers.find(|before| before.url == layer.entry.url)?;
-                prospect.is_that_of(before, index).then_some(())
+            let before = earlier.and_then(|earlier| {
+                let before = earlier.layer(&layer.entry.url)?;
+                prospect.is_that_of(before, &earlier.index).then_some(())
             });
             match before {
                 Some(()) => Ok((None, None)),
@@ -242,47 +251,77 @@ impl ServiceExport {
     /// # Errors
     ///
     /// Those that concern all layers: [`Error::Layer`] where the service, folder or server does not answer,
-    /// [`Error::NoLayers`] where it has none that are wanted; [`Error::Exists`], [`Error::Unwritable`],
+    /// [`Error::NoLayers`] where it has none that are wanted; [`Error::Exists`], [`Error::InUse`], [`Error::Unwritable`],
     /// [`Error::Unreadable`] and [`Error::Index`] for the folder and the index in it. What is wrong with a single layer
     /// is in the report.
     pub async fn to(self, folder: impl Folder) -> Result<ServiceReport, Error> {
-        let folder: Arc<dyn Folder> = Arc::new(folder);
+        self.run(Arc::new(folder), None).await
+    }
+
+    /// `selection` is the one that was given, where an earlier export is brought up to date.
+    pub(super) async fn run(
+        mut self,
+        folder: Arc<dyn Folder>,
+        selection: Option<LayerSelection>,
+    ) -> Result<ServiceReport, Error> {
+        let name = folder.name();
         let earlier = self.earlier(&folder).await?;
-        let opened = Arc::clone(&folder);
-        blocking(move || opened.open()).await??;
+        if self.upkeep.is_some() {
+            self.follow(earlier.as_ref(), selection.as_ref(), &name)?;
+        }
+        let (opened, attachments) = (Arc::clone(&folder), self.attachments.clone());
+        let (lock, has_catalog) = blocking(move || -> Result<_, Error> {
+            opened.open()?;
+            // Of what is elsewhere it is known at once whether it takes anything.
+            if let Some(folder) = attachments.filter(|folder| folder.local_path("").is_none()) {
+                folder.open()?;
+            }
+            let lock = opened.lock()?;
+            Ok((lock, opened.size(stac::CATALOG)?.is_some()))
+        })
+        .await??;
+        // Nobody else writes it from here on.
+        let earlier = self.earlier(&folder).await?;
+        if self.upkeep.is_some() {
+            self.follow(earlier.as_ref(), selection.as_ref(), &name)?;
+            self.stac |= has_catalog;
+        }
         let survey = self.survey(earlier.as_ref()).await?;
-        Run::new(self, folder, earlier, survey)
-            .await?
-            .finish()
-            .await
+        let run = Run::new(self, folder, earlier, survey).await?;
+        let report = run.finish().await;
+        drop(lock);
+        report
     }
 
     /// The index of an earlier export into the folder, if this one goes on with it.
-    async fn earlier(&self, folder: &Arc<dyn Folder>) -> Result<Option<ServiceIndex>, Error> {
+    async fn earlier(&self, folder: &Arc<dyn Folder>) -> Result<Option<Earlier>, Error> {
         let read = Arc::clone(folder);
         let json = blocking(move || read.read(index::NAME, index::MOST_BYTES)).await??;
         let Some(json) = json else {
             return Ok(None);
         };
         let path = format!("{}/{}", folder.name(), index::NAME);
-        if self.resume.is_none() {
+        if self.resume.is_none() && self.upkeep.is_none() {
             return match self.overwrite {
                 true => Ok(None),
                 false => Err(Error::Exists { path: path.into() }),
             };
         }
         match ServiceIndex::from_json(&json) {
-            Ok(earlier) => Ok(Some(earlier)),
+            Ok(earlier) => Ok(Some(Earlier::new(earlier))),
             Err(source) => Err(Error::Index { path, source }),
         }
     }
 
-    async fn survey(&self, earlier: Option<&ServiceIndex>) -> Result<Survey, Error> {
-        let mut survey = Survey::of(&self.transport, &self.root, &self.selection).await;
+    async fn survey(&self, earlier: Option<&Earlier>) -> Result<Survey, Error> {
+        let upkeep = self.upkeep.as_ref();
+        let kept = earlier.filter(|_| upkeep.is_some_and(|upkeep| !upkeep.selects));
+        let (transport, root, selection) = (&self.transport, &self.root, &self.selection);
+        let mut survey = Survey::of(transport, root, selection, kept).await;
         if survey.barred {
             // Asked once more, for the sake of its error.
             self.no_way_in().await?;
-            survey = Survey::of(&self.transport, &self.root, &self.selection).await;
+            survey = Survey::of(transport, root, selection, kept).await;
         }
         if survey.layers.is_empty() && survey.unread.is_empty() {
             return Err(Error::NoLayers {

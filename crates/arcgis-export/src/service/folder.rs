@@ -1,12 +1,16 @@
 //! Where the files of several layers go.
 
+use std::any::Any;
 use std::fmt;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::destination::{Destination, LocalFile};
 use crate::error::Error;
+use crate::lock::Lock;
+use crate::sync::SyncPlace;
 
 /// A place for several files, each under a path with `/` between its parts. What it does may block.
 pub trait Folder: fmt::Debug + Send + Sync + 'static {
@@ -20,12 +24,34 @@ pub trait Folder: fmt::Debug + Send + Sync + 'static {
     /// [`Error::Unwritable`].
     fn open(&self) -> Result<(), Error>;
 
+    /// Keeps other processes from writing there while what it gives is held. Called once, behind [`Folder::open`].
+    /// Default: nobody is kept out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`].
+    fn lock(&self) -> Result<FolderLock, Error> {
+        Ok(FolderLock::none())
+    }
+
     /// A file in it, which an export can be written to: the folders on the way to it are made.
     ///
     /// # Errors
     ///
     /// [`Error::Unwritable`].
     fn file(&self, path: &str, overwrite: bool) -> Result<Box<dyn Destination>, Error>;
+
+    /// Writes a small file, whole or not at all, also over an earlier one. Default: as [`Folder::file`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`] and [`Error::Write`].
+    fn put(&self, path: &str, content: Vec<u8>) -> Result<(), Error> {
+        let mut output = self.file(path, true)?.open()?;
+        output.write_all(&content).map_err(Error::write)?;
+        output.settle()?;
+        output.commit().map(drop)
+    }
 
     /// What stands in a small file; `None` where there is none of that name.
     ///
@@ -40,6 +66,81 @@ pub trait Folder: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`Error::Unreadable`].
     fn size(&self, path: &str) -> Result<Option<u64>, Error>;
+
+    /// Where a file is, or would be, on this machine. Default: nowhere.
+    fn local_path(&self, _path: &str) -> Option<PathBuf> {
+        None
+    }
+
+    /// A file in it that can be brought up to date ([`Sync`](crate::Sync)). Default: none, and then no folder of the kind
+    /// can be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] and [`Error::Unwritable`].
+    fn place(&self, _path: &str) -> Result<Option<SyncPlace>, Error> {
+        Ok(None)
+    }
+}
+
+impl Folder for Arc<dyn Folder> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn open(&self) -> Result<(), Error> {
+        (**self).open()
+    }
+
+    fn lock(&self) -> Result<FolderLock, Error> {
+        (**self).lock()
+    }
+
+    fn file(&self, path: &str, overwrite: bool) -> Result<Box<dyn Destination>, Error> {
+        (**self).file(path, overwrite)
+    }
+
+    fn put(&self, path: &str, content: Vec<u8>) -> Result<(), Error> {
+        (**self).put(path, content)
+    }
+
+    fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        (**self).read(path, most)
+    }
+
+    fn size(&self, path: &str) -> Result<Option<u64>, Error> {
+        (**self).size(path)
+    }
+
+    fn local_path(&self, path: &str) -> Option<PathBuf> {
+        (**self).local_path(path)
+    }
+
+    fn place(&self, path: &str) -> Result<Option<SyncPlace>, Error> {
+        (**self).place(path)
+    }
+}
+
+/// Keeps other processes out of a [`Folder`] until it is dropped.
+pub struct FolderLock(Option<Box<dyn Any + Send + Sync>>);
+
+impl FolderLock {
+    /// Whatever keeps others out until it is dropped.
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(held)))
+    }
+
+    /// Nobody is kept out.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+}
+
+impl fmt::Debug for FolderLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "held" } else { "none" })
+    }
 }
 
 /// A folder on this machine. It is made where there is none.
@@ -82,6 +183,10 @@ impl Folder for LocalFolder {
         Ok(())
     }
 
+    fn lock(&self) -> Result<FolderLock, Error> {
+        Lock::of_folder(&self.path).map(FolderLock::new)
+    }
+
     fn file(&self, path: &str, overwrite: bool) -> Result<Box<dyn Destination>, Error> {
         let path = self.at(path);
         if let Some(folder) = path.parent() {
@@ -120,12 +225,18 @@ impl Folder for LocalFolder {
             Err(source) => Err(Error::Unreadable { path, source }),
         }
     }
+
+    fn local_path(&self, path: &str) -> Option<PathBuf> {
+        Some(self.at(path))
+    }
+
+    fn place(&self, path: &str) -> Result<Option<SyncPlace>, Error> {
+        Ok(Some(self.at(path).into()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]

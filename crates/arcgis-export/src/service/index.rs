@@ -1,10 +1,14 @@
 //! The file `index.json`: what an export of several layers wrote, and what is still to be done.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::IndexError;
+use super::selection::LayerSelection;
 use crate::attachments::AttachmentReport;
+use crate::source::SourceKey;
 
 /// What the file says it is.
 const KIND: &str = "arcgis-index";
@@ -34,6 +38,9 @@ pub struct ServiceIndex {
     pub tool: String,
     /// The address of the service, folder or server, without secrets.
     pub source: String,
+    /// Which layers were wanted; none for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<LayerSelection>,
     /// When the export began; that of an earlier process, if it was gone on with.
     pub started: Timestamp,
     /// When it came to its end, whether or not all layers could be had; none before.
@@ -100,6 +107,10 @@ pub struct IndexedLayer {
     /// A hash of what was asked for and how it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options_hash: Option<String>,
+    /// How a GeoParquet file was exported, as in its footer (`arcgis:options`): what new layers are exported by when the
+    /// folder is [brought up to date](crate::ServiceSync).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<serde_json::Value>,
     /// When the layer had been edited last, by what it said before its first row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_edit: Option<Timestamp>,
@@ -118,6 +129,19 @@ pub struct IndexedLayer {
     /// How its rows belong to those of other layers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relationships: Vec<IndexedRelationship>,
+}
+
+impl IndexedLayer {
+    /// Whether there is a whole file, of this export or of an earlier one.
+    #[must_use]
+    pub fn has_file(&self) -> bool {
+        let is_whole = match self.status {
+            LayerStatus::Done | LayerStatus::Gone => true,
+            LayerStatus::Failed => self.bytes.is_some(),
+            LayerStatus::Pending | LayerStatus::Skipped => false,
+        };
+        is_whole && self.file.is_some()
+    }
 }
 
 /// The attachments of a layer's rows.
@@ -156,10 +180,12 @@ pub enum LayerStatus {
     /// Its file is there, with every row.
     Done,
     /// It could not be exported, and there is no file of this export; or the file is there, with its size, and some
-    /// attachments are not.
+    /// attachments are not, or it could not be brought up to date and is as it was.
     Failed,
     /// It was left out on purpose, since it has no rows that could be had.
     Skipped,
+    /// The service does not have it any more: its file is as it was then.
+    Gone,
 }
 
 /// A relationship of a layer in a [`ServiceIndex`].
@@ -215,6 +241,7 @@ impl ServiceIndex {
             version: VERSION,
             tool: crate::provenance::TOOL.to_owned(),
             source,
+            selection: None,
             started,
             finished: None,
             layers,
@@ -263,8 +290,8 @@ impl ServiceIndex {
     /// Whether the export has ended and every layer with rows has its file.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let has_its_file =
-            |layer: &IndexedLayer| matches!(layer.status, LayerStatus::Done | LayerStatus::Skipped);
+        use LayerStatus::{Done, Gone, Skipped};
+        let has_its_file = |layer: &IndexedLayer| matches!(layer.status, Done | Skipped | Gone);
         self.finished.is_some() && self.unread.is_empty() && self.layers.iter().all(has_its_file)
     }
 
@@ -273,6 +300,30 @@ impl ServiceIndex {
         self.layers
             .iter()
             .filter(move |layer| layer.status == status)
+    }
+}
+
+/// The index of an earlier export, whose layers are found by their addresses, however these are written.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    pub(super) index: ServiceIndex,
+    places: HashMap<SourceKey, usize>,
+}
+
+impl Earlier {
+    pub(super) fn new(index: ServiceIndex) -> Self {
+        let layers = index.layers.iter().enumerate();
+        let places = layers.map(|(place, layer)| (SourceKey::of(&layer.url), place));
+        Self {
+            places: places.collect(),
+            index,
+        }
+    }
+
+    /// The layer of an address.
+    pub(super) fn layer(&self, url: &str) -> Option<&IndexedLayer> {
+        let place = self.places.get(&SourceKey::of(url))?;
+        self.index.layers.get(*place)
     }
 }
 

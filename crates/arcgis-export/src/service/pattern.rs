@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A pattern: `*` stands for any text, slashes too, `?` for one character, and all else for itself, whatever its
 /// case.
 ///
@@ -15,7 +17,8 @@ use std::str::FromStr;
 /// assert!("".parse::<Pattern>().is_err());
 /// # Ok::<(), arcgis_export::ParsePatternError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Pattern {
     text: String,
     folded: Vec<char>,
@@ -115,6 +118,20 @@ impl fmt::Display for Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a pattern is needed, such as Water/* or *wells*")]
 pub struct ParsePatternError;
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.text
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = ParsePatternError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
 
 impl FromStr for Pattern {
     type Err = ParsePatternError;

@@ -9,12 +9,15 @@ use crate::format::FileFormat;
 use crate::job::LayerExport;
 use crate::provenance::schema_hash;
 use crate::schema::ExportSchema;
+use crate::sync::SavedOptions;
 
 /// What decides the contents of a file besides the rows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Prospect {
     pub(super) schema_hash: String,
     pub(super) options_hash: String,
+    /// How it is written, as the footer of a GeoParquet file says.
+    pub(super) options: Option<serde_json::Value>,
     /// The name of the column with the geometry.
     pub(super) geometry: Option<String>,
     last_edit: Option<Timestamp>,
@@ -31,23 +34,37 @@ impl Prospect {
         let columns = export.columns.for_file(format, &export.writer);
         let schema = ExportSchema::of_layer(resolved.layout(), export.layer.info(), &columns);
         let writer = &export.writer;
-        // Where and in how much memory rows are sorted changes nothing.
-        let written = format!(
-            "{format:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            writer.compression,
-            writer.row_group_rows,
-            writer.row_group_bytes,
-            writer.geoparquet_version,
-            writer.geometry_encoding,
-            writer.order,
-        );
-        let asked = format!(
-            "{:?} {:?} {} {}",
-            export.query, export.columns, export.lenient, export.fetch.allow_skips
-        );
-        let hash = xxh3_64(format!("{asked}\u{1f}{written}").as_bytes());
+        let options = match format {
+            FileFormat::GeoParquet => {
+                let saved = SavedOptions::of(
+                    &export.query,
+                    export.layer.info(),
+                    writer,
+                    &export.columns,
+                    export.lenient,
+                    export.fetch.format,
+                );
+                let saved = saved.map_err(arcgis_layer::Error::from)?;
+                serde_json::to_value(saved).ok()
+            }
+            _ => None,
+        };
+        let decisive = match &options {
+            Some(options) => options.to_string(),
+            None => {
+                // Where and in how much memory rows are sorted changes nothing.
+                let written = format!(
+                    "{format:?} {:?} {:?} {:?} {:?}",
+                    writer.compression, writer.row_group_rows, writer.row_group_bytes, writer.order,
+                );
+                let (query, columns) = (&export.query, &export.columns);
+                format!("{query:?} {columns:?} {} {written}", export.lenient)
+            }
+        };
+        let hash = xxh3_64(format!("{decisive} {}", export.fetch.allow_skips).as_bytes());
         let last_edit = export.layer.info().last_edit_date;
         Ok(Self {
+            options,
             schema_hash: schema_hash(&schema),
             options_hash: format!("{hash:016x}"),
             geometry: schema.geometry_name().map(str::to_owned),

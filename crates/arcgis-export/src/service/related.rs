@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arcgis_layer::{Cardinality, LayerInfo};
 
-use super::index::{IndexedRelationship, LayerStatus, ServiceIndex};
+use super::index::{IndexedRelationship, ServiceIndex};
 
 /// The relationships of a layer, without the files of the others.
 pub(super) fn relationships(info: &LayerInfo) -> Vec<IndexedRelationship> {
@@ -31,7 +31,7 @@ pub(super) fn relationships(info: &LayerInfo) -> Vec<IndexedRelationship> {
 pub(super) fn link(index: &mut ServiceIndex) {
     let mut files: HashMap<String, String> = HashMap::new();
     let mut keys: HashMap<(String, u32, u32), String> = HashMap::new();
-    for layer in index.of_status(LayerStatus::Done) {
+    for layer in index.layers.iter().filter(|layer| layer.has_file()) {
         files.extend(layer.file.clone().map(|file| (layer.url.clone(), file)));
         for relationship in &layer.relationships {
             let key = relationship.key_field.clone();

@@ -7,6 +7,7 @@ use super::index::{IndexedLayer, ServiceIndex, Unread};
 use super::pattern::Pattern;
 use crate::error::Error;
 use crate::report::Report;
+use crate::sync::SyncReport;
 
 /// What came of an export of several layers.
 #[derive(Debug)]
@@ -43,6 +44,10 @@ pub enum LayerOutcome {
     Exported(Box<Report>),
     /// The file of an earlier export was kept: the layer has not changed since.
     Kept,
+    /// The file of an earlier export was brought up to date, or found to be.
+    Synced(Box<SyncReport>),
+    /// The service does not have it any more; its file stays.
+    Gone,
     /// It was left out: the index says why.
     LeftOut,
     /// It could not be exported.

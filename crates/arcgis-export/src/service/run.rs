@@ -1,8 +1,9 @@
 //! An export of several layers that is under way.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
+use arcgis_layer::{Layer, Query};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::Timestamp;
@@ -11,24 +12,30 @@ use tokio::sync::Mutex;
 use super::event::ServiceEvent;
 use super::export::{ServiceExport, chain};
 use super::folder::Folder;
-use super::index::{self, IndexedAttachments, IndexedLayer, LayerStatus, ServiceIndex};
+use super::index::{self, Earlier, IndexedAttachments, IndexedLayer, LayerStatus, ServiceIndex};
 use super::prospect::Prospect;
 use super::related::{link, relationships};
 use super::report::{LayerOutcome, ServiceReport};
 use super::stac;
 use super::survey::{Survey, Surveyed};
+use super::upkeep::{Other, alike, others};
 use crate::attachments::AttachmentExport;
 use crate::error::Error;
 use crate::job::{LayerExport, blocking};
 use crate::report::Report;
+use crate::sync::SavedOptions;
 
 /// An export of several layers.
 pub(super) struct Run {
-    export: ServiceExport,
-    folder: Arc<dyn Folder>,
-    earlier: Option<ServiceIndex>,
+    pub(super) export: ServiceExport,
+    pub(super) folder: Arc<dyn Folder>,
+    pub(super) earlier: Option<Earlier>,
     survey: Survey,
     index: Mutex<ServiceIndex>,
+    /// Layers of an earlier export that have no turn: behind the others in the index.
+    others: Vec<LayerOutcome>,
+    /// How new layers are exported, where an earlier export is brought up to date.
+    pub(super) alike: Result<Option<SavedOptions>, String>,
 }
 
 impl Run {
@@ -36,32 +43,65 @@ impl Run {
     pub(super) async fn new(
         export: ServiceExport,
         folder: Arc<dyn Folder>,
-        earlier: Option<ServiceIndex>,
+        earlier: Option<Earlier>,
         survey: Survey,
     ) -> Result<Self, Error> {
         let mut layers: Vec<IndexedLayer> = survey.layers.iter().map(Surveyed::indexed).collect();
         // What an earlier export did stays true until a layer has its turn.
         for layer in &mut layers {
-            let before = earlier
-                .as_ref()
-                .and_then(|earlier| done(earlier, &layer.url));
+            let earlier = earlier.as_ref();
+            let before = earlier.and_then(|earlier| earlier.layer(&layer.url));
+            let before = before.filter(|before| before.status == LayerStatus::Done);
             if let Some(before) = before.filter(|before| before.file == layer.file) {
+                let url = layer.url.clone();
                 *layer = before.clone();
+                layer.url = url;
             }
         }
+        let syncs = export.upkeep.is_some();
         let started = match &earlier {
-            Some(earlier) if !earlier.is_complete() => earlier.started,
+            Some(earlier) if !syncs && !earlier.index.is_complete() => earlier.index.started,
             _ => Timestamp::now(),
+        };
+        let rest = earlier.as_ref().filter(|_| syncs);
+        let rest = rest.map_or_else(Vec::new, |earlier| others(&earlier.index, &survey));
+        let alike = match earlier.as_ref().filter(|_| syncs) {
+            Some(earlier) => alike(&earlier.index),
+            None => Ok(None),
         };
         let mut index = ServiceIndex::new(export.source(), started, layers);
         index.unread.clone_from(&survey.unread);
+        index.selection = match earlier.as_ref().filter(|_| syncs) {
+            // Chosen once, others are not out of mind.
+            Some(earlier) => earlier.index.selection.clone(),
+            None => Some(export.selection.clone()).filter(|chosen| !chosen.is_all()),
+        };
         export.observer.tell(&ServiceEvent::Listed(&index.layers));
+        let mut others = Vec::new();
+        for (layer, other) in rest {
+            let outcome = match other {
+                Other::Gone => LayerOutcome::Gone,
+                Other::Silent => LayerOutcome::NotTried,
+                Other::NotSelected => LayerOutcome::LeftOut,
+            };
+            let place = index.layers.len();
+            let layer_is = ServiceEvent::Ended {
+                place,
+                layer: &layer,
+                outcome: &outcome,
+            };
+            export.observer.tell(&layer_is);
+            index.layers.push(layer);
+            others.push(outcome);
+        }
         let run = Self {
             export,
             folder,
             earlier,
             survey,
             index: Mutex::new(index),
+            others,
+            alike,
         };
         let index = run.index.lock().await;
         run.write(&index).await?;
@@ -105,9 +145,10 @@ impl Run {
             self.put(&path, json).await?;
         }
         self.write(&index).await?;
+        let outcomes = outcomes.into_iter().map(|(_, outcome)| outcome);
         Ok(ServiceReport {
             index: index.clone(),
-            outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+            outcomes: outcomes.chain(self.others).collect(),
             idle: self.survey.idle.clone(),
         })
     }
@@ -117,7 +158,7 @@ impl Run {
         let Some(layer) = self.survey.layers.get(place) else {
             return Ok(LayerOutcome::LeftOut);
         };
-        let entry = layer.indexed();
+        let entry = self.entry(layer);
         if layer.left_out.is_none() {
             let began = ServiceEvent::Began {
                 place,
@@ -143,10 +184,10 @@ impl Run {
             outcome: &outcome,
         };
         self.export.observer.tell(&ended);
-        if let Some(slot) = index.layers.get_mut(place) {
+        if let Some(slot) = index.layers.get_mut(place)
+            && *slot != entry
+        {
             *slot = entry;
-        }
-        if !matches!(outcome, LayerOutcome::LeftOut) {
             self.write(&index).await?;
         }
         Ok(outcome)
@@ -159,9 +200,21 @@ impl Run {
         entry: &IndexedLayer,
     ) -> Result<(IndexedLayer, LayerOutcome), Error> {
         let Some(path) = layer.file.clone().filter(|_| layer.left_out.is_none()) else {
-            return Ok((entry.clone(), LayerOutcome::LeftOut));
+            let outcome = match entry.status {
+                LayerStatus::Gone => LayerOutcome::Gone,
+                _ => LayerOutcome::LeftOut,
+            };
+            return Ok((entry.clone(), outcome));
         };
-        let export = self.export.open(layer).await?;
+        if self.export.upkeep.is_some()
+            && let Some(before) = self.followed(layer)
+        {
+            let (folder, path) = (Arc::clone(&self.folder), path.clone());
+            if let Some(bytes) = blocking(move || folder.size(&path)).await?? {
+                return self.follow(place, layer, before, entry, bytes).await;
+            }
+        }
+        let export = self.new_layer(self.export.open(layer).await?)?;
         if let Some(problem) = self.export.without_place(&export) {
             let skipped = IndexedLayer {
                 status: LayerStatus::Skipped,
@@ -172,17 +225,16 @@ impl Run {
             return Ok((skipped, LayerOutcome::LeftOut));
         }
         let prospect = Prospect::of(&export, self.export.format)?;
-        let before = self.earlier.as_ref().and_then(|earlier| {
-            let mut layers = earlier.layers.iter();
-            Some((layers.find(|before| before.url == entry.url)?, earlier))
-        });
+        let before = self.earlier.as_ref();
+        let before = before.and_then(|earlier| Some((earlier.layer(&entry.url)?, earlier)));
         if let Some((before, earlier)) = before
-            && prospect.is_that_of(before, earlier)
+            && prospect.is_that_of(before, &earlier.index)
             && self.is_there(before).await?
         {
             let kept = IndexedLayer {
                 status: LayerStatus::Done,
                 problem: None,
+                url: entry.url.clone(),
                 ..before.clone()
             };
             return self
@@ -201,16 +253,30 @@ impl Run {
         let geometry = prospect.geometry.clone();
         fill(&mut done, &report, prospect);
         if self.export.stac {
-            let extent = stac::extent(&layer, &query, &report).await;
-            let item = stac::item(&done, &info, &report, geometry.as_deref(), extent)?;
-            self.put(&stac::item_path(&path), item).await?;
+            self.describe(&done, &layer, &query, &report, geometry.as_deref())
+                .await?;
         }
         let outcome = LayerOutcome::Exported(Box::new(report));
         self.with_attachments(done, &again, outcome).await
     }
 
+    /// Writes the STAC item of a layer.
+    pub(super) async fn describe(
+        &self,
+        done: &IndexedLayer,
+        layer: &Layer,
+        query: &Query,
+        report: &Report,
+        geometry: Option<&str>,
+    ) -> Result<(), Error> {
+        let extent = stac::extent(layer, query, report).await;
+        let item = stac::item(done, layer.info(), report, geometry, extent)?;
+        let path = stac::item_path(done.file.as_deref().unwrap_or_default());
+        self.put(&path, item).await
+    }
+
     /// Gets the attachments of the rows, if they are wanted and there are any.
-    async fn with_attachments(
+    pub(super) async fn with_attachments(
         &self,
         mut layer: IndexedLayer,
         export: &LayerExport,
@@ -224,12 +290,9 @@ impl Run {
         }
         let file = layer.file.as_deref().unwrap_or_default();
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        let folder = stem
-            .split('/')
-            .fold(folder.clone(), |all, part| all.join(part));
         let attachments = AttachmentExport::new(export.layer.clone())
             .with_query(export.query.clone())
-            .to(folder)
+            .below(Arc::clone(folder), stem)
             .await;
         let error = match attachments {
             Ok(report) => {
@@ -259,7 +322,10 @@ impl Run {
         let overwrite = self.export.overwrite || ours;
         let (folder, path) = (Arc::clone(&self.folder), path.to_owned());
         let file = blocking(move || folder.file(&path, overwrite)).await??;
-        if let Some(resume) = &self.export.resume {
+        // In a store there is no place beside the file: pages are kept only in a folder that is named.
+        let beside = file.spool_folder();
+        let resume = self.export.resume.as_ref();
+        if let Some(resume) = resume.filter(|to| to.path(beside.as_deref(), &file.name()).is_ok()) {
             export = export.with_resume(resume.clone());
         }
         let observer = self.export.observer.clone();
@@ -290,24 +356,12 @@ impl Run {
     /// Writes a small file, whole or not at all.
     async fn put(&self, path: &str, content: Vec<u8>) -> Result<(), Error> {
         let (folder, path) = (Arc::clone(&self.folder), path.to_owned());
-        blocking(move || {
-            let mut output = folder.file(&path, true)?.open()?;
-            output.write_all(&content).map_err(Error::write)?;
-            output.settle()?;
-            output.commit().map(drop)
-        })
-        .await?
+        blocking(move || folder.put(&path, content)).await?
     }
 }
 
-/// A layer that an earlier export wrote.
-fn done<'a>(earlier: &'a ServiceIndex, url: &str) -> Option<&'a IndexedLayer> {
-    let mut done = earlier.of_status(LayerStatus::Done);
-    done.find(|layer| layer.url == url)
-}
-
 /// What the report adds to the index.
-fn fill(layer: &mut IndexedLayer, report: &Report, prospect: Prospect) {
+pub(super) fn fill(layer: &mut IndexedLayer, report: &Report, prospect: Prospect) {
     let geometry = report.geometry.as_ref();
     layer.status = LayerStatus::Done;
     layer.problem = None;
@@ -320,6 +374,7 @@ fn fill(layer: &mut IndexedLayer, report: &Report, prospect: Prospect) {
     layer.proof = report.proof.as_ref().map(|proof| proof.level.clone());
     layer.schema_hash = Some(prospect.schema_hash);
     layer.options_hash = Some(prospect.options_hash);
+    layer.options = prospect.options;
     layer.last_edit = report.last_edit;
     layer.server_generation = report.server_generation;
     layer.started = Some(report.started);

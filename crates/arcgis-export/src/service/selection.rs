@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use arcgis_layer::LayerEntry;
+use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 
@@ -22,11 +23,15 @@ use super::pattern::Pattern;
 /// So `Water/*` is a whole folder, `*/MapServer/*` everything of map services, and `*_old` what is called so.
 ///
 /// [With related layers](Self::with_related) an *include* stands for those too whose rows belong to rows of what it stands for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[must_use]
 pub struct LayerSelection {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     include: Vec<Pattern>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     exclude: Vec<Pattern>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     related: bool,
 }
 
@@ -55,6 +60,12 @@ impl LayerSelection {
         self
     }
 
+    /// Whether it is all layers.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
     /// Whether a pattern takes the layer, regardless of its relationships.
     #[must_use]
     pub fn selects(&self, layer: &LayerEntry) -> bool {
@@ -62,8 +73,13 @@ impl LayerSelection {
         (self.include.is_empty() || any(&self.include, &names)) && !any(&self.exclude, &names)
     }
 
-    /// Which of these are taken, in their order, each with the name of the one that it is taken along with.
-    pub(super) fn choose(&self, layers: Vec<LayerEntry>) -> Vec<(LayerEntry, Option<String>)> {
+    /// Which of these are taken, in their order, each with the name of the one that it is taken along with; and those that
+    /// `also` says.
+    pub(super) fn choose(
+        &self,
+        layers: Vec<LayerEntry>,
+        also: impl Fn(&LayerEntry) -> bool,
+    ) -> Vec<(LayerEntry, Option<String>)> {
         let mut because: Vec<Option<Option<String>>> = layers
             .iter()
             .map(|layer| self.selects(layer).then_some(None))
@@ -101,7 +117,10 @@ impl LayerSelection {
         }
         let chosen = layers.into_iter().zip(because);
         chosen
-            .filter_map(|(layer, because)| Some((layer, because?)))
+            .filter_map(|(layer, because)| {
+                let because = because.or_else(|| also(&layer).then_some(None))?;
+                Some((layer, because))
+            })
             .collect()
     }
 

@@ -7,12 +7,14 @@ use arcgis_layer::{Layer, LayerInfo, Query, SpatialReference};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::index::{IndexedLayer, LayerStatus, ServiceIndex};
+use super::index::{IndexedLayer, ServiceIndex};
 use crate::error::Error;
 use crate::format::FileFormat;
 use crate::report::Report;
 
 const VERSION: &str = "1.1.0";
+/// The name of the catalog.
+pub(super) const CATALOG: &str = "catalog.json";
 /// Reference systems whose coordinates are longitude and latitude in WGS 84.
 const DEGREES: [&str; 3] = ["EPSG:4326", "EPSG:4979", "OGC:CRS84"];
 
@@ -148,7 +150,7 @@ pub(super) fn catalog(index: &ServiceIndex) -> Result<(String, Vec<u8>), Error> 
         json!({"rel": "root", "href": "./catalog.json", "type": "application/json"}),
         json!({"rel": "via", "href": index.source, "title": "The service"}),
     ];
-    for layer in index.of_status(LayerStatus::Done) {
+    for layer in index.layers.iter().filter(|layer| layer.has_file()) {
         let item = item_path(layer.file.as_deref().unwrap_or_default());
         let path: Vec<String> = item.split('/').map(encoded).collect();
         links.push(json!({
@@ -170,7 +172,7 @@ pub(super) fn catalog(index: &ServiceIndex) -> Result<(String, Vec<u8>), Error> 
         "description": format!("Layers and tables of {}, each row once.", index.source),
         "links": links,
     });
-    Ok(("catalog.json".to_owned(), lines(&catalog)?))
+    Ok((CATALOG.to_owned(), lines(&catalog)?))
 }
 
 /// The columns with their Arrow types, and what the service calls them.

@@ -7,7 +7,7 @@ use arcgis_layer::arcgis_auth_core::Transport;
 use arcgis_layer::{Crawl, CrawlEntry, LayerAddress, LayerEntry, ResourceAddress};
 use futures_util::StreamExt as _;
 
-use super::index::{IndexedLayer, LayerStatus, ServiceIndex, Unread};
+use super::index::{Earlier, IndexedLayer, LayerStatus, Unread};
 use super::pattern::Pattern;
 use super::selection::{LayerSelection, decoded, service_kind};
 use crate::file_names::FileNames;
@@ -17,6 +17,10 @@ use crate::file_names::FileNames;
 pub(super) struct Survey {
     pub(super) layers: Vec<Surveyed>,
     pub(super) unread: Vec<Unread>,
+    /// The addresses of all layers that there are, and whether they are wanted.
+    pub(super) listed: Vec<(String, bool)>,
+    /// The addresses of all that did not answer, wanted or not.
+    pub(super) silent: Vec<String>,
     /// Patterns that stand for nothing that there is.
     pub(super) idle: Vec<Pattern>,
     /// Why there is nothing at all, where the way in is barred.
@@ -38,12 +42,17 @@ pub(super) struct Surveyed {
 }
 
 impl Survey {
-    /// Asks what there is below `root`.
+    /// Asks what there is below `root`. Layers that have a file in `kept` are wanted too.
     pub(super) async fn of(
         transport: &Arc<dyn Transport>,
         root: &ResourceAddress,
         selection: &LayerSelection,
+        kept: Option<&Earlier>,
     ) -> Self {
+        let has_file = |layer: &LayerEntry| {
+            let before = kept.and_then(|kept| kept.layer(&layer.url));
+            before.is_some_and(IndexedLayer::has_file)
+        };
         let mut survey = Self::default();
         let mut entries = Crawl::new(Arc::clone(transport)).entries(root.clone());
         let (mut listed, mut others) = (Vec::new(), 0_usize);
@@ -69,19 +78,31 @@ impl Survey {
         }
         survey.barred = listed.is_empty() && others == 1 && !survey.unread.is_empty();
         survey.idle = selection.idle(&listed);
+        let urls: Vec<String> = listed.iter().map(|layer| layer.url.clone()).collect();
         survey.layers = selection
-            .choose(listed)
+            .choose(listed, has_file)
             .into_iter()
             .map(|(entry, related_to)| Surveyed::new(entry, related_to))
+            .collect();
+        let wanted: HashSet<&str> = survey
+            .layers
+            .iter()
+            .map(|layer| &*layer.entry.url)
+            .collect();
+        survey.listed = urls
+            .into_iter()
+            .map(|url| (url.clone(), wanted.contains(&*url)))
             .collect();
         survey.leave_out_twins();
         survey
     }
 
     fn note(&mut self, error: Option<&str>, name: &str, url: &str, selection: &LayerSelection) {
-        if let Some(problem) = error
-            && (name.is_empty() || selection.may_select_below(name, url))
-        {
+        let Some(problem) = error else {
+            return;
+        };
+        self.silent.push(url.to_owned());
+        if name.is_empty() || selection.may_select_below(name, url) {
             self.unread.push(Unread::new(url, problem));
         }
     }
@@ -115,20 +136,21 @@ impl Survey {
         &mut self,
         root: &ResourceAddress,
         extension: &str,
-        earlier: Option<&ServiceIndex>,
+        earlier: Option<&Earlier>,
     ) {
         let mut names = FileNames::without(["index", "catalog"]);
         let before = |url: &str| {
-            let mut layers = earlier?.layers.iter();
-            let file = layers.find(|layer| layer.url == url)?.file.clone()?;
+            let file = earlier?.layer(url)?.file.clone()?;
             file.ends_with(&format!(".{extension}")).then_some(file)
         };
+        // Those of layers that are gone stay theirs.
+        let all = earlier.iter().flat_map(|earlier| &earlier.index.layers);
+        for file in all.filter_map(|layer| layer.file.as_deref()) {
+            names.take(file);
+        }
         let wanted = |layer: &&mut Surveyed| layer.left_out.is_none();
         for layer in self.layers.iter_mut().filter(wanted) {
             layer.file = before(&layer.entry.url);
-            if let Some(file) = &layer.file {
-                names.take(file);
-            }
         }
         let folder = match root {
             ResourceAddress::Directory(directory) => directory.folder().map(decoded),

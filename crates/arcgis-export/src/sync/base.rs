@@ -4,7 +4,7 @@ use arcgis_layer::Plan;
 
 use super::kept::KeptRows;
 use crate::provenance::LayerState;
-use crate::tally::PageSums;
+use crate::tally::{PageSums, Start};
 
 /// Rows of an earlier file that are as they were, and the plan for the others.
 #[derive(Debug, Clone)]
@@ -13,4 +13,6 @@ pub(crate) struct Base {
     pub(crate) state: LayerState,
     pub(crate) kept: KeptRows,
     pub(crate) sums: PageSums,
+    /// When the first question was asked: what is edited later is for the next time.
+    pub(crate) start: Start,
 }

@@ -5,48 +5,165 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(feature = "object-store")]
+use tempfile::TempDir;
+
+use super::earlier::EarlierFile;
+use super::place::{Place, SyncPlace};
+#[cfg(feature = "object-store")]
+use crate::destination::StoredObject;
 use crate::destination::{Committed, Destination, LocalFile, Output};
 use crate::error::Error;
+use crate::writer_thread::GivenUp;
 
-/// The place of the old file, where the new one waits beside it.
+/// Bytes that are sent at once.
+#[cfg(feature = "object-store")]
+const PIECE: usize = 1024 * 1024;
+
+/// Files up to this size are put in one request, with a condition that the store itself looks at.
+#[cfg(feature = "object-store")]
+const SMALL: u64 = 8 * 1024 * 1024;
+
+/// The place of the old file, where the new one waits: beside it, or on this machine where the old one is elsewhere.
 #[derive(Clone)]
 pub(super) struct Candidate {
     file: LocalFile,
+    name: String,
     whole: Arc<Mutex<Option<Box<dyn Output>>>>,
+    #[cfg(feature = "object-store")]
+    to: Option<Sent>,
+}
+
+/// Where a file goes that waits on this machine, and the folder that it waits in.
+#[cfg(feature = "object-store")]
+#[derive(Clone)]
+struct Sent {
+    object: StoredObject,
+    _folder: Arc<TempDir>,
+}
+
+/// A new file that is whole. Dropped, it goes away.
+pub(super) struct WholeCandidate {
+    output: Box<dyn Output>,
+    pub(super) path: PathBuf,
+    #[cfg(feature = "object-store")]
+    to: Option<Sent>,
 }
 
 impl Candidate {
-    pub(super) fn new(path: &Path) -> Self {
-        Self {
-            file: LocalFile::new(path).with_overwrite(true),
-            whole: Arc::default(),
+    /// `folder` is for what goes elsewhere.
+    pub(super) fn new(
+        place: &SyncPlace,
+        old: &EarlierFile,
+        folder: Option<&Path>,
+    ) -> Result<Self, Error> {
+        #[cfg(not(feature = "object-store"))]
+        let _ = (old, folder);
+        let name = place.name();
+        match &place.0 {
+            Place::Local(path) => Ok(Self {
+                file: LocalFile::new(path).with_overwrite(true),
+                name,
+                whole: Arc::default(),
+                #[cfg(feature = "object-store")]
+                to: None,
+            }),
+            #[cfg(feature = "object-store")]
+            Place::Stored(object) => {
+                let mut scratch = tempfile::Builder::new();
+                scratch.prefix(".arcgis-sync.");
+                let scratch = match folder {
+                    Some(folder) => scratch.tempdir_in(folder),
+                    None => scratch.tempdir(),
+                };
+                let scratch = scratch.map_err(|source| Error::Unwritable {
+                    path: folder.map_or_else(std::env::temp_dir, Path::to_owned),
+                    source,
+                })?;
+                let object = StoredObject::clone(object);
+                Ok(Self {
+                    file: LocalFile::new(scratch.path().join("new.parquet")),
+                    name,
+                    whole: Arc::default(),
+                    to: Some(Sent {
+                        object: match old.version() {
+                            Some(version) => object.replacing(version.clone()),
+                            None => object.with_overwrite(true),
+                        },
+                        _folder: Arc::new(scratch),
+                    }),
+                })
+            }
         }
     }
 
-    /// The new file, once it is whole, and where it is.
-    pub(super) fn take(&self) -> Option<(Box<dyn Output>, PathBuf)> {
+    /// The new file, once it is whole.
+    pub(super) fn take(&self) -> Option<WholeCandidate> {
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         let output = whole.take()?;
-        let path = output.temporary()?.to_owned();
-        Some((output, path))
+        Some(WholeCandidate {
+            path: output.temporary()?.to_owned(),
+            output,
+            #[cfg(feature = "object-store")]
+            to: self.to.clone(),
+        })
+    }
+}
+
+impl WholeCandidate {
+    /// Lets it take the place of the old one.
+    pub(super) fn commit(self, given_up: &GivenUp) -> Result<(), Error> {
+        #[cfg(feature = "object-store")]
+        if let Some(Sent { object, _folder }) = self.to {
+            use std::io::{Read as _, Seek as _};
+
+            let unreadable = |source| Error::Unreadable {
+                path: self.path.clone(),
+                source,
+            };
+            let mut file = std::fs::File::open(&self.path).map_err(unreadable)?;
+            let size = file.metadata().map_err(unreadable)?.len();
+            if size <= SMALL {
+                let mut content = Vec::new();
+                file.read_to_end(&mut content).map_err(unreadable)?;
+                if object.replace_at_once(content)? {
+                    return Ok(());
+                }
+                file.rewind().map_err(unreadable)?;
+            }
+            let mut output = object.open()?;
+            let mut piece = vec![0; PIECE];
+            loop {
+                given_up.check()?;
+                let read = file.read(&mut piece).map_err(unreadable)?;
+                let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else {
+                    break;
+                };
+                output.write_all(read).map_err(Error::write)?;
+            }
+            output.settle()?;
+            return output.commit().map(drop);
+        }
+        given_up.check()?;
+        self.output.commit().map(drop)
     }
 }
 
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Candidate").field(&self.file).finish()
+        f.debug_tuple("Candidate").field(&self.name).finish()
     }
 }
 
 impl Destination for Candidate {
     fn name(&self) -> String {
-        self.file.name()
+        self.name.clone()
     }
 
     fn open(&self) -> Result<Box<dyn Output>, Error> {
         Ok(Box::new(Waiting {
             output: self.file.open()?,
-            name: self.file.name(),
+            name: self.name.clone(),
             whole: Arc::clone(&self.whole),
         }))
     }

@@ -15,7 +15,7 @@ use crate::report::ProofReport;
 use crate::writer_thread::GivenUp;
 
 /// Rows of a file that are held at once, by their hashes: 16 bytes each, twice.
-const MOST_HELD: u64 = 2_000_000;
+pub(super) const MOST_HELD: u64 = 2_000_000;
 
 /// What differs between two files.
 #[derive(Debug, Default, PartialEq)]
@@ -43,17 +43,18 @@ impl Found {
 
 impl Differences {
     /// Compares the rows of two files of one schema: those with these ids, or all. Without a column of ids rows are
-    /// known by their values alone, and none is a changed one.
+    /// known by their values alone, and none is a changed one. No more than `most` of them are held at once.
     pub(super) fn between(
         old: &EarlierFile,
         new: &EarlierFile,
         id: Option<usize>,
         only: Option<&IdSet>,
+        most: u64,
         given_up: &GivenUp,
     ) -> Result<Self, Error> {
         let all = old.rows().max(new.rows());
         let rows = only.map_or(all, |only| only.len().min(all));
-        let passes = rows.div_ceil(MOST_HELD).max(1);
+        let passes = rows.div_ceil(most.max(1)).max(1);
         let mut found = Self::default();
         for pass in 0..passes {
             let choice = Choice {

@@ -1,7 +1,6 @@
 //! The file of an earlier export.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arcgis_layer::IdSet;
@@ -17,6 +16,10 @@ use parquet::arrow::arrow_reader::{
 
 use super::error::SyncError;
 use super::options::SavedOptions;
+use super::place::SyncPlace;
+use super::reader::FileReader;
+#[cfg(feature = "object-store")]
+use crate::destination::ObjectVersion;
 use crate::error::Error;
 
 /// About how many bytes of rows are read at once.
@@ -29,19 +32,20 @@ const MOST_ROWS: i64 = 16_384;
 #[derive(Debug)]
 pub(super) struct EarlierFile {
     path: PathBuf,
-    file: File,
+    file: FileReader,
     metadata: ArrowReaderMetadata,
     values: BTreeMap<String, String>,
 }
 
 impl EarlierFile {
-    /// Opens a file and reads its footer.
-    pub(super) fn open(path: &Path) -> Result<Self, SyncError> {
+    /// Opens a file and reads its footer. `folder` is for what comes from elsewhere.
+    pub(super) fn open(place: &SyncPlace, folder: Option<&Path>) -> Result<Self, SyncError> {
+        let path = place.path();
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| SyncError::Unreadable {
-            path: path.to_owned(),
+            path: path.clone(),
             source,
         };
-        let file = File::open(path).map_err(|error| unreadable(error.into()))?;
+        let file = FileReader::open(place, folder).map_err(|error| unreadable(error.into()))?;
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .map_err(|error| unreadable(error.into()))?;
         let pairs = metadata.metadata().file_metadata().key_value_metadata();
@@ -50,7 +54,7 @@ impl EarlierFile {
             .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
             .collect();
         Ok(Self {
-            path: path.to_owned(),
+            path,
             file,
             metadata,
             values,
@@ -161,6 +165,36 @@ impl EarlierFile {
             ids.extend(column.values().iter().copied());
         }
         Ok((ids.len() == self.rows()).then_some(ids))
+    }
+
+    /// Which object it is, where it is one in a store.
+    #[cfg(feature = "object-store")]
+    pub(super) fn version(&self) -> Option<&ObjectVersion> {
+        match &self.file {
+            FileReader::Local(_) => None,
+            FileReader::Remote(file) => Some(file.version()),
+        }
+    }
+
+    /// Makes sure that the file has its name still, where that can be seen on this machine.
+    pub(super) fn check_in_place(&self) -> Result<(), Error> {
+        match &self.file {
+            FileReader::Local(file) if !crate::lock::is_at(file, &self.path) => {
+                Err(Error::Replaced {
+                    path: self.path.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether another object was found under its name since.
+    pub(super) fn was_replaced(&self) -> bool {
+        match &self.file {
+            FileReader::Local(_) => false,
+            #[cfg(feature = "object-store")]
+            FileReader::Remote(file) => file.was_replaced(),
+        }
     }
 
     fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -15,6 +15,13 @@ pub enum SyncError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// The folder has no index of an earlier export: export the service into it first.
+    #[error("there is no {}, which an export of a whole service writes", path.display())]
+    NoIndex {
+        /// Where it would be.
+        path: PathBuf,
+    },
+
     /// The file does not say how it was exported: export it anew.
     #[error("{} does not say how it was exported: {problem}", path.display())]
     NotAnExport {

@@ -1,6 +1,6 @@
 //! An earlier export brought up to date: what to do, and the way from its footer to the report.
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use arcgis_layer::{ChangeTracking, FetchOptions, IdSet, Layer, Query, ResolvedQu
 use super::base::Base;
 use super::candidate::Candidate;
 use super::columns::check_columns;
-use super::differences::Differences;
+use super::differences::{Differences, MOST_HELD};
 use super::earlier::EarlierFile;
 use super::kept::KeptRows;
+use super::place::{Place, SyncPlace};
 use super::report::{SyncReport, SyncWay};
 use super::way::{Known, Look};
 use crate::column_options::DomainValues;
@@ -20,9 +21,11 @@ use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::FileFormat;
 use crate::job::{LayerExport, blocking};
+use crate::lock::Lock;
 use crate::options::WriterOptions;
 use crate::provenance::{LayerState, TOOL};
 use crate::schema::ExportSchema;
+use crate::source::SourceKey;
 use crate::tally::Start;
 use crate::writer_thread::GivenUp;
 
@@ -38,6 +41,9 @@ use crate::writer_thread::GivenUp;
 ///
 /// The new file is what an export would write now, with the same options and in the same order; the old one stays
 /// until the new one is whole, and for good if no row differs. A layer whose columns have changed is refused.
+///
+/// A file in a store is read by ranges, of which each comes at most once and waits on this machine then, in the folder
+/// for sorting; so does the new one until it is sent. If somebody else has changed the object by then, it is left so.
 ///
 /// ```no_run
 /// # async fn example(layer: arcgis_layer::Layer) -> Result<(), arcgis_export::Error> {
@@ -55,19 +61,23 @@ use crate::writer_thread::GivenUp;
 #[must_use]
 pub struct Sync {
     layer: Layer,
-    path: PathBuf,
+    place: SyncPlace,
     query: Option<Query>,
     fetch: FetchOptions,
     writer: WriterOptions,
     margin: Duration,
     full: bool,
     fail_on_drift: bool,
+    /// Among how many that are under way at once memory is divided.
+    share: NonZeroUsize,
     observer: Observer,
 }
 
 /// What the file is compared with.
 struct Opened {
     old: Arc<EarlierFile>,
+    /// Keeps others from the same file.
+    _lock: Option<Lock>,
     export: LayerExport,
     resolved: ResolvedQuery,
     schema: ExportSchema,
@@ -93,19 +103,26 @@ impl Sync {
     /// The margin by default.
     const MARGIN: Duration = Duration::from_secs(10 * 60);
 
-    /// The file at `path`, to be brought to the layer's state.
-    pub fn new(layer: Layer, path: impl Into<PathBuf>) -> Self {
+    /// The file at a place, to be brought to the layer's state: a path, or a [`StoredObject`](crate::StoredObject).
+    pub fn new(layer: Layer, place: impl Into<SyncPlace>) -> Self {
         Self {
             layer,
-            path: path.into(),
+            place: place.into(),
             query: None,
             fetch: FetchOptions::default(),
             writer: WriterOptions::default(),
             margin: Self::MARGIN,
             full: false,
             fail_on_drift: false,
+            share: NonZeroUsize::MIN,
             observer: Observer::default(),
         }
+    }
+
+    /// Sets among how many that are under way at once memory is divided.
+    pub(crate) fn with_share(mut self, of: NonZeroUsize) -> Self {
+        self.share = of;
+        self
     }
 
     /// Gives the query that the file was exported with again: another one is refused. Needed only where its geometry is
@@ -160,13 +177,29 @@ impl Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Sync`] before a row is asked for, if the file is none to go by or of something else. Later as
-    /// [`LayerExport::to`]. The file stays as it was after any error.
+    /// [`Error::Sync`] before a row is asked for, if the file is none to go by or of something else, and [`Error::InUse`]
+    /// if another process brings it up to date. Later as [`LayerExport::to`], and [`Error::Replaced`]. The file stays as it
+    /// was after any error.
     pub async fn run(self) -> Result<SyncReport, Error> {
+        self.carry_out().await.map(|(report, _)| report)
+    }
+
+    /// The same, with an export that would write the file anew.
+    pub(crate) async fn carry_out(self) -> Result<(SyncReport, LayerExport), Error> {
         let start = Start::now();
         let opened = self.open().await?;
-        let told = Told::of(&opened, start);
-        let decision = self.decide(&opened).await?;
+        match self.follow(&opened, start).await {
+            Ok(report) => Ok((report, opened.export)),
+            Err(_) if opened.old.was_replaced() => Err(Error::Replaced {
+                path: opened.old.path().to_owned(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn follow(&self, opened: &Opened, start: Start) -> Result<SyncReport, Error> {
+        let told = Told::of(opened, start);
+        let decision = self.decide(opened, start).await?;
         let (export, differing, way, reason) = match decision {
             Decision::Nothing(way, reason) => return Ok(told.unchanged(way, reason)),
             Decision::Part(part) => {
@@ -182,7 +215,7 @@ impl Sync {
             }
             Decision::All(reason) => (opened.export.clone(), None, SyncWay::Full, reason),
         };
-        let made = self.make(&opened, export, differing, &told, way, reason);
+        let made = self.make(opened, export, differing, &told, way, reason);
         match made.await {
             // Rows that do not come by their ids may come all the same.
             Err(Error::Layer(arcgis_layer::Error::Incomplete(incomplete)))
@@ -193,7 +226,7 @@ impl Sync {
                     "rows that have changed did not come ({incomplete})"
                 ));
                 let export = opened.export.clone();
-                self.make(&opened, export, None, &told, SyncWay::Full, reason)
+                self.make(opened, export, None, &told, SyncWay::Full, reason)
                     .await
             }
             made => made,
@@ -202,11 +235,20 @@ impl Sync {
 
     /// Reads the footer, and makes sure that the file is of this layer and still fits it.
     async fn open(&self) -> Result<Opened, Error> {
-        let path = self.path.clone();
-        let old = Arc::new(blocking(move || EarlierFile::open(&path)).await??);
+        let (place, folder) = (self.place.clone(), self.writer.sort_folder.clone());
+        let (old, lock) = blocking(move || -> Result<_, Error> {
+            // Without a file there is nothing to keep others from.
+            let lock = match &place.0 {
+                Place::Local(path) if path.is_file() => Some(Lock::of_file(path)?),
+                _ => None,
+            };
+            Ok((EarlierFile::open(&place, folder.as_deref())?, lock))
+        })
+        .await??;
+        let old = Arc::new(old);
         let source = redact_url(self.layer.address().url());
         let was = old.needed("source")?;
-        if was != source {
+        if SourceKey::of(was) != SourceKey::of(&source) {
             return Err(old.differs("source", was, source).into());
         }
         let options = old.options()?;
@@ -241,6 +283,7 @@ impl Sync {
         };
         Ok(Opened {
             old,
+            _lock: lock,
             export,
             resolved,
             schema,
@@ -248,7 +291,7 @@ impl Sync {
     }
 
     /// Finds out what has changed.
-    async fn decide(&self, opened: &Opened) -> Result<Decision, Error> {
+    async fn decide(&self, opened: &Opened, start: Start) -> Result<Decision, Error> {
         if self.full {
             return Ok(Decision::All(Some("it was asked for".to_owned())));
         }
@@ -314,6 +357,7 @@ impl Sync {
                 state: LayerState::new(&self.layer, generation),
                 kept,
                 sums,
+                start,
             },
             way,
             reason,
@@ -342,7 +386,10 @@ impl Sync {
         way: SyncWay,
         reason: Option<String>,
     ) -> Result<SyncReport, Error> {
-        let candidate = Candidate::new(&self.path);
+        let (place, folder) = (self.place.clone(), self.writer.sort_folder.clone());
+        let old = Arc::clone(&opened.old);
+        let candidate = blocking(move || Candidate::new(&place, &old, folder.as_deref())).await??;
+        let most = MOST_HELD / self.share.get() as u64;
         let at_hand = export.base.as_ref().map_or(0, |base| base.sums.rows);
         let report = export.to(candidate.clone()).await?;
         let id = opened.schema.id_place();
@@ -350,18 +397,19 @@ impl Sync {
         let stop = StopWithMe::default();
         let given_up = stop.0.clone();
         let (differences, written) = blocking(move || -> Result<_, Error> {
-            let Some((output, path)) = candidate.take() else {
+            let Some(whole) = candidate.take() else {
                 return Err(Error::WriterStopped);
             };
-            let new = EarlierFile::open(&path)?;
+            let new = EarlierFile::open(&SyncPlace::from(&whole.path), None)?;
             let only = differing.as_ref();
-            let found = Differences::between(&old, &new, id, only, &given_up)?;
+            let found = Differences::between(&old, &new, id, only, most, &given_up)?;
             let generation = new.generation();
-            drop((old, new));
             if found.are_none() {
                 return Ok((found, None));
             }
-            output.commit()?;
+            old.check_in_place()?;
+            drop((old, new));
+            whole.commit(&given_up)?;
             Ok((found, Some(generation)))
         })
         .await??;

@@ -10,6 +10,10 @@ mod error;
 mod job;
 mod kept;
 mod options;
+mod place;
+mod reader;
+#[cfg(feature = "object-store")]
+mod remote;
 mod report;
 mod way;
 
@@ -19,4 +23,5 @@ pub(crate) use options::SavedOptions;
 
 pub use error::SyncError;
 pub use job::Sync;
+pub use place::SyncPlace;
 pub use report::{SyncReport, SyncWay};

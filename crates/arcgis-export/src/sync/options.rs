@@ -13,8 +13,10 @@ use crate::options::WriterOptions;
 use crate::order::RowOrder;
 use crate::partition::Partitions;
 
-/// How a file was exported: all that another export needs to write the same one.
+/// How a file was exported: all that another export needs to write the same one. What a later version says beside it
+/// would be lost on the way to a new file, so that it is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SavedOptions {
     pub(crate) query: SavedQuery,
     order: String,

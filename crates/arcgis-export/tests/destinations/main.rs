@@ -12,6 +12,7 @@ mod async_writer;
 mod buckets;
 mod http_put;
 #[cfg(feature = "cloud")]
+#[allow(dead_code, reason = "other suites use the rest")]
 mod s3;
 mod server;
 mod web;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arcgis_export::StoredObject;
 use arcgis_export::object_store::aws::{AmazonS3, AmazonS3Builder};
 use arcgis_export::object_store::{BackoffConfig, RetryConfig};
+use arcgis_export::{StoredFolder, StoredObject};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use s3s::Body;
@@ -33,11 +33,17 @@ pub(crate) enum Fault {
     LostAnswer,
     /// Questions after objects are refused, whether there are any or not.
     Blind,
+    /// All that writes is refused.
+    ReadOnly,
+    /// Nothing is put under a condition.
+    NoConditions,
 }
 
 #[derive(Default)]
 struct State {
     requests: Vec<String>,
+    /// Bytes of objects that were read.
+    sent: u64,
     fault: Option<Fault>,
 }
 
@@ -103,6 +109,22 @@ impl S3 {
         StoredObject::new(Arc::new(store), key.into()).with_part_size(part.try_into().unwrap())
     }
 
+    /// A folder in the bucket.
+    pub(crate) fn folder(&self, prefix: &str) -> StoredFolder {
+        let store = Arc::new(self.client().build().unwrap());
+        StoredFolder::new(store, prefix.into())
+    }
+
+    /// From now on this goes wrong.
+    pub(crate) fn fail(&self, fault: Fault) {
+        self.state.lock().unwrap().fault = Some(fault);
+    }
+
+    /// From now on nothing goes wrong.
+    pub(crate) fn heal(&self) {
+        self.state.lock().unwrap().fault = None;
+    }
+
     pub(crate) fn path(&self, key: &str) -> PathBuf {
         self.folder.path().join(BUCKET).join(key)
     }
@@ -129,9 +151,27 @@ impl S3 {
         self.state.lock().unwrap().requests.clone()
     }
 
+    /// Bytes of objects that were read so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.state.lock().unwrap().sent
+    }
+
     pub(crate) fn parts(&self) -> usize {
         let requests = self.requests();
         requests.iter().filter(|asked| *asked == "part").count()
+    }
+}
+
+impl Door {
+    /// What tells an object from others of its name.
+    fn tag(&self, path: &str) -> Option<String> {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+        let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+        let content = std::fs::read(self.root.join(path.trim_start_matches('/'))).ok()?;
+        let mut hasher = DefaultHasher::new();
+        content.hash(&mut hasher);
+        Some(format!("\"{:016x}\"", hasher.finish()))
     }
 }
 
@@ -161,16 +201,50 @@ impl Door {
             Some(Fault::Stalled { from_part }) if parts >= from_part && asked == "part" => {
                 std::future::pending::<()>().await;
             }
+            Some(Fault::ReadOnly) if !["look", "read"].contains(&asked) => {
+                return refusal(403, "AccessDenied", "Access Denied");
+            }
+            Some(Fault::NoConditions)
+                if asked == "put" && request.headers().contains_key("if-match") =>
+            {
+                return refusal(
+                    501,
+                    "NotImplemented",
+                    "A header you provided implies functionality that is not implemented",
+                );
+            }
             Some(Fault::Blind) if asked == "look" => {
                 return refusal(403, "AccessDenied", "Access Denied");
             }
             _ => {}
         }
+        // The stand-in knows no conditions, and tells no tags of what is looked for.
+        let tag = self.tag(request.uri().path());
+        if let Some(wanted) = request.headers().get("if-match")
+            && tag.as_deref() != wanted.to_str().ok()
+        {
+            return refusal(
+                412,
+                "PreconditionFailed",
+                "At least one of the pre-conditions you specified did not hold",
+            );
+        }
         // The stand-in begins uploads into buckets that are not there.
         if !self.root.join(BUCKET).exists() {
             return refusal(404, "NoSuchBucket", "The specified bucket does not exist");
         }
-        let answer = hyper::service::Service::call(&self.service, request).await;
+        let mut answer = hyper::service::Service::call(&self.service, request).await;
+        if let (Ok(answer), Some(tag), "look" | "read") = (&mut answer, tag, asked) {
+            let tag = tag.parse().unwrap();
+            answer.headers_mut().insert("etag", tag);
+        }
+        if asked == "read"
+            && let Ok(answer) = &answer
+        {
+            let length = answer.headers().get("content-length");
+            let length = length.map_or(0, |length| length.to_str().unwrap().parse().unwrap());
+            self.state.lock().unwrap().sent += length;
+        }
         if fault == Some(Fault::LostAnswer) && asked == "complete" {
             self.state.lock().unwrap().fault = None;
             return refusal(500, "InternalError", "We encountered an internal error");
@@ -187,6 +261,8 @@ fn asked(request: &Request<Incoming>) -> &'static str {
         "POST" => "complete",
         "PUT" if query.contains("partNumber") => "part",
         "DELETE" => "abort",
+        "GET" => "read",
+        "PUT" => "put",
         _ => "other",
     }
 }

@@ -1,0 +1,63 @@
+//! Where a file is that is brought up to date.
+
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "object-store")]
+use crate::destination::StoredObject;
+
+/// Where a file is that is brought up to date: on this machine, or in a store. Made of a path or of a
+/// [`StoredObject`](crate::StoredObject).
+#[derive(Debug, Clone)]
+pub struct SyncPlace(pub(super) Place);
+
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Local(PathBuf),
+    #[cfg(feature = "object-store")]
+    Stored(Box<StoredObject>),
+}
+
+impl SyncPlace {
+    /// The place, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    /// The same as errors have it.
+    pub(super) fn path(&self) -> PathBuf {
+        match &self.0 {
+            Place::Local(path) => path.clone(),
+            #[cfg(feature = "object-store")]
+            Place::Stored(object) => {
+                use crate::destination::Destination as _;
+                object.name().into()
+            }
+        }
+    }
+}
+
+impl From<PathBuf> for SyncPlace {
+    fn from(path: PathBuf) -> Self {
+        Self(Place::Local(path))
+    }
+}
+
+impl From<String> for SyncPlace {
+    fn from(path: String) -> Self {
+        PathBuf::from(path).into()
+    }
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for SyncPlace {
+    fn from(path: &P) -> Self {
+        path.as_ref().to_owned().into()
+    }
+}
+
+#[cfg(feature = "object-store")]
+impl From<StoredObject> for SyncPlace {
+    fn from(object: StoredObject) -> Self {
+        Self(Place::Stored(Box::new(object)))
+    }
+}
