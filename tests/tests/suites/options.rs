@@ -174,16 +174,16 @@ async fn lines_come_simplified_if_that_is_asked_for() {
 #[tokio::test]
 async fn any_other_parameter_goes_with_all_requests() {
     let query = Query::new()
-        .with_param("gdbVersion", "SDE.DEFAULT")
+        .with_param("collation", "binary")
         .with_param("sqlFormat", "standard");
     let (bench, file) = exported(query).await;
     assert_eq!(file.rows(), 30);
-    went_with_all(&bench, "gdbVersion", "SDE.DEFAULT");
+    went_with_all(&bench, "collation", "binary");
     went_with_all(&bench, "sqlFormat", "standard");
     assert!(
         file.key("arcgis:query")
             .unwrap()
-            .contains("gdbVersion=SDE.DEFAULT")
+            .contains("collation=binary")
     );
 }
 
