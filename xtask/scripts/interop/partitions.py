@@ -82,6 +82,15 @@ def geometry_as_bytes(table):
     return table
 
 
+def in_microseconds(values):
+    """Times of day and moments of readers that have them in nanoseconds."""
+    kind = values.type
+    if getattr(kind, "unit", None) != "ns":
+        return values
+    zone = {"tz": kind.tz} if pyarrow.types.is_timestamp(kind) else {}
+    return values.cast(pyarrow.timestamp("us", **zone) if zone else pyarrow.time64("us"))
+
+
 def with_pyarrow(path):
     return pyarrow.dataset.dataset(path).to_table()
 
@@ -91,11 +100,14 @@ def with_geopandas(path):
     try:
         frame = geopandas.read_parquet(path, partitioning=None, to_pandas_kwargs=exact)
     except ValueError as error:
-        if "geo" not in str(error).lower():
+        # It refuses files without a geometry column, which are pandas' to read.
+        if "Missing geo metadata" not in str(error) or "table" not in path:
             raise
         frame = pandas.read_parquet(path, partitioning=None, dtype_backend="pyarrow")
         return pyarrow.Table.from_pandas(frame, preserve_index=False)
-    table = pyarrow.Table.from_pandas(pandas.DataFrame(frame.drop(columns="geometry")), preserve_index=False)
+    # Of a folder it keeps the bounding boxes, of a single file it does not.
+    plain = frame.drop(columns=["geometry", "bbox"], errors="ignore")
+    table = pyarrow.Table.from_pandas(pandas.DataFrame(plain), preserve_index=False)
     wkb = [None if geometry is None else geometry.wkb for geometry in frame.geometry]
     table = table.append_column("geometry", pyarrow.array(wkb, pyarrow.binary()))
     return table.append_column("crs", pyarrow.array([frame.crs.to_string()] * len(frame), pyarrow.string()))
@@ -127,14 +139,14 @@ def compare(tally, who, what, one, several, object_id):
     tally.equal(who, f"{what}: types", *types)
     tally.equal(who, f"{what}: rows", several.num_rows, one.num_rows)
     one, several = (geometry_as_bytes(table) for table in (one, several))
-    orders = [pyarrow.compute.sort_indices(table[object_id]) for table in (one, several)]
+    orders = [pyarrow.compute.sort_indices(table[object_id]).to_pylist() for table in (one, several)]
     for name in one.column_names:
         if name not in several.column_names:
             continue
-        sums = [
-            column.checksum(column.values(table[name].combine_chunks().take(order)))
-            for table, order in zip((one, several), orders)
-        ]
+        sums = []
+        for table, order in zip((one, several), orders):
+            values = column.values(in_microseconds(table[name]))
+            sums.append(column.checksum(values[at] for at in order))
         tally.equal(who, f"{what}.{name}: checksum", sums[1], sums[0])
 
 
@@ -247,8 +259,8 @@ def main():
             tally.equal("export", f"{what}: left over", [path.name for path in work.glob(".*")], [])
             index = check_index(tally, what, folder, json.loads(report.read_text(encoding="utf-8")))
             for who, read in every.items():
-                if who == "geopandas" and name == "native" and not hasattr(geopandas, "read_parquet"):
-                    continue
+                if who == "polars" and name == "in-2.0":
+                    continue  # It has no reader for Parquet's type GEOMETRY, in a single file neither.
                 try:
                     one, several = read(str(file)), read(str(folder))
                 except Exception as error:
@@ -261,9 +273,10 @@ def main():
                 other_ways(tally, connection, folder, with_pyarrow(str(file)))
             if name in CHECKED:
                 files = [folder / file["file"] for file in index["files"]]
-                for path in [*files[:2], files[-1]]:
+                for path in {files[0], files[-1]}:
                     checked = what if index["rows"] else "no_rows"
-                    readers.check_gpio(tally, run, checked, path)
+                    kinds = ["spec"] if name == "native" else ["all", "spec"]
+                    readers.check_gpio(tally, run, checked, path, kinds)
     tally.close(run.tally)
 
 

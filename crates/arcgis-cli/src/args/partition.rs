@@ -23,7 +23,7 @@ pub(crate) struct PartitionArgs {
 
     /// Write a dataset of several files into the folder OUT: spatial puts rows that are near each other on the map
     /// into one file
-    #[arg(long, value_name = "spatial")]
+    #[arg(long, value_name = "spatial", hide_possible_values = true)]
     pub(crate) partition: Option<Spatial>,
 
     /// The size at which a file ends and the next one begins, about, such as 256M [default: 128M with --partition

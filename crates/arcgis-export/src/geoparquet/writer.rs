@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -172,6 +173,11 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         let File::Begun(mut groups) = self.file else {
             return Err(Error::WriterStopped);
         };
+        // Arrow's C++ library takes the metadata of a schema from here alone, and GeoPandas that of folders from there.
+        let described = self.columns.schema().as_ref().clone();
+        let described = described.with_metadata(geo.iter().cloned().collect());
+        let arrow = encode_arrow_schema(&described);
+        groups.add_to_footer(KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), arrow));
         for (key, value) in geo.into_iter().chain(pairs) {
             groups.add_to_footer(KeyValue::new(key, value));
         }
@@ -200,7 +206,9 @@ impl<W: Write + Send> Beginning<W> {
         let arrow = ArrowWriterOptions::new()
             .with_properties(properties.build())
             .with_page_store_factory(Arc::new(Pages::new(self.make)))
-            .with_parquet_schema(self.parquet);
+            .with_parquet_schema(self.parquet)
+            // It is written when all is known that stands in it.
+            .with_skip_arrow_metadata(true);
         let schema = columns.schema();
         let begun = ArrowWriter::try_new_with_options(self.out, Arc::clone(schema), arrow)
             .map_err(Error::write)?;

@@ -8,6 +8,8 @@ use arcgis_layer::Query;
 use arcgis_testkit::{Field, FieldType, Geometry, GeometryType, Layer as Served, Row};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int64Type};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,8 +95,13 @@ async fn each_file_is_whole_for_itself() {
         ),
     ] {
         let file = bench.file(name);
-        let geo = pages::footer(&file, "geo").unwrap();
-        let geo: serde_json::Value = serde_json::from_str(&geo).unwrap();
+        let geo_text = pages::footer(&file, "geo").unwrap();
+        let geo: serde_json::Value = serde_json::from_str(&geo_text).unwrap();
+        // Where Arrow's C++ library looks for it.
+        let schema = pages::footer(&file, "ARROW:schema").unwrap();
+        let schema = BASE64.decode(schema).unwrap();
+        let has_it = |part: &[u8]| part == geo_text.as_bytes();
+        assert!(schema.windows(geo_text.len()).any(has_it));
         let column = &geo["columns"]["geometry"];
         assert_eq!(column["bbox"], json!([first, 0.0, first + 27.0, 0.0]));
         assert_eq!(column["geometry_types"], json!(["Point"]));
