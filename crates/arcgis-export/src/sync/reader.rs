@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
-use parquet::errors::{ParquetError, Result};
+#[cfg(feature = "object-store")]
+use parquet::errors::ParquetError;
+use parquet::errors::Result;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::place::{Place, SyncPlace};
