@@ -249,7 +249,11 @@ def edit(service):
     service.tell(update="rivers", id=2, row={"attributes": {"name": "Nile"}})
     service.tell(insert="visits", row={"attributes": {"country": "CH", "days": 365}})
     service.tell(delete="visits", id=300)
-    return {"added": 3, "changed": 7, "deleted": 4}
+    # How it is found, and what: the last two do not track their changes.
+    return {
+        "places": ["changes", 3, 7, 4], "rivers": ["changes", 0, 1, 1],
+        "countries": ["full", 0, 0, 0], "visits": ["full", 1, 0, 1],
+    }
 
 
 SECRETS = {}
@@ -287,16 +291,23 @@ def whole_service(tally, run, service, logins, connection):
     # Nothing has happened: nothing is written, and hardly anything asked.
     before = {path: path.stat().st_mtime_ns for path in files.values()}
     quiet = job.night(app)
-    ended(tally, "a quiet night", quiet, 0)
+    if ended(tally, "a quiet night", quiet, 0):
+        measured(tally, "a quiet night", quiet)
     after = {path: path.stat().st_mtime_ns for path in files.values()}
     tally.equal("service", "a quiet night: files are left alone", after, before)
     tally.holds("report", "a quiet night: requests", quiet.seen["requests"] < first.seen["requests"], f"{quiet.seen}")
 
     # A day's edits, the application's login, and pages that fail.
-    edit(service)
+    edits = edit(service)
     service.tell(busy=5)
     busy = job.night(app, rate="8")
     if ended(tally, "after a day's work", busy, 0):
+        client = measured(tally, "after a day's work", busy)
+        tally.holds("report", "after a day's work: 503", client["outcomes"]["transient"] >= 5, f"{client}")
+        synced = {layer["name"]: layer["sync"] for layer in busy.report["layers"]}
+        for name, expected in edits.items():
+            got = [synced[name]["way"], *(synced[name][f"{kind}_rows"] for kind in ("added", "changed", "deleted"))]
+            tally.equal("sync", f"after a day's work: {name}", got, expected)
         files, _ = indexed(find(job.folder))
         is_whole(tally, "after a day's work", run, service, files, connection, by_gpio=False)
         check_catalog(tally, "after a day's work", run, find(job.folder))
@@ -345,6 +356,7 @@ def one_layer(tally, run, service, logins, connection):
     service.tell(busy=2)
     ran = job.night(logins["user"])
     if ended(tally, "a layer after a day's work", ran, 0):
+        measured(tally, "a layer after a day's work", ran)
         changes = {name: ran.report[f"{name}_rows"] for name in ("added", "changed", "deleted")}
         tally.equal("sync", "what has changed", changes, {"added": 1, "changed": 2, "deleted": 1})
         tally.equal("sync", "how it was found", ran.report["way"], "changes")

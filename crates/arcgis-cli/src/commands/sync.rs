@@ -9,12 +9,14 @@ use anyhow::Result;
 use arcgis_rest::export::StoredObject;
 use arcgis_rest::export::{Sync, SyncPlace, SyncReport, WriterOptions};
 use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
+use serde::Serialize;
 
 use super::service_sync::WholeFolder;
 use crate::args::{OutputArgs, SyncArgs, SyncFetchArgs};
 use crate::exit::{Failure, one_line};
 use crate::facts::counted;
 use crate::folder_place::{self, is_folder};
+use crate::output::Sent;
 use crate::pasted::Pasted;
 use crate::place::{address, shown};
 use crate::progress::{BETWEEN_LINES, Progress};
@@ -116,7 +118,14 @@ pub(crate) async fn run(
         };
         asked.explain(error.into(), false)
     })?;
-    print(&report, output)
+    let client = target.client.stats().into();
+    print(
+        &Said {
+            report: &report,
+            client,
+        },
+        output,
+    )
 }
 
 /// The file that an argument names. Nothing is sent.
@@ -166,12 +175,21 @@ impl SyncFetchArgs {
     }
 }
 
-fn print(report: &SyncReport, output: OutputArgs) -> Result<()> {
+/// What is said as JSON: the report, and what the client sent.
+#[derive(Debug, Serialize)]
+struct Said<'a> {
+    #[serde(flatten)]
+    report: &'a SyncReport,
+    client: Sent,
+}
+
+fn print(said: &Said<'_>, output: OutputArgs) -> Result<()> {
     let mut out = anstream::stdout().lock();
     if output.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(report)?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(said)?)?;
         return Ok(out.flush()?);
     }
+    let report = said.report;
     if !output.quiet {
         let done = if report.written {
             format!(
