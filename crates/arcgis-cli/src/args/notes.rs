@@ -40,7 +40,9 @@ Examples:
   arcgis export <layer> out.parquet --user me --password-stdin \\
       --portal https://host/portal < secret
   arcgis export https://host/arcgis/rest/services water/ --include \"Water/*\" --resume
-  arcgis export <service> wells/ --include Wells --related --stac"
+  arcgis export <service> wells/ --include Wells --related --stac
+  arcgis export <layer> parcels/ --partition-by COUNTY
+  arcgis export <layer> s3://bucket/parcels.parquet"
 );
 
 pub(super) const SYNC: &str = with_credentials!(
