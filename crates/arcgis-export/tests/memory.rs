@@ -80,7 +80,13 @@ async fn a_layer_four_times_as_long_takes_no_more_memory() {
         (RowOrder::Hilbert, false),
         (RowOrder::Hilbert, true),
     ] {
-        let short = peaks(50_000, order, resume).await;
+        // How many pages are under way at once is a matter of timing: a long export comes upon the most that may be,
+        // a short one not always.
+        let mut short = [0; 3];
+        for _ in 0..3 {
+            let once = peaks(50_000, order, resume).await;
+            short = std::array::from_fn(|phase| short[phase].max(once[phase]));
+        }
         let long = peaks(MANY, order, resume).await;
         assert!(
             long[1] < short[1] + short[1] / 4,

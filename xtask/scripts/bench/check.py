@@ -46,7 +46,7 @@ def read(path):
     column = table[found].combine_chunks()
     if pyarrow.types.is_binary(column.type) or pyarrow.types.is_large_binary(column.type):
         return frame, shapely.from_wkb(column.to_numpy(zero_copy_only=False)), None
-    return frame, None, "its geometry is lists of numbers"
+    return frame, None, "attributes only: its geometry is lists of numbers"
 
 
 def moments(values):

@@ -68,15 +68,13 @@ def main():
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     for package in (duckdb_extension_json, duckdb_extension_httpfs, duckdb_extension_spatial):
         connection.execute(f"LOAD '{extension(package)}'")
-    # The service has no parts of answers.
-    connection.execute("SET force_download = true")
     connection.execute(
         f"""
         COPY (
             SELECT {", ".join(columns)}
             FROM (
                 SELECT unnest(features) AS f
-                FROM read_json($pages, columns = {{features: 'STRUCT({feature})[]'}}, maximum_object_size = 100000000)
+                FROM read_json($pages, columns = {{features: 'STRUCT({feature})[]'}})
             )
         ) TO '{out}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3)
         """,

@@ -23,6 +23,12 @@ pub(super) struct Way {
     pub(super) failure: Option<String>,
 }
 
+/// What the program that decodes calls its ways.
+pub(super) const IGNORED_ANY: &str = "serde IgnoredAny";
+pub(super) const OWN_JSON: &str = "this project, JSON to RecordBatch";
+pub(super) const PROST: &str = "prost, PBF to structs";
+pub(super) const OWN_PBF: &str = "this project, PBF to RecordBatch";
+
 const LAYERS: [&str; 2] = ["points", "polygons"];
 
 pub(super) fn run(

@@ -10,6 +10,7 @@ use super::options::Options;
 use super::programs::Programs;
 use crate::node;
 use crate::python;
+use crate::repository::Repository;
 
 pub(super) struct Environment {
     pub(super) python: PathBuf,
@@ -57,9 +58,20 @@ impl Environment {
     }
 
     /// Names and versions of all that take part.
-    pub(super) fn versions(&self, programs: &Programs) -> Result<Vec<String>> {
+    pub(super) fn versions(
+        &self,
+        repository: &Repository,
+        programs: &Programs,
+    ) -> Result<Vec<String>> {
         let own = Command::new(&programs.arcgis).arg("--version").output()?;
-        let mut versions = vec![String::from_utf8_lossy(&own.stdout).trim().to_owned()];
+        let commit = Command::new("git")
+            .args(["describe", "--always", "--dirty"])
+            .current_dir(repository.root())
+            .output()?;
+        let rustc = Command::new("rustc").arg("--version").output()?;
+        let mut versions = [own, commit, rustc]
+            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .to_vec();
         let listed = Command::new(&self.python)
             .args(["-c", VERSIONS])
             .output()

@@ -2,8 +2,14 @@
 
 use std::fs;
 
-/// A line about processor, cores, memory and system.
-pub(super) fn describe() -> String {
+/// How busy it is, as the system says.
+pub(super) fn load() -> Option<String> {
+    let load = fs::read_to_string("/proc/loadavg").ok()?;
+    load.split_whitespace().next().map(str::to_owned)
+}
+
+/// A line about processor, cores, memory and system, with the load before anything was measured.
+pub(super) fn describe(load_before: Option<&str>) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let processor =
         line("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
@@ -16,12 +22,10 @@ pub(super) fn describe() -> String {
         |_| std::env::consts::OS.to_owned(),
         |release| format!("Linux {}", release.trim()),
     );
-    let load = fs::read_to_string("/proc/loadavg")
-        .ok()
-        .and_then(|load| load.split_whitespace().next().map(str::to_owned))
-        .map_or(String::new(), |load| {
-            format!("; load average {load} when it ended")
-        });
+    let load = load_before.map_or(String::new(), |before| {
+        let after = load().unwrap_or_default();
+        format!("; load average {before} before, {after} when it ended")
+    });
     format!("{processor}, {cores} cores{memory}, {system}{load}")
 }
 

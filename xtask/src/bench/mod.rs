@@ -38,6 +38,7 @@ pub(crate) fn run(repository: &Repository, arguments: &[&str]) -> Result<()> {
     let programs = Programs::build(repository)?;
     let scripts = repository.root().join("xtask/scripts/bench");
     let environment = Environment::install(&work, &scripts, &options)?;
+    let load_before = machine::load();
     let service = Service::start(&programs.replay, &work.join("data"), &options)?;
     let measure = Measure {
         python: environment.python.clone(),
@@ -72,8 +73,8 @@ pub(crate) fn run(repository: &Repository, arguments: &[&str]) -> Result<()> {
     };
 
     let text = table::page(&table::Results {
-        machine: machine::describe(),
-        versions: environment.versions(&programs)?,
+        machine: machine::describe(load_before.as_deref()),
+        versions: environment.versions(repository, &programs)?,
         series: &series,
         growth: &growth,
         decoding: &decoding,
@@ -108,7 +109,12 @@ fn exports(setting: &Setting<'_>, options: &Options, layer: &data::Layer) -> Res
         .map(|contestant| Series::new(layer.name, contestant.name, contestant.is_floor()))
         .collect();
     for round in 0..options.rounds {
-        for (contestant, series) in wanted.iter().zip(&mut all) {
+        // Nobody is always the first. The first round is in order, since floors take what an export wrote.
+        for turn in 0..wanted.len() {
+            let place = (turn + round) % wanted.len();
+            let (Some(contestant), Some(series)) = (wanted.get(place), all.get_mut(place)) else {
+                continue;
+            };
             if series.has_failed() || (round > 0 && contestant.runs_once()) {
                 continue;
             }
