@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::destination::StoredObject;
 
 /// Where a file is that is brought up to date: on this machine, or in a store. Made of a path or of a
-/// [`StoredObject`](crate::StoredObject).
+/// [`StoredObject`].
 #[derive(Debug, Clone)]
 pub struct SyncPlace(pub(super) Place);
 
