@@ -45,7 +45,7 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
         export::Error::InUse { .. } => (Exit::Output, None),
         export::Error::Replaced { .. } => (
             Exit::Output,
-            hint("run it again: it goes by the file that is there now"),
+            hint("run it again: it goes by what is there now"),
         ),
         export::Error::Unwritable { .. } | export::Error::Write(_) | export::Error::Spool(_) => {
             (Exit::Output, None)

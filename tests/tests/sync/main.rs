@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cases;
+mod datasets;
 mod refusals;
 mod rounds;
 mod trouble;

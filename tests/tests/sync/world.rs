@@ -1,13 +1,13 @@
 //! A layer whose rows change, and a file that follows them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arcgis_export::{
-    Error, GeoParquetVersion, GeometryEncoding, LayerExport, LocalFile, Report, RowOrder, Sync,
-    SyncReport, WriterOptions,
+    Destination, Error, GeoParquetVersion, GeometryEncoding, LayerExport, LocalFile,
+    PartitionFolder, Partitions, Report, RowOrder, Sync, SyncReport, WriterOptions,
 };
 use arcgis_layer::{Layer, LayerAddress, Query};
 use arcgis_testkit::{
@@ -15,6 +15,7 @@ use arcgis_testkit::{
     Value, Vertex,
 };
 use arcgis_tests::{Bench, Noise, ParquetFile, paging};
+use serde_json::Value as Json;
 use std::num::NonZeroUsize;
 
 /// How a layer lets its changes be known.
@@ -49,6 +50,8 @@ pub(crate) struct World {
     writer: WriterOptions,
     /// Pages as the layer offers them, or JSON alone.
     any_format: bool,
+    /// How rows are cut into files, if they are.
+    partitions: Option<Partitions>,
 }
 
 impl World {
@@ -62,6 +65,7 @@ impl World {
         .with_field(Field::new("NAME", FieldType::String))
         .with_field(Field::new("NUMBER", FieldType::Integer))
         .with_field(Field::new("AMOUNT", FieldType::Double))
+        .with_field(Field::new("STATE", FieldType::String))
         .with_max_record_count(25);
         if matches!(tells, Tells::Changes | Tells::ChangesAndDates) {
             served = served.with_capabilities("Query,ChangeTracking");
@@ -95,10 +99,21 @@ impl World {
             filtered: noise.below(2) == 0,
             any_format: noise.below(2) == 0,
             known: BTreeMap::new(),
+            partitions: None,
             writer,
             kind,
             noise,
         }
+    }
+
+    /// The same with a dataset in several files.
+    pub(crate) async fn cut(tells: Tells, kind: Kind, seed: u64, partitions: Partitions) -> Self {
+        let mut world = Self::new(tells, kind, seed).await;
+        if partitions.fields().is_empty() {
+            world.writer = world.writer.with_order(RowOrder::Hilbert);
+        }
+        world.partitions = Some(partitions);
+        world
     }
 
     pub(crate) fn rows(&self) -> LayerRows {
@@ -106,7 +121,24 @@ impl World {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.bench.path()
+        match self.partitions {
+            Some(_) => self.bench.folder().join("out"),
+            None => self.bench.path(),
+        }
+    }
+
+    /// Nothing is beside the file, or the dataset.
+    pub(crate) fn is_alone(&self) {
+        let path = self.path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(self.bench.files(), [name], "nothing is left beside");
+    }
+
+    fn place(&self, path: &Path) -> Box<dyn Destination> {
+        match self.partitions {
+            Some(_) => Box::new(PartitionFolder::new(path).with_overwrite(true)),
+            None => Box::new(LocalFile::new(path).with_overwrite(true)),
+        }
     }
 
     pub(crate) async fn open(&self) -> Layer {
@@ -124,15 +156,19 @@ impl World {
         } else {
             Query::new()
         };
-        LayerExport::new(self.open().await)
+        let export = LayerExport::new(self.open().await)
             .with_query(query)
             .with_writer(self.writer.clone())
-            .with_fetch(paging(7, 3))
+            .with_fetch(paging(7, 3));
+        match &self.partitions {
+            Some(partitions) => export.with_partitions(partitions.clone()),
+            None => export,
+        }
     }
 
     /// Makes the file anew.
     pub(crate) async fn begin(&mut self) -> Report {
-        let place = LocalFile::new(self.path()).with_overwrite(true);
+        let place = self.place(&self.path());
         self.known = self.selected();
         self.export().await.to(place).await.unwrap()
     }
@@ -180,35 +216,19 @@ impl World {
         self.is_fresh().await;
     }
 
-    /// The file is, byte by byte, what an export writes now, but for what its footer says of when and from which state.
+    /// The file is, byte by byte, what an export writes now, but for what its footer says of when and from which state; and so
+    /// is each file of a dataset.
     pub(crate) async fn is_fresh(&self) {
-        let fresh = self.bench.folder().join("fresh.parquet");
-        let place = LocalFile::new(&fresh).with_overwrite(true);
-        self.export().await.to(place).await.unwrap();
-        let [file, expected] = [self.path(), fresh.clone()].map(|path| ParquetFile::read(&path));
-        assert_eq!(file.batch, expected.batch);
-        let keys = |file: &ParquetFile| -> Vec<(String, Option<String>)> {
-            let pairs = file.metadata.file_metadata().key_value_metadata().unwrap();
-            let of_state = [
-                "arcgis:retrieved",
-                "arcgis:last_edit",
-                "arcgis:server_generation",
-            ];
-            let pairs = pairs.iter();
-            let pairs = pairs.filter(|pair| !of_state.contains(&pair.key.as_str()));
-            pairs
-                .map(|pair| (pair.key.clone(), pair.value.clone()))
-                .collect()
-        };
-        assert_eq!(keys(&file), keys(&expected));
-        let [file, expected] = [self.path(), fresh.clone()].map(|path| body(&path));
-        assert!(file == expected, "the same rows in other bytes");
-        std::fs::remove_file(fresh).unwrap();
-        assert_eq!(
-            self.bench.files(),
-            ["out.parquet"],
-            "nothing is left beside"
-        );
+        let fresh = self.bench.folder().join("fresh");
+        self.export().await.to(self.place(&fresh)).await.unwrap();
+        if self.partitions.is_none() {
+            same_file(&self.path(), &fresh);
+            std::fs::remove_file(fresh).unwrap();
+        } else {
+            same_dataset(&self.path(), &fresh);
+            std::fs::remove_dir_all(fresh).unwrap();
+        }
+        self.is_alone();
     }
 
     /// Changes some rows as people do.
@@ -222,8 +242,11 @@ impl World {
                     rows.insert(row(self.kind, &mut self.noise)).unwrap();
                 }
                 2 => {
-                    let name = format!("renamed {}", self.noise.next_u64());
-                    rows.update(id, Row::new().with("NAME", name)).unwrap();
+                    // To another folder too, if there are any.
+                    let chance = self.noise.next_u64();
+                    let name = format!("renamed {chance}");
+                    let change = Row::new().with("NAME", name).with("STATE", state(chance));
+                    rows.update(id, change).unwrap();
                 }
                 3 => {
                     // Into the filter, or out of it.
@@ -262,9 +285,11 @@ fn number(row: &Row) -> Option<i64> {
 }
 
 fn row(kind: Kind, noise: &mut Noise) -> Row {
+    let chance = noise.below(1000);
     let row = Row::new()
-        .with("NAME", format!("row {}", noise.below(1000)))
-        .with("NUMBER", i64::try_from(noise.below(100)).unwrap());
+        .with("NAME", format!("row {chance}"))
+        .with("NUMBER", i64::try_from(noise.below(100)).unwrap())
+        .with("STATE", state(chance));
     let row = match noise.below(5) {
         0 => row,
         _ => row.with("AMOUNT", noise.below(1 << 40) as f64 / 1024.0),
@@ -274,6 +299,19 @@ fn row(kind: Kind, noise: &mut Noise) -> Row {
         // Some have none.
         _ if noise.below(10) == 0 => row,
         kind => row.at(geometry(kind, noise)),
+    }
+}
+
+/// Names of folders that have to be told apart, and one that comes seldom.
+fn state(chance: u64) -> Value {
+    match chance % 30 {
+        0 => Value::from("seldom"),
+        1..=3 => Value::Null,
+        4..=10 => Value::from("A"),
+        11..=17 => Value::from("a"),
+        18..=23 => Value::from("06"),
+        24..=26 => Value::from("b/c"),
+        _ => Value::from(""),
     }
 }
 
@@ -308,8 +346,41 @@ fn geometry(kind: Kind, noise: &mut Noise) -> Geometry {
     Geometry::polygon([ring(size, true)])
 }
 
+/// Two datasets of the same files.
+pub(crate) fn same_dataset(one: &Path, other: &Path) {
+    let [there, expected] = [one, other].map(files);
+    assert_eq!(there, expected);
+    for file in there.iter().filter(|file| *file != "_index.json") {
+        same_file(&one.join(file), &other.join(file));
+    }
+    let [there, expected] = [one, other].map(index);
+    assert_eq!(there, expected);
+}
+
+/// Two files with the same rows, in the same bytes, and with footers that differ in moments and states alone.
+fn same_file(one: &Path, other: &Path) {
+    let [file, expected] = [one, other].map(ParquetFile::read);
+    assert_eq!(file.batch, expected.batch, "{}", one.display());
+    let keys = |file: &ParquetFile| -> Vec<(String, Option<String>)> {
+        let pairs = file.metadata.file_metadata().key_value_metadata().unwrap();
+        let of_state = [
+            "arcgis:retrieved",
+            "arcgis:last_edit",
+            "arcgis:server_generation",
+        ];
+        let pairs = pairs.iter();
+        let pairs = pairs.filter(|pair| !of_state.contains(&pair.key.as_str()));
+        pairs
+            .map(|pair| (pair.key.clone(), pair.value.clone()))
+            .collect()
+    };
+    assert_eq!(keys(&file), keys(&expected));
+    let [file, expected] = [one, other].map(body);
+    assert!(file == expected, "the same rows in other bytes");
+}
+
 /// All of a file but its footer.
-fn body(path: &std::path::Path) -> Vec<u8> {
+fn body(path: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(path).unwrap();
     let end = bytes.len() - 8;
     let length = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap());
@@ -317,15 +388,62 @@ fn body(path: &std::path::Path) -> Vec<u8> {
     bytes
 }
 
-/// Makes sure that an error left the file as it was.
+/// All files in a folder, as paths from it; a file is one itself.
+pub(crate) fn files(root: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut to_look_at = vec![root.to_owned()];
+    while let Some(path) = to_look_at.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path).unwrap();
+            to_look_at.extend(entries.map(|entry| entry.unwrap().path()));
+        } else {
+            let path = path.strip_prefix(root).unwrap();
+            files.push(path.to_str().unwrap().replace('\\', "/"));
+        }
+    }
+    files.sort();
+    files
+}
+
+/// What the index of a dataset says, without moments, states, and sizes, which go with the length of those.
+fn index(folder: &Path) -> Json {
+    let json = std::fs::read(folder.join("_index.json")).unwrap();
+    let mut index: Json = serde_json::from_slice(&json).unwrap();
+    let all = index.as_object_mut().unwrap();
+    for name in [
+        "started",
+        "finished",
+        "last_edit",
+        "server_generation",
+        "bytes",
+    ] {
+        all.remove(name);
+    }
+    for file in all["files"].as_array_mut().unwrap() {
+        file.as_object_mut().unwrap().remove("bytes").unwrap();
+    }
+    index
+}
+
+/// Every byte of a file, or of all files in a folder.
+pub(crate) fn bytes(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = files(path).into_iter();
+    files
+        .map(|file| {
+            let bytes = match file.as_str() {
+                "" => std::fs::read(path),
+                file => std::fs::read(path.join(file)),
+            };
+            (file, bytes.unwrap())
+        })
+        .collect()
+}
+
+/// Makes sure that an error left the file, or the dataset, as it was.
 pub(crate) async fn refused(world: &World, sync: Sync) -> Error {
-    let before = std::fs::read(world.path()).unwrap();
+    let before = bytes(&world.path());
     let error = sync.run().await.unwrap_err();
-    assert!(std::fs::read(world.path()).unwrap() == before);
-    assert_eq!(
-        world.bench.files(),
-        ["out.parquet"],
-        "nothing is left beside"
-    );
+    assert!(bytes(&world.path()) == before);
+    world.is_alone();
     error
 }

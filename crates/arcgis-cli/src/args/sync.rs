@@ -11,11 +11,11 @@ use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs,
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
-    /// The layer that the file was exported from; or the service, folder or server whose layers are in the folder
+    /// The layer that the file or the dataset was exported from; or the service, folder or server whose layers are in the folder
     pub(crate) layer: String,
 
-    /// The file to bring up to date: GeoParquet, written by arcgis export, also s3://bucket/path, gs://…, az://…; or the
-    /// folder with the index.json of such an export, also s3://bucket/path/
+    /// The file to bring up to date: GeoParquet, written by arcgis export, also s3://bucket/path, gs://…, az://…; the folder
+    /// of a layer's dataset in several files; or the folder with the layers of a service, also s3://bucket/path/
     #[arg(value_name = "FILE.parquet|FOLDER/")]
     pub(crate) file: PathBuf,
 

@@ -74,15 +74,6 @@ pub(crate) async fn run(
         };
         return whole.run().await;
     }
-    if is_folder(&args.file) {
-        let file = args.file.display();
-        return Err(Failure::usage(format!(
-            "{file} is a folder, and {} one layer",
-            target.address
-        ))
-        .with_hint("arcgis sync brings a layer's file up to date, or a folder with all layers of a service")
-        .into());
-    }
     target.check_layer()?;
     let place = place(&args.file)?;
     let layer = target.open().await?;
@@ -128,11 +119,25 @@ pub(crate) async fn run(
     )
 }
 
-/// The file that an argument names. Nothing is sent.
+/// The file, or the folder of a dataset in several files, that an argument names. Nothing is sent.
 fn place(file: &Path) -> Result<SyncPlace> {
     let Some(address) = address(file) else {
+        if file.join("index.json").is_file() && !file.join("_index.json").exists() {
+            let file = file.display();
+            return Err(
+                Failure::usage(format!("{file} is a folder with the layers of a service"))
+                    .with_hint(format!("arcgis sync <service> {file}"))
+                    .into(),
+            );
+        }
         return Ok(file.into());
     };
+    if is_folder(file) {
+        let file = file.display();
+        return Err(Failure::usage(format!("{file} is a folder: a layer is one file there"))
+            .with_hint("a dataset in several files is brought up to date in a folder on this machine; all layers of a service, in a bucket too")
+            .into());
+    }
     #[cfg(feature = "cloud")]
     if StoredObject::is_address(address) {
         let object = StoredObject::at(address).map_err(|error| {

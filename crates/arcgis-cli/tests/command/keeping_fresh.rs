@@ -137,3 +137,153 @@ fn a_killed_process_leaves_the_file() {
         (&1.into(), &1.into())
     );
 }
+
+/// Three folders of ten rows each.
+fn towns() -> Layer {
+    let town = |number: i64| {
+        let place = Geometry::point((number as f64, 10.0));
+        let state = ["06", "a/b", "NW"][number as usize % 3];
+        let row = Row::new().with("DEPTH", number).with("STATE", state);
+        row.at(place)
+    };
+    Layer::new("towns", GeometryType::Point)
+        .with_capabilities("Query,ChangeTracking")
+        .with_field(Field::new("DEPTH", FieldType::Integer))
+        .with_field(Field::new("STATE", FieldType::String))
+        .with_rows((1..=30).map(town))
+}
+
+/// The rows in each file that the index lists, and what the index says of them.
+fn listed(desk: &Desk, folder: &str) -> Vec<(String, Vec<i64>)> {
+    let index = std::fs::read(desk.path(folder).join("_index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let files = index["files"].as_array().unwrap().iter();
+    let files = files.map(|file| {
+        let name = file["file"].as_str().unwrap().to_owned();
+        let mut ids = integers_in(&desk.path(folder).join(&name), "OBJECTID");
+        ids.sort_unstable();
+        assert_eq!(file["rows"], ids.len());
+        (name, ids)
+    });
+    files.collect()
+}
+
+#[test]
+fn a_dataset_in_several_files_follows_its_layer() {
+    let service = start(Testkit::builder().layer(towns()));
+    let desk = Desk::new();
+    let url = service.layer_url("towns");
+    let by_state = ["--partition-by", "STATE", "-q"];
+    desk.run(&[&["export", &url, "towns/"][..], &by_state].concat())
+        .ok();
+    let ran = desk.run(&["sync", &url, "towns"]).ok();
+    assert_eq!(
+        ran.stdout,
+        "nothing has changed: towns is left as it is, with 30 rows\n\
+         by changes, with 0 rows fetched\n"
+    );
+    let rows = service.layer("towns").unwrap();
+    for id in (2..=30).step_by(3) {
+        // All of one value: its folder goes, and another one comes.
+        rows.update(id, Row::new().with("STATE", "SO")).unwrap();
+    }
+    rows.delete(3).unwrap();
+    let ran = desk.run(&["sync", &url, "towns/"]).ok();
+    assert_eq!(
+        ran.stdout,
+        "0 rows added, 10 changed, 1 deleted: towns/ now has 29 rows\n\
+         by changes, with 10 rows fetched\n"
+    );
+    let every_third = |from: i64| (from..=30).step_by(3).collect::<Vec<i64>>();
+    let expected = [
+        ("STATE=06/part-00000.parquet", every_third(6)),
+        ("STATE=SO/part-00000.parquet", every_third(2)),
+        ("STATE=a%2Fb/part-00000.parquet", every_third(1)),
+    ];
+    let expected = expected.map(|(name, ids)| (name.to_owned(), ids));
+    assert_eq!(listed(&desk, "towns"), expected);
+    assert_eq!(desk.names(), ["towns"]);
+    let said = desk
+        .run(&["sync", &url, "towns/", "--full", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&said["way"], &said["written"], &said["rows"]),
+        (&"full".into(), &false.into(), &29.into())
+    );
+    assert_eq!(said["export"]["partitions"]["files"], 3);
+}
+
+#[test]
+fn a_dataset_that_is_not_as_it_was_left_is_refused() {
+    let service = start(Testkit::builder().layer(towns()));
+    let desk = Desk::new();
+    let url = service.layer_url("towns");
+    desk.run(&["export", &url, "towns/", "--partition-by", "STATE", "-q"])
+        .ok();
+    service.layer("towns").unwrap().delete(3).unwrap();
+    service.clear_requests();
+    let part = "towns/STATE=06/part-00000.parquet";
+    desk.run(&["sync", &url, part])
+        .fails(2, &["one of several files"]);
+    desk.run(&["sync", &url, "towns/", "--where", "DEPTH > 3"])
+        .fails(2, &[r#"another where: "1=1" then, "DEPTH > 3" now"#]);
+    desk.write("towns/mine.txt", "mine");
+    desk.run(&["sync", &url, "towns/"])
+        .fails(6, &["mine.txt is not one of the files"]);
+    std::fs::remove_file(desk.path("towns/mine.txt")).unwrap();
+    std::fs::rename(desk.path(part), desk.path("kept")).unwrap();
+    desk.run(&["sync", &url, "towns/"]).fails(
+        2,
+        &["is not as the dataset's index lists it", "--overwrite"],
+    );
+    std::fs::rename(desk.path("kept"), desk.path(part)).unwrap();
+    desk.run(&["sync", &url, "none/"])
+        .fails(2, &["none/ cannot be read"]);
+    desk.run(&["sync", &url, "s3://bucket/towns/"])
+        .fails(2, &["is a folder", "in a folder on this machine"]);
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    desk.run(&["sync", &url, "empty"])
+        .fails(2, &["it has no _index.json"]);
+    desk.write("empty/index.json", "{}");
+    desk.run(&["sync", &url, "empty"]).fails(
+        2,
+        &["the layers of a service", "arcgis sync <service> empty"],
+    );
+    desk.run(&["sync", &service.services_url(), "towns/"])
+        .fails(
+            2,
+            &["index.json, which an export of a whole service writes"],
+        );
+    let asked = service.requests_of(RequestKind::Features);
+    assert!(asked.is_empty(), "{asked:?}");
+    desk.run(&["sync", &url, "towns/", "-q"]).ok();
+    assert_eq!(listed(&desk, "towns").len(), 3);
+}
+
+#[test]
+fn a_killed_process_leaves_the_dataset() {
+    let service = start(Testkit::builder().layer(towns()));
+    let desk = Desk::new();
+    let url = service.layer_url("towns");
+    desk.run(&["export", &url, "towns/", "--partition-by", "STATE", "-q"])
+        .ok();
+    let before = listed(&desk, "towns");
+    let rows = service.layer("towns").unwrap();
+    rows.update(5, Row::new().with("STATE", "other")).unwrap();
+    service.clear_requests();
+    let slow = FaultKind::Delay(Duration::from_secs(30));
+    service.add_fault(Fault::on_query(1, slow));
+    let mut child = desk.command(&["sync", &url, "towns"]).spawn().unwrap();
+    let began = Instant::now();
+    while service.requests_of(RequestKind::Features).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    finish(child);
+    assert_eq!(listed(&desk, "towns"), before);
+    let said = desk.run(&["sync", &url, "towns", "--json"]).ok().json();
+    assert_eq!(said["changed_ids"], serde_json::json!([5]));
+    assert_eq!(listed(&desk, "towns").len(), 4);
+}

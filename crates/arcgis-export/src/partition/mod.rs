@@ -1,5 +1,6 @@
 //! One dataset in several files: by the values of fields, or by place.
 
+mod dataset;
 mod error;
 mod folder;
 mod groups;
@@ -18,6 +19,7 @@ pub use index::{PartitionFile, PartitionIndex};
 pub use options::Partitions;
 pub use report::PartitionReport;
 
+pub(crate) use dataset::Dataset;
 pub(crate) use groups::{Groups, Ranks};
 pub(crate) use scheme::Scheme;
 pub(crate) use writer::PartitionedWriter;

@@ -1,11 +1,11 @@
 //! A folder takes the place of another one, and nothing that is not ours goes with that.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::index::{MOST_BYTES, NAME, PartitionIndex};
+use super::dataset::Dataset;
 
 /// What stands under the name of a folder before it is made.
 #[derive(Debug)]
@@ -23,61 +23,8 @@ impl Earlier {
     ///
     /// If it is none, or there is anything else in its folder.
     pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let index = read_index(folder)?;
-        let mut files = vec![PathBuf::from(NAME)];
-        files.extend(
-            index
-                .files
-                .iter()
-                .map(|file| file.file.split('/').collect::<PathBuf>()),
-        );
-        let ours: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let mut folders: BTreeSet<&Path> = BTreeSet::new();
-        for file in &ours {
-            folders.extend(file.ancestors().skip(1));
-        }
-        let mut to_look_at = vec![folder.to_owned()];
-        while let Some(next) = to_look_at.pop() {
-            for entry in fs::read_dir(next)? {
-                let (path, kind) = {
-                    let entry = entry?;
-                    (entry.path(), entry.file_type()?)
-                };
-                let within = path.strip_prefix(folder).unwrap_or(&path);
-                let is_ours = if kind.is_dir() {
-                    folders.contains(within)
-                } else {
-                    kind.is_file() && ours.contains(within)
-                };
-                if !is_ours {
-                    return Err(io::Error::other(format!(
-                        "{} is not one of the files that its {NAME} lists, and only those are replaced",
-                        within.display()
-                    )));
-                }
-                if kind.is_dir() {
-                    to_look_at.push(path);
-                }
-            }
-        }
-        Ok(files)
+        Dataset::open(folder)?.files()
     }
-}
-
-fn read_index(folder: &Path) -> io::Result<PartitionIndex> {
-    let file = match File::open(folder.join(NAME)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(io::Error::other(format!(
-                "it has no {NAME}, so it is no dataset that can be replaced"
-            )));
-        }
-        Err(error) => return Err(error),
-    };
-    let mut json = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut json)?;
-    PartitionIndex::from_json(&json)
-        .map_err(|error| io::Error::other(format!("its {NAME} cannot be used: {error}")))
 }
 
 /// Gives a folder the name of another one. Where that fails, all is as it was.
@@ -166,7 +113,7 @@ fn remove(old: &Path, files: &[PathBuf]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::index::PartitionFile;
+    use super::super::index::{NAME, PartitionFile, PartitionIndex};
     use super::super::options::Partitions;
     use super::*;
 

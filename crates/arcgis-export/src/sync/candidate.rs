@@ -1,4 +1,4 @@
-//! A new file that takes the place of the old one only if it is to.
+//! A new file, or a new dataset, that takes the place of the old one only if it is to.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "object-store")]
 use tempfile::TempDir;
 
-use super::earlier::EarlierFile;
+use super::earlier::EarlierExport;
 use super::place::{Place, SyncPlace};
 #[cfg(feature = "object-store")]
 use crate::destination::StoredObject;
 use crate::destination::{Committed, Destination, LocalFile, Output};
 use crate::error::Error;
+use crate::partition::{Dataset, PartitionFolder};
 use crate::writer_thread::GivenUp;
 
 /// Bytes that are sent at once.
@@ -27,7 +28,7 @@ const SMALL: u64 = 8 * 1024 * 1024;
 /// The place of the old file, where the new one waits: beside it, or on this machine where the old one is elsewhere.
 #[derive(Clone)]
 pub(super) struct Candidate {
-    file: LocalFile,
+    here: Arc<dyn Destination>,
     name: String,
     whole: Arc<Mutex<Option<Box<dyn Output>>>>,
     #[cfg(feature = "object-store")]
@@ -54,15 +55,18 @@ impl Candidate {
     /// `folder` is for what goes elsewhere.
     pub(super) fn new(
         place: &SyncPlace,
-        old: &EarlierFile,
+        old: &EarlierExport,
         folder: Option<&Path>,
     ) -> Result<Self, Error> {
         #[cfg(not(feature = "object-store"))]
-        let _ = (old, folder);
+        let _ = folder;
         let name = place.name();
         match &place.0 {
             Place::Local(path) => Ok(Self {
-                file: LocalFile::new(path).with_overwrite(true),
+                here: match old.is_dataset() {
+                    true => Arc::new(PartitionFolder::new(path).with_overwrite(true)),
+                    false => Arc::new(LocalFile::new(path).with_overwrite(true)),
+                },
                 name,
                 whole: Arc::default(),
                 #[cfg(feature = "object-store")]
@@ -82,7 +86,7 @@ impl Candidate {
                 })?;
                 let object = StoredObject::clone(object);
                 Ok(Self {
-                    file: LocalFile::new(scratch.path().join("new.parquet")),
+                    here: Arc::new(LocalFile::new(scratch.path().join("new.parquet"))),
                     name,
                     whole: Arc::default(),
                     to: Some(Sent {
@@ -97,7 +101,7 @@ impl Candidate {
         }
     }
 
-    /// The new file, once it is whole.
+    /// The new one, once it is whole.
     pub(super) fn take(&self) -> Option<WholeCandidate> {
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         let output = whole.take()?;
@@ -162,16 +166,22 @@ impl Destination for Candidate {
 
     fn open(&self) -> Result<Box<dyn Output>, Error> {
         Ok(Box::new(Waiting {
-            output: self.file.open()?,
+            output: self.here.open()?,
+            is_folder: self.is_folder(),
             name: self.name.clone(),
             whole: Arc::clone(&self.whole),
         }))
+    }
+
+    fn is_folder(&self) -> bool {
+        self.here.is_folder()
     }
 }
 
 /// The new file on its way.
 struct Waiting {
     output: Box<dyn Output>,
+    is_folder: bool,
     name: String,
     whole: Arc<Mutex<Option<Box<dyn Output>>>>,
 }
@@ -191,6 +201,10 @@ impl Write for Waiting {
 }
 
 impl Output for Waiting {
+    fn file(&mut self, path: &str) -> Result<Box<dyn Output>, Error> {
+        self.output.file(path)
+    }
+
     fn settle(&mut self) -> Result<(), Error> {
         self.output.settle()
     }
@@ -200,8 +214,12 @@ impl Output for Waiting {
     }
 
     fn commit(self: Box<Self>) -> Result<Committed, Error> {
-        let bytes = self.output.temporary().map(std::fs::metadata);
-        let bytes = bytes.and_then(Result::ok).map_or(0, |file| file.len());
+        let size = |path| match self.is_folder {
+            true => Dataset::open(path).map(|dataset| dataset.bytes()),
+            false => std::fs::metadata(path).map(|file| file.len()),
+        };
+        let bytes = self.output.temporary().map(size);
+        let bytes = bytes.and_then(Result::ok).unwrap_or(0);
         *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.output);
         Ok(Committed::new(self.name, bytes))
     }

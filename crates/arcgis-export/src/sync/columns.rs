@@ -2,7 +2,7 @@
 
 use arrow_schema::Field;
 
-use super::earlier::EarlierFile;
+use super::earlier::EarlierExport;
 use super::error::SyncError;
 use crate::provenance::schema_hash;
 use crate::report::spatial_reference;
@@ -13,7 +13,7 @@ use crate::schema::ExportSchema;
 /// # Errors
 ///
 /// [`SyncError::Differs`].
-pub(super) fn check_columns(old: &EarlierFile, schema: &ExportSchema) -> Result<(), SyncError> {
+pub(super) fn check_columns(old: &EarlierExport, schema: &ExportSchema) -> Result<(), SyncError> {
     let hash = schema_hash(schema);
     let was = old.needed("schema_hash")?;
     if was == hash {

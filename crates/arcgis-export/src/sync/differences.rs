@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, Schema};
 use arrow_select::filter::filter_record_batch;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::earlier::EarlierFile;
+use super::earlier::EarlierExport;
 use crate::error::Error;
 use crate::report::ProofReport;
 use crate::writer_thread::GivenUp;
@@ -45,8 +45,8 @@ impl Differences {
     /// Compares the rows of two files of one schema: those with these ids, or all. Without a column of ids rows are
     /// known by their values alone, and none is a changed one. No more than `most` of them are held at once.
     pub(super) fn between(
-        old: &EarlierFile,
-        new: &EarlierFile,
+        old: &EarlierExport,
+        new: &EarlierExport,
         id: Option<usize>,
         only: Option<&IdSet>,
         most: u64,
@@ -124,10 +124,10 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    fn rows(&self, file: &EarlierFile, given_up: &GivenUp) -> Result<Vec<Row>, Error> {
+    fn rows(&self, file: &EarlierExport, given_up: &GivenUp) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::new();
         let mut hashes = Hashes::new(file.schema())?;
-        for batch in file.read(None)? {
+        for batch in file.read(None) {
             given_up.check()?;
             let batch = batch?;
             match self.id {

@@ -1,85 +1,74 @@
-//! The file of an earlier export.
+//! What was exported earlier: a file, or the files of a dataset.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use arcgis_layer::IdSet;
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::error::SyncError;
+use super::file::EarlierFile;
+use super::listed::ListedFiles;
 use super::options::SavedOptions;
-use super::place::SyncPlace;
-use super::reader::FileReader;
+use super::place::{Place, SyncPlace};
 #[cfg(feature = "object-store")]
 use crate::destination::ObjectVersion;
 use crate::error::Error;
 
-/// About how many bytes of rows are read at once.
-const ENOUGH: i64 = 8 * 1024 * 1024;
-
-/// Most rows that are read at once.
-const MOST_ROWS: i64 = 16_384;
-
-/// A file of this library's, opened: it stays the same, whatever takes its name.
+/// An export of this library's, opened. A file stays the same, whatever takes its name; a dataset that is replaced is read
+/// no further.
 #[derive(Debug)]
-pub(super) struct EarlierFile {
+pub(super) struct EarlierExport {
     path: PathBuf,
-    file: FileReader,
-    metadata: ArrowReaderMetadata,
-    values: BTreeMap<String, String>,
+    /// The file, or the first of those of the dataset: what it says of the export, all of them say.
+    head: EarlierFile,
+    listed: Option<ListedFiles>,
 }
 
-impl EarlierFile {
-    /// Opens a file and reads its footer. `folder` is for what comes from elsewhere.
+impl EarlierExport {
+    /// Opens a file, or all files of a folder one after the other, and reads their footers. `folder` is for what comes from
+    /// elsewhere.
     pub(super) fn open(place: &SyncPlace, folder: Option<&Path>) -> Result<Self, SyncError> {
         let path = place.path();
-        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| SyncError::Unreadable {
-            path: path.clone(),
-            source,
+        let (head, listed) = match &place.0 {
+            Place::Local(path) if path.is_dir() => {
+                let (head, listed) = ListedFiles::open(path)?;
+                (head, Some(listed))
+            }
+            _ => (EarlierFile::open(place, folder)?, None),
         };
-        let file = FileReader::open(place, folder).map_err(|error| unreadable(error.into()))?;
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| unreadable(error.into()))?;
-        let pairs = metadata.metadata().file_metadata().key_value_metadata();
-        let pairs = pairs.into_iter().flatten();
-        let values = pairs
-            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
-            .collect();
-        Ok(Self {
-            path,
-            file,
-            metadata,
-            values,
-        })
+        Ok(Self { path, head, listed })
     }
 
     /// What the footer says under `arcgis:…`.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
-        let value = self.values.get(&format!("arcgis:{name}"));
-        value.map(String::as_str)
+        self.head.value(name)
     }
 
-    /// The same where the file is of no use without it.
+    /// The same where nothing can be done without it.
     pub(super) fn needed(&self, name: &str) -> Result<&str, SyncError> {
-        self.value(name)
-            .ok_or_else(|| self.not_an_export(format!("its footer has no arcgis:{name}")))
+        self.head.needed(name)
     }
 
     pub(super) fn options(&self) -> Result<SavedOptions, SyncError> {
         let options = SavedOptions::from_json(self.needed("options")?)
             .map_err(|problem| self.not_an_export(problem))?;
-        if options.partitions.is_some() {
+        match (&options.partitions, &self.listed) {
+            (None, None) => {}
+            (Some(partitions), Some(listed)) if partitions == listed.partitions() => {}
             // Its rows are not all that the query asks for.
-            let problem = "it is one of several files of a partitioned dataset";
-            return Err(self.not_an_export(problem.to_owned()));
+            (Some(_), None) => {
+                let problem = "it is one of several files of a partitioned dataset";
+                return Err(self.not_an_export(problem.to_owned()));
+            }
+            (_, Some(_)) => {
+                let problem = "its files were cut in another way than its index says";
+                return Err(self.not_an_export(problem.to_owned()));
+            }
         }
         Ok(options)
     }
@@ -117,44 +106,52 @@ impl EarlierFile {
         &self.path
     }
 
+    /// Whether it is a dataset in several files.
+    pub(super) fn is_dataset(&self) -> bool {
+        self.listed.is_some()
+    }
+
     pub(super) fn schema(&self) -> &SchemaRef {
-        self.metadata.schema()
+        self.head.schema()
     }
 
     pub(super) fn rows(&self) -> u64 {
-        let rows = self.metadata.metadata().file_metadata().num_rows();
-        u64::try_from(rows).unwrap_or(0)
-    }
-
-    /// The rows in their order, or some of their columns.
-    pub(super) fn read(
-        &self,
-        columns: Option<&[usize]>,
-    ) -> Result<ParquetRecordBatchReader, Error> {
-        let file = self.file.try_clone().map_err(|error| self.broken(error))?;
-        let mut reader =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-                .with_batch_size(self.batch_rows());
-        if let Some(columns) = columns {
-            let parquet = reader.parquet_schema();
-            let mask = ProjectionMask::roots(parquet, columns.iter().copied());
-            reader = reader.with_projection(mask);
+        match &self.listed {
+            Some(listed) => listed.rows(),
+            None => self.head.rows(),
         }
-        reader.build().map_err(|error| self.broken(error))
     }
 
-    /// Few enough rows that the widest of them are no burden.
-    fn batch_rows(&self) -> usize {
-        let groups = self.metadata.metadata().row_groups().iter();
-        let widest = groups.map(|group| group.total_byte_size() / group.num_rows().max(1));
-        let rows = (ENOUGH / widest.max().unwrap_or(0).max(1)).clamp(16, MOST_ROWS);
-        usize::try_from(rows).unwrap_or(16)
+    /// The rows in their order, file by file, or some of their columns.
+    pub(super) fn read(&self, columns: Option<&[usize]>) -> Rows<'_> {
+        Rows {
+            export: self,
+            columns: columns.map(<[usize]>::to_vec),
+            next: 0,
+            reader: None,
+        }
+    }
+
+    /// One file after the other; none behind the last.
+    fn reader(
+        &self,
+        number: usize,
+        columns: Option<&[usize]>,
+    ) -> Result<Option<ParquetRecordBatchReader>, Error> {
+        match (&self.listed, number) {
+            (None, 0) => self.head.read(columns).map(Some),
+            (None, _) => Ok(None),
+            (Some(listed), number) => match listed.file(number, &self.head)? {
+                Some(file) => file.read(columns).map(Some),
+                None => Ok(None),
+            },
+        }
     }
 
     /// The object ids; `None` where one stands in two rows.
     pub(super) fn object_ids(&self, column: usize) -> Result<Option<IdSet>, Error> {
         let mut ids = IdSet::new();
-        for batch in self.read(Some(&[column]))? {
+        for batch in self.read(Some(&[column])) {
             let batch = batch?;
             let Some(column) = batch.columns().first() else {
                 return Ok(None);
@@ -170,37 +167,51 @@ impl EarlierFile {
     /// Which object it is, where it is one in a store.
     #[cfg(feature = "object-store")]
     pub(super) fn version(&self) -> Option<&ObjectVersion> {
-        match &self.file {
-            FileReader::Local(_) => None,
-            FileReader::Remote(file) => Some(file.version()),
-        }
+        self.head.version()
     }
 
-    /// Makes sure that the file has its name still, where that can be seen on this machine.
+    /// Makes sure that it has its name still, where that can be seen on this machine.
     pub(super) fn check_in_place(&self) -> Result<(), Error> {
-        match &self.file {
-            FileReader::Local(file) if !crate::lock::is_at(file, &self.path) => {
-                Err(Error::Replaced {
-                    path: self.path.clone(),
-                })
-            }
-            _ => Ok(()),
+        match &self.listed {
+            Some(listed) if !listed.is_in_place() => Err(Error::Replaced {
+                path: self.path.clone(),
+            }),
+            Some(_) => Ok(()),
+            None => self.head.check_in_place(),
         }
     }
 
-    /// Whether another object was found under its name since.
+    /// Whether something else was found under its name since.
     pub(super) fn was_replaced(&self) -> bool {
-        match &self.file {
-            FileReader::Local(_) => false,
-            #[cfg(feature = "object-store")]
-            FileReader::Remote(file) => file.was_replaced(),
+        match &self.listed {
+            Some(listed) => !listed.is_in_place(),
+            None => self.head.was_replaced(),
         }
     }
+}
 
-    fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        Error::Sync(SyncError::Unreadable {
-            path: self.path.clone(),
-            source: source.into(),
-        })
+/// The rows of an earlier export. No more than one of its files is read at a time.
+pub(super) struct Rows<'a> {
+    export: &'a EarlierExport,
+    columns: Option<Vec<usize>>,
+    /// The file that comes next.
+    next: usize,
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
+                return Some(batch.map_err(Error::from));
+            }
+            match self.export.reader(self.next, self.columns.as_deref()) {
+                Ok(reader) => self.reader = Some(reader?),
+                Err(error) => return Some(Err(error)),
+            }
+            self.next += 1;
+        }
     }
 }

@@ -31,6 +31,15 @@ pub enum SyncError {
         problem: String,
     },
 
+    /// A file of a dataset is missing, or is not the one that the index lists: export the dataset anew.
+    #[error("{} is not as the dataset's index lists it: {problem}", path.display())]
+    NotAsListed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// The file is of another layer or query, or the layer's columns have changed: export it anew, or ask for the same.
     #[error("{} was exported with another {what}: {was} then, {is} now", path.display())]
     Differs {

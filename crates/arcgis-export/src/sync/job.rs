@@ -11,18 +11,20 @@ use super::base::Base;
 use super::candidate::Candidate;
 use super::columns::check_columns;
 use super::differences::{Differences, MOST_HELD};
-use super::earlier::EarlierFile;
+use super::earlier::EarlierExport;
 use super::kept::KeptRows;
 use super::place::{Place, SyncPlace};
 use super::report::{SyncReport, SyncWay};
 use super::way::{Known, Look};
 use crate::column_options::DomainValues;
+use crate::destination::Destination as _;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::FileFormat;
 use crate::job::{LayerExport, blocking};
 use crate::lock::Lock;
 use crate::options::WriterOptions;
+use crate::partition::PartitionFolder;
 use crate::provenance::{LayerState, TOOL};
 use crate::schema::ExportSchema;
 use crate::source::SourceKey;
@@ -30,7 +32,7 @@ use crate::tally::Start;
 use crate::writer_thread::GivenUp;
 
 /// An earlier export of a layer brought up to date: a GeoParquet file of this library's, whose footer says what was
-/// asked for and how it was written.
+/// asked for and how it was written, or a dataset in several of them ([`Partitions`](crate::Partitions)).
 ///
 /// Rows that have changed since are asked for, and no others, as far as the service can tell which these are: by
 /// its own tracking of changes since the generation that the file has (`extractChanges`), else by the dates of the
@@ -41,6 +43,9 @@ use crate::writer_thread::GivenUp;
 ///
 /// The new file is what an export would write now, with the same options and in the same order; the old one stays
 /// until the new one is whole, and for good if no row differs. A layer whose columns have changed is refused.
+///
+/// A dataset is read file by file, and replaced as a whole, as [`PartitionFolder`](crate::PartitionFolder) does it: a folder
+/// that lacks one of the files that its index lists is refused, and so is one that holds anything else.
 ///
 /// A file in a store is read by ranges, of which each comes at most once and waits on this machine then, in the folder
 /// for sorting; so does the new one until it is sent. If somebody else has changed the object by then, it is left so.
@@ -73,10 +78,10 @@ pub struct Sync {
     observer: Observer,
 }
 
-/// What the file is compared with.
+/// What the file or the dataset is compared with.
 struct Opened {
-    old: Arc<EarlierFile>,
-    /// Keeps others from the same file.
+    old: Arc<EarlierExport>,
+    /// Keeps others from the same place.
     _lock: Option<Lock>,
     export: LayerExport,
     resolved: ResolvedQuery,
@@ -103,7 +108,8 @@ impl Sync {
     /// The margin by default.
     const MARGIN: Duration = Duration::from_secs(10 * 60);
 
-    /// The file at a place, to be brought to the layer's state: a path, or a [`StoredObject`](crate::StoredObject).
+    /// The file at a place, to be brought to the layer's state: a path, or a [`StoredObject`](crate::StoredObject). The path of
+    /// a folder stands for the dataset in it.
     pub fn new(layer: Layer, place: impl Into<SyncPlace>) -> Self {
         Self {
             layer,
@@ -237,12 +243,13 @@ impl Sync {
     async fn open(&self) -> Result<Opened, Error> {
         let (place, folder) = (self.place.clone(), self.writer.sort_folder.clone());
         let (old, lock) = blocking(move || -> Result<_, Error> {
-            // Without a file there is nothing to keep others from.
-            let lock = match &place.0 {
-                Place::Local(path) if path.is_file() => Some(Lock::of_file(path)?),
-                _ => None,
-            };
-            Ok((EarlierFile::open(&place, folder.as_deref())?, lock))
+            let lock = place.lock()?;
+            let old = EarlierExport::open(&place, folder.as_deref())?;
+            if let (Place::Local(path), true) = (&place.0, old.is_dataset()) {
+                // What keeps the new one from taking its place is known before anything is asked for.
+                drop(PartitionFolder::new(path).with_overwrite(true).open()?);
+            }
+            Ok((old, lock))
         })
         .await??;
         let old = Arc::new(old);
@@ -272,6 +279,7 @@ impl Sync {
         check_columns(&old, &schema)?;
         let export = LayerExport {
             observer: self.observer.clone(),
+            partitions: options.partitions,
             ..LayerExport::new(self.layer.clone())
                 .with_query(query)
                 .with_fetch(self.fetch.clone().with_format(options.format))
@@ -376,7 +384,7 @@ impl Sync {
         }
     }
 
-    /// Makes the new file beside the old one, compares both, and lets the new one take the place if a row differs.
+    /// Makes the new file, or the new dataset, beside the old one, compares both, and lets the new one take the place if a row differs.
     async fn make(
         &self,
         opened: &Opened,
@@ -400,7 +408,7 @@ impl Sync {
             let Some(whole) = candidate.take() else {
                 return Err(Error::WriterStopped);
             };
-            let new = EarlierFile::open(&SyncPlace::from(&whole.path), None)?;
+            let new = EarlierExport::open(&SyncPlace::from(&whole.path), None)?;
             let only = differing.as_ref();
             let found = Differences::between(&old, &new, id, only, most, &given_up)?;
             let generation = new.generation();

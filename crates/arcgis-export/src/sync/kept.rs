@@ -15,7 +15,7 @@ use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take;
 
 use super::coordinates;
-use super::earlier::EarlierFile;
+use super::earlier::EarlierExport;
 use crate::error::Error;
 use crate::format::Shape;
 use crate::geometry_summary::{GeometrySummary, Mending, RowGeometry};
@@ -31,7 +31,7 @@ use crate::writer_thread::GivenUp;
 /// The rows of an earlier file that are to stand in the new one as they are.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptRows {
-    file: Arc<EarlierFile>,
+    earlier: Arc<EarlierExport>,
     ids: Arc<IdSet>,
     /// The column of the object ids, in the file.
     id: usize,
@@ -42,7 +42,7 @@ pub(crate) struct KeptRows {
 impl KeptRows {
     /// The rows with these ids.
     pub(super) fn new(
-        file: Arc<EarlierFile>,
+        earlier: Arc<EarlierExport>,
         ids: IdSet,
         id: usize,
         schema: ExportSchema,
@@ -50,7 +50,7 @@ impl KeptRows {
     ) -> Result<Self, Error> {
         Ok(Self {
             form: GeometryForm::of(&schema, writer)?,
-            file,
+            earlier,
             ids: Arc::new(ids),
             id,
             schema,
@@ -76,7 +76,7 @@ impl KeptRows {
         if self.ids.is_empty() {
             return Ok(());
         }
-        for batch in self.file.read(None)? {
+        for batch in self.earlier.read(None) {
             given_up.check()?;
             if let Some(page) = self.page(&batch?)? {
                 take(page)?;

@@ -1,12 +1,14 @@
-//! Where a file is that is brought up to date.
+//! Where a file or a dataset is that is brought up to date.
 
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "object-store")]
 use crate::destination::StoredObject;
+use crate::error::Error;
+use crate::lock::Lock;
 
 /// Where a file is that is brought up to date: on this machine, or in a store. Made of a path or of a
-/// [`StoredObject`].
+/// [`StoredObject`]. A folder on this machine is that of a dataset in several files.
 #[derive(Debug, Clone)]
 pub struct SyncPlace(pub(super) Place);
 
@@ -33,6 +35,22 @@ impl SyncPlace {
                 use crate::destination::Destination as _;
                 object.name().into()
             }
+        }
+    }
+
+    /// Keeps other processes from it. Where nothing is there is nothing to keep them from.
+    pub(super) fn lock(&self) -> Result<Option<Lock>, Error> {
+        match &self.0 {
+            Place::Local(path) if path.is_file() => Lock::of_file(path).map(Some),
+            Place::Local(path) if path.is_dir() => {
+                // By whatever name it is called: `.`, or that of a link.
+                let folder = path.canonicalize().map_err(|source| Error::Unwritable {
+                    path: path.clone(),
+                    source,
+                })?;
+                Lock::of_file(&folder).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 }

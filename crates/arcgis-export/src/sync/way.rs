@@ -5,7 +5,7 @@ use std::time::Duration;
 use arcgis_layer::{ChangeTracking, IdSet, Layer, ResolvedQuery};
 use jiff::{SignedDuration, Timestamp};
 
-use super::earlier::EarlierFile;
+use super::earlier::EarlierExport;
 use super::report::SyncWay;
 use crate::error::Error;
 
@@ -16,7 +16,7 @@ const MOVING: [&str; 5] = ["CURRENT_", "NOW(", "GETDATE", "SYSDATE", "SYSTIMESTA
 pub(super) struct Look<'a> {
     pub(super) layer: &'a Layer,
     pub(super) query: &'a ResolvedQuery,
-    pub(super) old: &'a EarlierFile,
+    pub(super) old: &'a EarlierExport,
     pub(super) tracking: Option<ChangeTracking>,
     /// The ids in the file.
     pub(super) was: &'a IdSet,
