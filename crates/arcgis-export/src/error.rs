@@ -45,10 +45,11 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// Somebody else changed the object meanwhile, and it was left so: begin again with what is there now.
+    /// Somebody else changed the file, the dataset or the object meanwhile, and it was left so: begin again with what is there
+    /// now.
     #[error("{} was changed by somebody else meanwhile, and is left so", path.display())]
     Replaced {
-        /// The object.
+        /// Where it is.
         path: PathBuf,
     },
 

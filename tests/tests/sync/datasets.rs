@@ -18,6 +18,7 @@ use arcgis_testkit::{
 };
 use arcgis_tests::{Bench, Noise};
 use serde_json::{Value as Json, json};
+use tokio::sync::Notify;
 
 use crate::world::{Kind, Tells, World, bytes, files, refused, same_dataset};
 
@@ -39,8 +40,8 @@ fn cuts() -> [Partitions; 4] {
     ]
 }
 
-/// Rounds for each way, kind and cut: 220 in all.
-const ROUNDS: usize = 5;
+/// Rounds for each way, kind and cut: 108 in all.
+const ROUNDS: usize = 3;
 
 async fn rounds(tells: Tells, way: SyncWay, seed: u64) {
     let mut written = 0;
@@ -49,7 +50,13 @@ async fn rounds(tells: Tells, way: SyncWay, seed: u64) {
         .zip(seed * 100..)
     {
         for (cut, place) in cuts().into_iter().zip(1..) {
-            if kind == Kind::Table && cut.fields().is_empty() {
+            // Tables have no place, and two columns are no other for other kinds.
+            let fits = match kind {
+                Kind::Points => true,
+                Kind::Polygons => cut.fields().len() < 2,
+                Kind::Table => cut.fields().len() == 1,
+            };
+            if !fits {
                 continue;
             }
             let mut world = World::cut(tells, kind, seed + 10 * place, cut.clone()).await;
@@ -69,7 +76,7 @@ async fn rounds(tells: Tells, way: SyncWay, seed: u64) {
             }
         }
     }
-    assert!(written > ROUNDS * 4, "chance changes next to nothing");
+    assert!(written > ROUNDS * 3, "chance changes next to nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,6 +249,21 @@ async fn what_is_given_up_leaves_the_dataset() {
     let given_up = tokio::time::timeout(Duration::from_millis(500), sync);
     assert!(given_up.await.is_err());
     assert!(world.bench.count(RequestKind::Features) > 0);
+    assert!(bytes(&world.path()) == before);
+    world.is_alone();
+    // While files are written.
+    let writes = Arc::new(Notify::new());
+    let written = Arc::clone(&writes);
+    let sync = world.sync().await.with_observer(move |event| {
+        if matches!(event, ExportEvent::RowGroup(_)) {
+            written.notify_one();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    tokio::select! {
+        report = sync.run() => panic!("{report:?}"),
+        () = writes.notified() => {}
+    }
     assert!(bytes(&world.path()) == before);
     world.is_alone();
     world.follow().await;

@@ -154,7 +154,10 @@ fn what_does_not_go_together_is_usage() {
         ),
         (vec!["sync", &url, "none/"], "there is no none/index.json"),
         (vec!["sync", &url, "csv"], "csv/index.json does not say"),
-        (vec!["sync", &layer, "csv"], "csv is a folder with the layers of a service"),
+        (
+            vec!["sync", &layer, "csv"],
+            "csv is a folder with the layers of a service",
+        ),
         (
             vec!["sync", &layer, "wells.parquet", "--include", "a"],
             "--include: it is for a folder",

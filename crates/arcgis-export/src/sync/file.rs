@@ -146,11 +146,11 @@ impl EarlierFile {
 
     /// Whether another object was found under its name since.
     pub(super) fn was_replaced(&self) -> bool {
-        match &self.file {
-            #[cfg(feature = "object-store")]
-            Some(FileReader::Remote(file)) => file.was_replaced(),
-            _ => false,
+        #[cfg(feature = "object-store")]
+        if let Some(FileReader::Remote(file)) = &self.file {
+            return file.was_replaced();
         }
+        false
     }
 
     fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use arcgis_export::{
     Error, ExportEvent, LayerExport, PartitionFolder, PartitionIndex, Partitions, Report, Resume,
+    Sync, SyncReport,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -43,6 +44,36 @@ async fn child() {
     }
 }
 
+/// The dataset brought up to date: a row is gone.
+async fn sync(path: &Path, slowly: bool) -> Result<SyncReport, Error> {
+    let layer = Generated::new(ROWS, 5_000);
+    layer.delete(30_000);
+    let sync = Sync::new(layer.open().await, path).with_observer(move |event| {
+        if slowly && matches!(event, ExportEvent::RowGroup(_)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    sync.run().await
+}
+
+/// The same for that.
+#[tokio::test]
+async fn child_that_syncs() {
+    if let Some(path) = std::env::var_os(OUTPUT) {
+        sync(Path::new(&path), true).await.unwrap();
+    }
+}
+
+fn start(test: &str, path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(OUTPUT, path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 /// The folder that files are written to before it has its name.
 fn parts(folder: &Path) -> Vec<String> {
     let mut names = names(folder);
@@ -62,13 +93,7 @@ async fn killed_at_any_moment_the_earlier_dataset_stays() {
     // While pages come, and while files are written.
     for files_written in [0, 1, 17, 33] {
         let noted = length();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "killed::child"])
-            .env(OUTPUT, &path)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = start("killed::child", &path);
         let began = Instant::now();
         loop {
             let parts = parts(place.path());
@@ -95,6 +120,10 @@ async fn killed_at_any_moment_the_earlier_dataset_stays() {
     let report = export(&path, false).await.unwrap();
     assert_eq!(report.rows, ROWS as u64);
     assert_eq!(names(place.path()), ["a"]);
+    assert!(ids(&path).into_iter().eq((1..=ROWS).map(|n| n * 3)));
+}
+
+fn ids(path: &Path) -> Vec<i64> {
     let index = fs::read(path.join("_index.json")).unwrap();
     let index = PartitionIndex::from_json(&index).unwrap();
     let mut ids: Vec<i64> = Vec::new();
@@ -104,5 +133,45 @@ async fn killed_at_any_moment_the_earlier_dataset_stays() {
         ids.extend(column.as_primitive::<Int64Type>().values());
     }
     ids.sort_unstable();
-    assert!(ids.into_iter().eq((1..=ROWS).map(|n| n * 3)));
+    ids
+}
+
+#[tokio::test]
+async fn a_dataset_stays_whole_when_a_sync_is_killed() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("a");
+    export(&path, false).await.unwrap();
+    let content = || -> Vec<(String, Vec<u8>)> {
+        let files = files(&path).into_iter();
+        let read = files.map(|file| {
+            let bytes = fs::read(path.join(&file)).unwrap();
+            (file, bytes)
+        });
+        read.collect()
+    };
+    let before = content();
+    for files_written in [1, 17, 33] {
+        for part in parts(place.path()) {
+            fs::remove_dir_all(place.path().join(part)).unwrap();
+        }
+        let mut child = start("killed::child_that_syncs", &path);
+        let began = Instant::now();
+        loop {
+            let written = parts(place.path()).pop();
+            let written = written.and_then(|part| fs::read_dir(place.path().join(part)).ok());
+            if written.map_or(0, Iterator::count) >= files_written {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "nothing comes");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert!(content() == before);
+    }
+    let report = sync(&path, false).await.unwrap();
+    assert_eq!((report.way.name(), report.written), ("full", true));
+    assert_eq!(report.deleted_ids, [30_000]);
+    let all = (1..=ROWS).map(|n| n * 3).filter(|id| *id != 30_000);
+    assert!(ids(&path).into_iter().eq(all));
 }
