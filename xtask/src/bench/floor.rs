@@ -25,7 +25,7 @@ pub(super) fn told(setting: &Setting<'_>, command: &Command, printed: &Path) -> 
         wall: number("wall")?,
         cpu: number("cpu")?,
         // All rows are in memory: that tells nothing.
-        peak: f64::NAN,
+        peak: None,
         service: 0.0,
         failure: None,
     })

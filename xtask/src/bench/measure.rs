@@ -26,8 +26,8 @@ pub(super) struct Run {
     pub(super) wall: f64,
     /// Seconds on a processor, user and system, with all processes that it started.
     pub(super) cpu: f64,
-    /// The largest resident set, in MB.
-    pub(super) peak: f64,
+    /// The largest resident set, in MB; none of what holds all rows in memory before it starts.
+    pub(super) peak: Option<f64>,
     /// Seconds on a processor that the service took for it.
     pub(super) service: f64,
     /// Why it failed.
@@ -60,16 +60,19 @@ impl Measure {
             String::from_utf8_lossy(&output.stderr)
         );
         let told: Value = serde_json::from_str(&fs::read_to_string(&result)?)?;
-        let number = |name: &str| told.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let number = |name: &str| {
+            let number = told.get(name).and_then(Value::as_f64);
+            number.with_context(|| format!("nobody measured the {name}"))
+        };
         let messages = told
             .get("messages")
             .and_then(Value::as_str)
             .unwrap_or_default();
         Ok(Run {
-            wall: number("wall"),
-            cpu: number("cpu"),
-            peak: number("peak"),
-            service: number("service"),
+            wall: number("wall")?,
+            cpu: number("cpu")?,
+            peak: Some(number("peak")?),
+            service: number("service")?,
             failure: (told.get("code") != Some(&Value::from(0))).then(|| last_line(messages)),
         })
     }
@@ -85,11 +88,13 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             Some(reason) => write!(f, "failed: {reason}"),
-            None => write!(
-                f,
-                "{:.2} s, CPU {:.2} s, at most {:.0} MB, service {:.2} s",
-                self.wall, self.cpu, self.peak, self.service
-            ),
+            None => {
+                write!(f, "{:.2} s, CPU {:.2} s", self.wall, self.cpu)?;
+                if let Some(peak) = self.peak {
+                    write!(f, ", at most {peak:.0} MB")?;
+                }
+                write!(f, ", service {:.2} s", self.service)
+            }
         }
     }
 }

@@ -69,8 +69,13 @@ impl Series {
         self.median(|run| run.cpu)
     }
 
+    /// The largest of all runs.
     fn peak(&self) -> Option<f64> {
-        self.median(|run| run.peak).filter(|peak| peak.is_finite())
+        if self.has_failed() {
+            return None;
+        }
+        let peaks = self.runs.iter().filter_map(|run| run.peak);
+        peaks.max_by(f64::total_cmp)
     }
 }
 
@@ -134,7 +139,7 @@ last column says so, and its attributes count alone. `cargo xtask --help` tells 
 
 How to read it: *wall* and *CPU* are seconds of the contestant with all its processes, from its start to its end (of
 Python programs their imports too), CPU user and system, with the least and the greatest wall behind where there were
-several runs; *peak* is the largest resident set of one process in MB; *service* is the CPU that the service took
+several runs; *peak* is the largest resident set of one process in MB, in whichever run it was largest; *service* is the CPU that the service took
 meanwhile, which is in none of the others. Ratios are to the first line. Everyone that writes Parquet uses zstd at
 level 3 and keeps the order of the pages.
 
@@ -291,13 +296,13 @@ fn growth(page: &mut String, steps: &[Step]) {
     for step in steps {
         let _ = writeln!(
             page,
-            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.0} |",
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {} |",
             step.rows,
             step.format,
             step.run.wall,
             step.run.cpu,
             step.run.cpu / step.rows as f64 * 1e6,
-            step.run.peak
+            number(step.run.peak, 0)
         );
     }
     for format in ["json", "pbf"] {
