@@ -63,7 +63,7 @@ impl Layer {
             return Err(Error::Query(QueryError::Unsupported {
                 option,
                 problem: format!(
-                    "the geometry of the filter is so large that it takes {} requests, whose answers cannot be added up; simplify it, or list the object ids",
+                    "the geometry of the filter takes {} requests, whose answers cannot be added up; ask for its parts one by one, simplify one with many positions, or list the object ids",
                     query.parts()
                 ),
             }));

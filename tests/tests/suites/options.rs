@@ -281,6 +281,48 @@ async fn what_does_not_fit_the_layer_is_an_error_before_any_request_for_rows() {
 }
 
 #[tokio::test]
+async fn a_rectangle_across_the_180th_meridian_selects_rows_on_both_sides_once() {
+    // Longitude 170.5 and each further degree eastwards, -170.5 the last; and a row on both sides.
+    let longitudes: Vec<f64> = (0..20)
+        .map(|n| 170.5 + f64::from(n))
+        .map(|east| if east > 180.0 { east - 360.0 } else { east })
+        .collect();
+    let line = |x: f64| vec![(x, 1.0), (x, 2.0)];
+    let mut rows: Vec<Row> = longitudes
+        .iter()
+        .zip(1_i64..)
+        .map(|(x, id)| {
+            Row::new()
+                .with("OBJECTID", id)
+                .at(Geometry::polyline([line(*x)]))
+        })
+        .collect();
+    rows.push(
+        Row::new()
+            .with("OBJECTID", 21_i64)
+            .at(Geometry::polyline([line(179.9), line(-179.9)])),
+    );
+    let layer = Layer::new("t", GeometryType::Polyline)
+        .with_field(Field::new("OBJECTID", FieldType::Oid))
+        .with_max_record_count(3)
+        .with_rows(rows);
+    let bench = Bench::start(Testkit::builder().layer(layer)).await;
+    for (bbox, wanted) in [
+        ("177,0,-178,90", vec![8, 9, 10, 11, 12, 21]),
+        ("180,0,-178,90", vec![11, 12, 21]),
+        ("177,0,-180,90", vec![8, 9, 10, 21]),
+    ] {
+        let query = Query::new().with_bbox(Query::parse_bbox(bbox).unwrap());
+        let export = bench.export("t").await.with_query(query);
+        let (report, file) = bench.write(export).await.unwrap();
+        let mut found = ids(&file);
+        found.sort_unstable();
+        assert_eq!(found, wanted, "{bbox}");
+        assert_eq!(report.rows, wanted.len() as u64);
+    }
+}
+
+#[tokio::test]
 async fn what_has_no_rows_says_so() {
     let service = Testkit::builder().service(
         arcgis_testkit::Service::new("s")

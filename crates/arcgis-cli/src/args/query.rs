@@ -40,7 +40,7 @@ pub(crate) struct FilterArgs {
     )]
     pub(crate) object_ids: Vec<i64>,
 
-    /// Only rows that touch this rectangle, in degrees (WGS 84)
+    /// Only rows that touch this rectangle, in degrees (WGS 84); across the 180th meridian XMIN is above XMAX
     #[arg(
         long,
         value_name = "XMIN,YMIN,XMAX,YMAX",

@@ -2,8 +2,9 @@
 
 use crate::error::QueryError;
 use crate::geometry::Bbox;
+use crate::spatial_filter::SpatialFilter;
 
-/// A rectangle in WGS 84 that has an inside.
+/// A rectangle in WGS 84 that has an inside. Across the 180th meridian, `xmin` is above `xmax`, as in GeoJSON (RFC 7946, 5.2).
 pub(super) fn checked(bbox: Bbox) -> Result<Bbox, QueryError> {
     let Bbox {
         xmin,
@@ -19,8 +20,11 @@ pub(super) fn checked(bbox: Bbox) -> Result<Bbox, QueryError> {
         "latitudes are from -90 to 90"
     } else if ymin >= ymax {
         "ymin must be below ymax"
-    } else if xmin > xmax {
-        "xmin is above xmax; a rectangle across the 180th meridian has to be asked for in two parts, one up to 180 and one from -180"
+    } else if xmin - xmax == 360.0 {
+        "it has no width: 180 and -180 are the same meridian"
+    } else if xmin > xmax && xmin - xmax < 180.0 {
+        // More likely two numbers in each other's place than most of the world.
+        "xmin is above xmax: that is a rectangle across the 180th meridian, and this one would go around more than half of the world"
     } else if xmin == xmax {
         "xmin must be below xmax"
     } else {
@@ -30,4 +34,26 @@ pub(super) fn checked(bbox: Bbox) -> Result<Bbox, QueryError> {
         given: format!("{xmin},{ymin},{xmax},{ymax}"),
         problem,
     })
+}
+
+/// The rows that touch a rectangle. One across the 180th meridian is sent as two, since servers take west from east for
+/// granted; both have the same positions there, so nothing lies between them in whatever reference system.
+pub(super) fn filter(bbox: Bbox) -> Result<SpatialFilter, QueryError> {
+    let bbox = checked(bbox)?;
+    if bbox.xmin < bbox.xmax {
+        return SpatialFilter::from_bbox(bbox);
+    }
+    let west = Bbox {
+        xmax: 180.0,
+        ..bbox
+    };
+    let east = Bbox {
+        xmin: -180.0,
+        ..bbox
+    };
+    let sides: Vec<Bbox> = [west, east]
+        .into_iter()
+        .filter(|side| side.xmin < side.xmax)
+        .collect();
+    SpatialFilter::from_bboxes(&sides)
 }

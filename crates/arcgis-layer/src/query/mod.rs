@@ -278,8 +278,8 @@ impl Query {
     }
 
     /// Only rows whose geometry touches a rectangle in WGS 84 longitude and latitude, whatever the
-    /// reference system of the layer. Latitudes are from -90 to 90, longitudes from -180 to 180; a
-    /// rectangle across the 180th meridian has to be asked for in two parts.
+    /// reference system of the layer. Latitudes are from -90 to 90, longitudes from -180 to 180; of a
+    /// rectangle across the 180th meridian `xmin` is above `xmax`, as in GeoJSON, and it is asked for in two parts.
     pub fn with_bbox(mut self, wgs84: Bbox) -> Self {
         self.bbox = Some(wgs84);
         self
@@ -321,6 +321,7 @@ impl Query {
     /// use arcgis_layer::Query;
     ///
     /// assert_eq!(Query::parse_bbox("5.9, 45.8, 10.5, 47.8")?.ymax, 47.8);
+    /// assert_eq!(Query::parse_bbox("177,-20,-178,-15")?.xmin, 177.0); // across the 180th meridian
     /// assert!(Query::parse_bbox("10,45,5,47").is_err());
     /// # Ok::<(), arcgis_layer::QueryError>(())
     /// ```

@@ -13,7 +13,6 @@ use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::{GeometryLayout, Layout};
 use crate::metadata::LayerInfo;
 use crate::query::ResolvedQuery;
-use crate::spatial_filter::SpatialFilter;
 
 /// Ids in one `IN`.
 const LONGEST_LIST: usize = 1000;
@@ -117,7 +116,7 @@ impl Query {
     ) -> Result<(resolved::Params, Vec<resolved::Params>), QueryError> {
         let mut filter = resolved::Params::new();
         let mut parts = Vec::new();
-        let spatial = match (self.bbox.map(bbox::checked).transpose()?, &self.spatial) {
+        let spatial = match (self.bbox.map(bbox::filter).transpose()?, &self.spatial) {
             (Some(_), Some(_)) => {
                 return unsupported(
                     "bbox",
@@ -127,7 +126,7 @@ impl Query {
             (Some(_), None) if info.geometry_type.is_none() => {
                 return unsupported("bbox", "the layer has no geometry");
             }
-            (Some(bbox), None) => Some(Cow::Owned(SpatialFilter::from_bbox(bbox)?)),
+            (Some(filter), None) => Some(Cow::Owned(filter)),
             (None, Some(filter)) => Some(Cow::Borrowed(filter)),
             (None, None) => None,
         };
@@ -136,8 +135,12 @@ impl Query {
             match all.len() {
                 1 => filter.append(&mut all.remove(0)),
                 _ if info.object_id_field.is_none() => {
+                    let option = match self.bbox {
+                        Some(_) => "bbox",
+                        None => "spatial_filter",
+                    };
                     return unsupported(
-                        "spatial_filter",
+                        option,
                         format!(
                             "its {} parts are asked for one by one, and without object ids nothing tells which rows are in several of them",
                             all.len()

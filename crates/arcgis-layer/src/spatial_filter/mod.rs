@@ -177,22 +177,13 @@ impl SpatialFilter {
     ///
     /// [`QueryError::Geometry`] for a rectangle that is none.
     pub fn from_bbox(bbox: Bbox) -> Result<Self, QueryError> {
-        let sides = [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax];
-        if bbox.is_empty() || !sides.into_iter().all(f64::is_finite) {
-            return Err(QueryError::Geometry {
-                problem: "the rectangle has no inside".to_owned(),
-            });
-        }
-        Self::new(Rect::new(
-            Coord {
-                x: bbox.xmin,
-                y: bbox.ymin,
-            },
-            Coord {
-                x: bbox.xmax,
-                y: bbox.ymax,
-            },
-        ))
+        Self::from_bboxes(&[bbox])
+    }
+
+    /// A filter by the union of several rectangles.
+    pub(crate) fn from_bboxes(bboxes: &[Bbox]) -> Result<Self, QueryError> {
+        let shapes: Result<Vec<Shape>, QueryError> = bboxes.iter().map(rectangle).collect();
+        Ok(Self::of(shapes?))
     }
 
     /// The reference of the geometry; WGS 84 by default.
@@ -310,6 +301,24 @@ impl fmt::Display for SpatialRelation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.esri_name().trim_start_matches("esriSpatialRel"))
     }
+}
+
+fn rectangle(bbox: &Bbox) -> Result<Shape, QueryError> {
+    let sides = [bbox.xmin, bbox.ymin, bbox.xmax, bbox.ymax];
+    if bbox.is_empty() || !sides.into_iter().all(f64::is_finite) {
+        return Err(QueryError::Geometry {
+            problem: "the rectangle has no inside".to_owned(),
+        });
+    }
+    let low = Coord {
+        x: bbox.xmin,
+        y: bbox.ymin,
+    };
+    let high = Coord {
+        x: bbox.xmax,
+        y: bbox.ymax,
+    };
+    shape::from_geo(Rect::new(low, high).into())
 }
 
 /// A geometry type out of the members that an Esri geometry has.
