@@ -14,7 +14,7 @@ use crate::exit::one_line;
 use crate::facts::{bytes, count, counted};
 
 /// Between two lines where there is no terminal.
-pub(crate) const BETWEEN_LINES: Duration = Duration::from_secs(3);
+const BETWEEN_LINES: Duration = Duration::from_secs(3);
 
 /// The bar on the screen, so that other lines can go above it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -143,6 +143,18 @@ impl Progress {
                     ExportEvent::Verified(_) if lines.rows > 0 => lines.say(),
                     _ => {}
                 }
+            }
+        }
+    }
+
+    /// Waits for what is watched, and shows meanwhile that it is still going, even if nothing happens.
+    pub(crate) async fn over<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut ticks = tokio::time::interval(BETWEEN_LINES);
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                _ = ticks.tick() => self.tick(),
             }
         }
     }

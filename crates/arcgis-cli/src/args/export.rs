@@ -1,8 +1,7 @@
 //! Options for fetching rows and writing them.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use arcgis_rest::export::Compression;
 use arcgis_rest::layer::{FormatChoice, Strategy};
@@ -10,10 +9,10 @@ use clap::Args;
 
 use crate::folder_place::is_folder;
 
-use super::values::{parse_budget, parse_bytes, parse_format, parse_positive, parse_strategy};
+use super::values::{parse_bytes, parse_format, parse_positive, parse_strategy};
 use super::{
     ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, FormatArgs, GeoParquetArgs, OrderArgs,
-    PartitionArgs, RequestArgs, ServiceArgs, TypeArgs,
+    PaceArgs, PartitionArgs, RequestArgs, ServiceArgs, TypeArgs,
 };
 
 #[derive(Debug, Args)]
@@ -86,28 +85,13 @@ impl ExportArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Fetching")]
 pub(crate) struct FetchArgs {
-    /// Rows per request [default: the most that the server allows]
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_name = "ROWS",
-        value_parser = parse_positive::<NonZeroU32>
-    )]
-    pub(crate) page_size: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
 
     /// The format that the server is asked for: auto takes PBF where the layer has it and JSON where PBF does not hold up
     /// [default: auto]
     #[arg(long, value_name = "auto|json|pbf", value_parser = parse_format)]
     pub(crate) format: Option<FormatChoice>,
-
-    /// Requests under way at once, at most [default: 4]
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_name = "REQUESTS",
-        value_parser = parse_positive::<NonZeroUsize>
-    )]
-    pub(crate) concurrency: Option<NonZeroUsize>,
 
     /// How rows are asked for first: single, offset, id-ranges, id-lists, key-set or areas [default: what suits
     /// the layer]
@@ -123,10 +107,6 @@ pub(crate) struct FetchArgs {
     /// beside the file, or for addresses where the system keeps temporary files]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) spill: Option<PathBuf>,
-
-    /// The most time for the rows, such as 90s, 30m or 8h; then fail with exit code 4 [default: no limit]
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = parse_budget)]
-    pub(crate) time_budget: Option<Duration>,
 
     /// Leave out rows that the server cannot serve however it is asked, and name them, in place of failing with
     /// exit code 5

@@ -13,6 +13,7 @@ mod installation;
 mod notes;
 mod order;
 mod overview;
+mod pace;
 mod partition;
 mod preview;
 mod query;
@@ -39,6 +40,7 @@ pub(crate) use inspect::{
 };
 pub(crate) use installation::{CompletionsArgs, ManualArgs};
 pub(crate) use order::OrderArgs;
+pub(crate) use pace::PaceArgs;
 pub(crate) use partition::PartitionArgs;
 pub(crate) use preview::{LookArgs, PreviewArgs};
 pub(crate) use query::{ColumnArgs, FilterArgs};

@@ -1,13 +1,15 @@
 //! Options for bringing a file up to date.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{parse_budget, parse_bytes, parse_positive};
-use super::{ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, RequestArgs, ServiceArgs};
+use super::values::{parse_budget, parse_bytes};
+use super::{
+    ColumnArgs, ConnectionArgs, CredentialArgs, FilterArgs, PaceArgs, RequestArgs, ServiceArgs,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
@@ -69,27 +71,8 @@ pub(crate) struct SyncArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Fetching")]
 pub(crate) struct SyncFetchArgs {
-    /// Rows per request [default: the most that the server allows]
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_name = "ROWS",
-        value_parser = parse_positive::<NonZeroU32>
-    )]
-    pub(crate) page_size: Option<NonZeroU32>,
-
-    /// Requests under way at once, at most [default: 4]
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_name = "REQUESTS",
-        value_parser = parse_positive::<NonZeroUsize>
-    )]
-    pub(crate) concurrency: Option<NonZeroUsize>,
-
-    /// The most time for the rows, such as 90s, 30m or 8h; then fail with exit code 4 [default: no limit]
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = parse_budget)]
-    pub(crate) time_budget: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
 
     /// Memory for rows that are sorted, such as 512M or 2G; more than that are sorted on disk [default: 64M]
     #[arg(long, allow_negative_numbers = true, value_name = "BYTES", value_parser = parse_bytes)]

@@ -1,5 +1,6 @@
 //! The attachments of the rows that were exported.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -9,11 +10,18 @@ use arcgis_rest::layer::{Layer, Query};
 use crate::args::OutputArgs;
 use crate::exit::{Exit, Failure, note};
 use crate::facts::{Facts, bytes, count, counted};
+use crate::folder_place;
 use crate::spelling;
 use crate::verdict::judge;
 
 /// Problems that are told one by one.
 const MOST_TOLD: usize = 5;
+
+/// Where they go, if they are wanted.
+pub(super) fn place(given: Option<&Path>) -> Result<Option<Arc<dyn Folder>>> {
+    let place = given.map(|to| folder_place::folder("--attachments", to));
+    place.transpose()
+}
 
 /// Refuses a layer whose rows have none, and a bucket that takes none, before any row is asked for.
 pub(super) async fn check(layer: &Layer, folder: &Arc<dyn Folder>) -> Result<()> {

@@ -21,7 +21,7 @@ use crate::folder_place;
 use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
 use crate::place::{STANDARD_OUTPUT, Way, address, waits_here};
-use crate::progress::{BETWEEN_LINES, Progress, above};
+use crate::progress::{Progress, above};
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
 use crate::summary;
@@ -36,9 +36,7 @@ pub(crate) async fn run(
     Pasted::of(&args.layer).into_export(&mut filter, &mut columns, output.quiet)?;
     let query = columns.shape(filter.query()?);
     let (folder, partitions) = (args.folder(), args.partition.partitions());
-    let attachments = args.attachments.as_deref();
-    let attachments = attachments.map(|to| folder_place::folder("--attachments", to));
-    let attachments = attachments.transpose()?;
+    let attachments = attachments::place(args.attachments.as_deref())?;
     let format = match &args.out {
         Some(out) if folder.is_none() || partitions.is_some() => {
             Outputs::check_names(out, &args.file, output)?
@@ -47,12 +45,12 @@ pub(crate) async fn run(
     };
     check_partitions(args, format)?;
     columns.check_format(format)?;
-    let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
+    let concurrency = args.fetch.pace.concurrency(settings)?;
     let target = Target::new(
         &args.layer,
         &args.connection,
         &args.credentials,
-        Some(concurrency.value),
+        Some(concurrency),
         settings,
     )
     .await?
@@ -195,21 +193,15 @@ pub(super) struct How {
 
 impl FetchArgs {
     fn options(&self, settings: &Settings) -> Result<FetchOptions> {
-        let mut options = FetchOptions::default()
-            .with_concurrency(settings.get(&key::CONCURRENCY, self.concurrency)?.value)
+        let options = self.pace.options(settings)?;
+        let options = options
             .with_format(settings.get(&key::FORMAT, self.format)?.value)
             .with_allow_skips(self.allow_skips)
             .with_snapshot(!self.no_snapshot);
-        if let Some(rows) = settings.find(&key::PAGE_SIZE, self.page_size)? {
-            options = options.with_page_size(rows.value);
-        }
-        if let Some(strategy) = self.strategy {
-            options = options.with_strategy(strategy);
-        }
-        if let Some(budget) = self.time_budget {
-            options = options.with_time_budget(budget);
-        }
-        Ok(options)
+        Ok(match self.strategy {
+            Some(strategy) => options.with_strategy(strategy),
+            None => options,
+        })
     }
 
     /// The same with the folder for rows that are sorted on disk, and for a file that waits to be sent.
@@ -340,14 +332,7 @@ impl Job<'_> {
         if let Some(partitions) = self.args.partition.partitions() {
             export = export.with_partitions(partitions);
         }
-        let mut export = std::pin::pin!(export.to(outputs.place.clone()));
-        let mut ticks = tokio::time::interval(BETWEEN_LINES);
-        let result = loop {
-            tokio::select! {
-                result = &mut export => break result,
-                _ = ticks.tick() => progress.tick(),
-            }
-        };
+        let result = progress.over(export.to(outputs.place.clone())).await;
         // The bar leaves the screen before anything else is said.
         drop(progress);
         Ok((result?, opened))

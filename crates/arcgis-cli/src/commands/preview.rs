@@ -21,7 +21,7 @@ use crate::facts::{Facts, bytes, coordinate, count, counted};
 use crate::output::Guarded;
 use crate::pasted::Pasted;
 use crate::place::{Place, STANDARD_OUTPUT, Way, extension, shown};
-use crate::progress::{BETWEEN_LINES, Progress};
+use crate::progress::Progress;
 use crate::refusal::Asked;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -204,16 +204,11 @@ async fn of_layer(
     let schema = rows.schema();
     let mut builder =
         PreviewBuilder::new(schema.clone(), GeometryColumn::of_schema(&schema), options)?;
-    let mut ticks = tokio::time::interval(BETWEEN_LINES);
     loop {
-        let batch = tokio::select! {
-            batch = rows.try_next() => batch.map_err(|error| explain(error.into()))?,
-            _ = ticks.tick() => {
-                progress.tick();
-                continue;
-            }
+        let batch = progress.over(rows.try_next()).await;
+        let Some(batch) = batch.map_err(|error| explain(error.into()))? else {
+            break;
         };
-        let Some(batch) = batch else { break };
         tokio::task::block_in_place(|| builder.push(&batch))?;
     }
     // The bar leaves the screen before anything else is said.

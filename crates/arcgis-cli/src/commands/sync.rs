@@ -8,9 +8,10 @@ use anyhow::Result;
 #[cfg(feature = "cloud")]
 use arcgis_rest::export::StoredObject;
 use arcgis_rest::export::{Sync, SyncPlace, SyncReport, WriterOptions};
-use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
+use arcgis_rest::layer::{Query, ResourceAddress};
 use serde::Serialize;
 
+use super::attachments;
 use super::service_sync::WholeFolder;
 use crate::args::{OutputArgs, SyncArgs, SyncFetchArgs};
 use crate::exit::{Failure, one_line};
@@ -19,7 +20,7 @@ use crate::folder_place::{self, is_folder};
 use crate::output::Sent;
 use crate::pasted::Pasted;
 use crate::place::{address, shown};
-use crate::progress::{BETWEEN_LINES, Progress};
+use crate::progress::Progress;
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
 use crate::target::Target;
@@ -35,15 +36,13 @@ pub(crate) async fn run(
     let folder = Some(&*args.file).filter(|file| is_folder(file));
     let folder = folder.map(|to| folder_place::folder("FOLDER", to));
     let folder = folder.transpose()?;
-    let attachments = args.attachments.as_deref();
-    let attachments = attachments.map(|to| folder_place::folder("--attachments", to));
-    let attachments = attachments.transpose()?;
-    let concurrency = settings.get(&key::CONCURRENCY, args.fetch.concurrency)?;
+    let attachments = attachments::place(args.attachments.as_deref())?;
+    let concurrency = args.fetch.pace.concurrency(settings)?;
     let target = Target::new(
         &args.layer,
         &args.connection,
         &args.credentials,
-        Some(concurrency.value),
+        Some(concurrency),
         settings,
     )
     .await?
@@ -59,7 +58,10 @@ pub(crate) async fn run(
         .with_hint("arcgis sync <service> <folder>/")
         .into());
     }
-    let (fetch, sorting) = (args.fetch.options(settings)?, args.fetch.sorting(settings)?);
+    let (fetch, sorting) = (
+        args.fetch.pace.options(settings)?,
+        args.fetch.sorting(settings)?,
+    );
     if let Some(folder) = folder {
         let whole = WholeFolder {
             args,
@@ -92,14 +94,7 @@ pub(crate) async fn run(
     if query != Query::new() {
         sync = sync.with_query(query);
     }
-    let mut sync = std::pin::pin!(sync.run());
-    let mut ticks = tokio::time::interval(BETWEEN_LINES);
-    let result = loop {
-        tokio::select! {
-            result = &mut sync => break result,
-            _ = ticks.tick() => progress.tick(),
-        }
-    };
+    let result = progress.over(sync.run()).await;
     // The bar leaves the screen before anything else is said.
     drop(progress);
     let report = result.map_err(|error| {
@@ -158,18 +153,6 @@ fn place(file: &Path) -> Result<SyncPlace> {
 }
 
 impl SyncFetchArgs {
-    fn options(&self, settings: &Settings) -> Result<FetchOptions> {
-        let mut options = FetchOptions::default()
-            .with_concurrency(settings.get(&key::CONCURRENCY, self.concurrency)?.value);
-        if let Some(rows) = settings.find(&key::PAGE_SIZE, self.page_size)? {
-            options = options.with_page_size(rows.value);
-        }
-        if let Some(budget) = self.time_budget {
-            options = options.with_time_budget(budget);
-        }
-        Ok(options)
-    }
-
     fn sorting(&self, settings: &Settings) -> Result<WriterOptions> {
         let memory = settings.get(&key::MEMORY, self.memory)?;
         let options = WriterOptions::default().with_sort_memory(memory.value);
