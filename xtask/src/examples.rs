@@ -1,5 +1,6 @@
-//! The examples of the published crates, run as a reader runs them: without arguments.
+//! The examples of the published crates and those of the command, run as a reader runs them: without arguments.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -21,6 +22,8 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         "build",
         "--workspace",
         "--examples",
+        "--bin",
+        "arcgis",
         "--message-format",
         "json-render-diagnostics",
     ];
@@ -32,65 +35,97 @@ pub(crate) fn run(repository: &Repository) -> Result<Verdict> {
         .filter(|member| member.published)
         .map(|member| member.folder)
         .collect();
-    let mut ran = 0;
-    for (name, program) in built(&messages, &published) {
+    let mut examples: Vec<(String, Command)> = built(&messages, "example", &published)
+        .into_iter()
+        .map(|(name, program)| (name, Command::new(program)))
+        .collect();
+    ensure!(!examples.is_empty(), "there are no examples");
+    examples.extend(scripts(repository, &messages, &published)?);
+    for (name, example) in examples {
         println!("── {name}");
-        let mut example = Command::new(&program);
-        example.stdin(Stdio::null()).stdout(Stdio::piped());
-        // Their own demo service is what they are to talk to.
-        for (variable, _) in std::env::vars_os() {
-            if variable.to_string_lossy().starts_with("ARCGIS_") {
-                example.env_remove(variable);
-            }
-        }
-        let mut child = example
-            .spawn()
-            .with_context(|| format!("{} could not be started", program.display()))?;
-        let mut stdout = child.stdout.take().context("no standard output")?;
-        let reader = thread::spawn(move || std::io::read_to_string(&mut stdout));
-        let began = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if began.elapsed() > LIMIT {
-                child.kill()?;
-                child.wait()?;
-                bail!("the example {name} did not end within {LIMIT:?}");
-            }
-            thread::sleep(Duration::from_millis(20));
-        };
-        let said = match reader.join() {
-            Ok(said) => said?,
-            Err(_) => bail!("the output of {name} could not be read"),
-        };
+        let said = said(&name, example)?;
         for line in said.lines().take(10) {
             println!("   {line}");
         }
-        ensure!(status.success(), "the example {name} failed ({status})");
         ensure!(!said.trim().is_empty(), "the example {name} says nothing");
-        ran += 1;
     }
-    ensure!(ran > 0, "there are no examples");
     Ok(Verdict::Passed)
 }
 
-/// The names and programs of the examples that lie in one of the folders.
-fn built(messages: &str, folders: &[PathBuf]) -> Vec<(String, PathBuf)> {
+/// What an example says until it ends, well.
+fn said(name: &str, mut example: Command) -> Result<String> {
+    example.stdin(Stdio::null()).stdout(Stdio::piped());
+    // Their own demo service is what they are to talk to.
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("ARCGIS_") {
+            example.env_remove(variable);
+        }
+    }
+    let mut child = example
+        .spawn()
+        .with_context(|| format!("the example {name} could not be started"))?;
+    let mut stdout = child.stdout.take().context("no standard output")?;
+    let reader = thread::spawn(move || std::io::read_to_string(&mut stdout));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if began.elapsed() > LIMIT {
+            child.kill()?;
+            child.wait()?;
+            bail!("the example {name} did not end within {LIMIT:?}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    let said = match reader.join() {
+        Ok(said) => said?,
+        Err(_) => bail!("the output of {name} could not be read"),
+    };
+    ensure!(status.success(), "the example {name} failed ({status})");
+    Ok(said)
+}
+
+/// The scripts in `examples/command`, with the command that was built; none where there is no shell for them.
+fn scripts(
+    repository: &Repository,
+    messages: &str,
+    published: &[PathBuf],
+) -> Result<Vec<(String, Command)>> {
+    if !cfg!(unix) {
+        return Ok(Vec::new());
+    }
+    let commands = built(messages, "bin", published);
+    let arcgis = commands.into_iter().find(|(name, _)| name == "arcgis");
+    let (_, arcgis) = arcgis.context("the command was not built")?;
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(repository.root().join("examples/command"))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut script = Command::new("sh");
+        script.arg(&path).env("ARCGIS", &arcgis);
+        scripts.push((name.into_owned(), script));
+    }
+    ensure!(!scripts.is_empty(), "there are no scripts");
+    Ok(scripts)
+}
+
+/// The names and programs of this kind that lie in one of the folders.
+fn built(messages: &str, wanted: &str, folders: &[PathBuf]) -> Vec<(String, PathBuf)> {
     let mut examples: Vec<(String, PathBuf)> = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|message| {
             let target = message.get("target")?;
-            let is_example = target
+            let is_wanted = target
                 .get("kind")?
                 .as_array()?
                 .iter()
-                .any(|kind| kind == "example");
+                .any(|kind| kind == wanted);
             let source = PathBuf::from(target.get("src_path")?.as_str()?);
             let is_theirs = folders.iter().any(|folder| source.starts_with(folder));
             let program = message.get("executable")?.as_str()?;
-            (is_example && is_theirs).then(|| {
+            (is_wanted && is_theirs).then(|| {
                 Some((
                     target.get("name")?.as_str()?.to_owned(),
                     PathBuf::from(program),
@@ -121,10 +156,11 @@ mod tests {
             r#"{"reason":"build-finished","success":true}"#.to_owned(),
         ];
         let folders = [PathBuf::from("/r/crates/a"), PathBuf::from("/r/crates/b")];
-        let names: Vec<String> = built(&messages.join("\n"), &folders)
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(names, ["one", "two"]);
+        let names = |kind: &str| -> Vec<String> {
+            let built = built(&messages.join("\n"), kind, &folders).into_iter();
+            built.map(|(name, _)| name).collect()
+        };
+        assert_eq!(names("example"), ["one", "two"]);
+        assert_eq!(names("bin"), ["tool"]);
     }
 }

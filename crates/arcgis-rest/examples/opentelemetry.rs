@@ -1,6 +1,6 @@
 //! An export as OpenTelemetry sees it: `cargo run -p arcgis-rest --example opentelemetry`.
 //!
-//! The crates speak to `tracing`; `tracing-opentelemetry` turns their spans (`export`, `request`, `mint`, `refresh`) and events
+//! The crates speak to `tracing`; `tracing-opentelemetry` turns their spans (`service`, `sync`, `export`, `request`, `mint`, `refresh`) and events
 //! into a trace. Here the spans are kept in memory and printed; put the exporter of `opentelemetry-otlp` in its place
 //! to send them to a collector. `arcgis_rest::telemetry` and `arcgis_rest::export::telemetry` list targets, names and fields: they
 //! are stable, and hold no secret.
