@@ -7,7 +7,10 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arcgis_export::{LayerExport, LocalFile, Resume};
+use arcgis_export::{
+    LayerExport, LocalFile, LocalFolder, Resume, ServiceExport, ServiceSync, Sync,
+};
+use arcgis_layer::ResourceAddress;
 use arcgis_testkit::{
     Fault, FaultKind, Field, FieldType, GeometryType, Layer as Served, RefusalStyle, RequestKind,
     Row, Security, Testkit,
@@ -20,6 +23,9 @@ const PAGE: &str = include_str!("../../docs/operations.md");
 const OF_THE_CLIENT: &str = include_str!("../../crates/arcgis-auth-http/src/telemetry.rs");
 const OF_EXPORTS: &str = include_str!("../../crates/arcgis-export/src/telemetry.rs");
 
+/// The spans of what people ask for.
+const JOBS: [&str; 3] = ["export", "sync", "service"];
+
 /// Target, level and message of an event, or target, level and name of a span, with the fields.
 type Table = BTreeMap<[String; 3], BTreeSet<String>>;
 
@@ -31,8 +37,10 @@ struct Told(Arc<Mutex<Kept>>);
 struct Kept {
     events: Table,
     spans: Table,
-    /// Events outside any export, by their message.
+    /// Events outside of all that people ask for, by their message.
     outside: BTreeSet<String>,
+    /// The spans that each of the project's own lies in, from the outermost.
+    nested: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -71,7 +79,7 @@ where
         };
         let mut kept = self.0.lock().unwrap();
         let within = context.event_scope(event);
-        if !within.is_some_and(|mut spans| spans.any(|span| span.name() == "export")) {
+        if !within.is_some_and(|mut spans| spans.any(|span| JOBS.contains(&span.name()))) {
             kept.outside.insert(fields.message);
         }
         let before = kept.events.insert(key.clone(), fields.names.clone());
@@ -84,14 +92,22 @@ where
     fn on_new_span(
         &self,
         attributes: &tracing::span::Attributes<'_>,
-        _: &tracing::span::Id,
-        _: Context<'_, S>,
+        id: &tracing::span::Id,
+        context: Context<'_, S>,
     ) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         let meta = attributes.metadata();
         if let Some(key) = key(meta, meta.name()) {
-            self.0.lock().unwrap().spans.insert(key, fields.names);
+            let path: Vec<&str> = context
+                .span_scope(id)
+                .unwrap()
+                .from_root()
+                .map(|s| s.name())
+                .collect();
+            let mut kept = self.0.lock().unwrap();
+            kept.nested.insert(path.join(" "));
+            kept.spans.insert(key, fields.names);
         }
     }
 }
@@ -164,6 +180,51 @@ fn service(down: &Arc<AtomicBool>) -> arcgis_testkit::TestkitBuilder {
         )
 }
 
+/// A file and a folder that are brought up to date, once by rows that do not come by their ids.
+async fn syncs() {
+    let rows = Served::new("t", GeometryType::Point)
+        .with_capabilities("Query,ChangeTracking")
+        .with_field(Field::new("N", FieldType::Integer))
+        .with_rows((0..20).map(|n| Row::new().with("N", n)));
+    let bench = Bench::start(Testkit::builder().layer(rows)).await;
+    let export = LayerExport::new(bench.open("t").await.unwrap());
+    export.to(LocalFile::new(bench.path())).await.unwrap();
+    let folder = bench.folder().join("all");
+    let root = ResourceAddress::parse(&bench.service.services_url()).unwrap();
+    let client = || Arc::new(bench.client.clone());
+    let service = ServiceExport::new(client(), root.clone());
+    service.to(LocalFolder::new(&folder)).await.unwrap();
+    let rows = bench.service.layer("t").unwrap();
+    let edit = |n: i64| {
+        rows.update(rows.object_ids()[3], Row::new().with("N", n))
+            .unwrap()
+    };
+    edit(100);
+    let sync = async || {
+        Sync::new(bench.open("t").await.unwrap(), bench.path())
+            .run()
+            .await
+            .unwrap()
+    };
+    assert_eq!(sync().await.way.name(), "changes");
+    edit(200);
+    let by_id = Fault::on_query(1, FaultKind::EmptyPage)
+        .always()
+        .when(|request| {
+            request
+                .parameters()
+                .get("where")
+                .is_some_and(|text| text.contains("OBJECTID"))
+        });
+    bench.service.add_fault(by_id);
+    assert_eq!(sync().await.way.name(), "full");
+    let report = ServiceSync::new(client(), root)
+        .of(LocalFolder::new(&folder))
+        .await
+        .unwrap();
+    assert_eq!(report.failures().count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_export_tells_is_on_the_page() {
     let told = Told::default();
@@ -184,6 +245,7 @@ async fn what_an_export_tells_is_on_the_page() {
     let report = export().await.unwrap();
     assert_eq!((report.rows, report.resumed.unwrap().rows), (45, 25));
     assert!(bench.service.mints() >= 2);
+    Box::pin(syncs()).await;
 
     let kept = told.0.lock().unwrap();
     let (events, spans) = (table(PAGE, EVENTS), table(PAGE, SPANS));
@@ -195,9 +257,9 @@ async fn what_an_export_tells_is_on_the_page() {
     // And nothing of an export is there that is never told; that of the client is seen to in its own tests.
     let of_exports: Vec<_> = events
         .keys()
-        .filter(|[target, ..]| target == "arcgis::export")
+        .filter(|[target, ..]| JOBS.contains(&&target["arcgis::".len()..]))
         .collect();
-    assert!(of_exports.len() > 5);
+    assert!(of_exports.len() > 10);
     for event in of_exports {
         assert!(kept.events.contains_key(event), "{event:?} is never told");
     }
@@ -214,6 +276,15 @@ async fn what_an_export_tells_is_on_the_page() {
         "token refused",
     ] {
         assert!(messages.contains(message), "{message} is not told");
+    }
+    // An export within the sync that it is for, and both within the service.
+    for path in [
+        "export request",
+        "sync export request",
+        "service export",
+        "service sync export",
+    ] {
+        assert!(kept.nested.contains(path), "{path}: {:?}", kept.nested);
     }
     // What is told from other threads belongs to the export too; the layer's own description comes before it.
     for message in ["row group written", "page", "kept", "finished", "paused"] {

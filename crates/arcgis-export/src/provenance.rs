@@ -22,6 +22,7 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:limit` | the most rows that were wanted |
 /// | `arcgis:out_sr` | the reference system that coordinates were asked for in, as it was sent |
 /// | `arcgis:spatial_reference` | what the service calls the CRS |
+/// | `arcgis:coordinates` | in what way coordinates came: `exact`, rounded by the service (`x 1e-9, y 1e-9`), or `mixed` |
 /// | `arcgis:time_zone` | the zone in which the service shows its dates; values are in UTC all the same |
 /// | `arcgis:schema_hash` | the XXH3 of the columns, in hexadecimal digits: names, types, and what the service says of each field |
 /// | `arcgis:last_edit` | when the layer was edited last, read before the first row (`editingInfo.lastEditDate`), RFC 3339 in UTC |
@@ -65,6 +66,8 @@ pub struct Provenance {
     pub options: Option<String>,
     /// The values that all rows have in the columns that they are partitioned by, as JSON.
     pub partition: Option<String>,
+    /// In what way coordinates came, as [`Coordinates`](arcgis_layer::Coordinates) says it; none where no geometry did.
+    pub coordinates: Option<String>,
     /// The zone in which the service shows its dates.
     pub time_zone: Option<String>,
     /// How it is known that the rows are all.
@@ -78,7 +81,7 @@ pub struct Provenance {
 impl Provenance {
     /// What is known before the rows are.
     pub(crate) fn known_at_start(&self) -> impl Iterator<Item = (String, String)> {
-        let at_end = ["arcgis:rows", "arcgis:proof"];
+        let at_end = ["arcgis:coordinates", "arcgis:rows", "arcgis:proof"];
         self.pairs(0)
             .filter(move |(key, _)| !at_end.contains(&key.as_str()))
     }
@@ -109,6 +112,7 @@ impl Provenance {
             ("limit", self.limit.map(|rows| rows.to_string())),
             ("out_sr", self.out_sr.clone()),
             ("spatial_reference", self.spatial_reference.clone()),
+            ("coordinates", self.coordinates.clone()),
             ("time_zone", self.time_zone.clone()),
             ("schema_hash", self.schema_hash.clone()),
             ("last_edit", self.last_edit.map(|time| time.to_string())),

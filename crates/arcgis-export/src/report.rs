@@ -160,6 +160,9 @@ pub struct GeometryReport {
     pub crs_name: Option<String>,
     /// What the service calls it.
     pub spatial_reference: String,
+    /// In what way coordinates came: `exact`, rounded by the service to a grid, by its steps (`x 1e-9, y 1e-9`), or
+    /// `mixed`; none where no geometry did.
+    pub coordinates: Option<String>,
     /// The types that there are, by GeoParquet's names, in alphabetical order.
     pub types: Vec<String>,
     /// Least x and y, greatest x and y.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use arcgis_layer::IdSet;
+use arcgis_layer::{Coordinates, IdSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ pub(crate) struct PageSums {
     /// The least object ids of rows whose polygons were mended, with their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     mended: Vec<(i64, u64)>,
+    /// In what way coordinates came; none where no geometry did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) coordinates: Option<String>,
     /// Rows that came without a column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     absent: BTreeMap<usize, u64>,
@@ -89,6 +92,10 @@ impl PageSums {
             rows: page.batch.num_rows() as u64,
             replacing: page.replaces.len(),
             geometry: page.geometry.clone(),
+            coordinates: match page.facts.coordinates {
+                Coordinates::None => None,
+                known => Some(known.to_string()),
+            },
             marks: RowMarks {
                 left_out: page.facts.repaired_rows().iter().copied().collect(),
                 ..page.marks.clone()
@@ -129,6 +136,10 @@ impl PageSums {
         self.rows = self.rows.saturating_add(other.rows);
         self.replacing = self.replacing.saturating_add(other.replacing);
         self.geometry.merge(&other.geometry);
+        self.coordinates = match (self.coordinates.take(), &other.coordinates) {
+            (Some(these), Some(others)) if these != *others => Some(Coordinates::Mixed.to_string()),
+            (these, others) => these.or_else(|| others.clone()),
+        };
         for (column, count) in &other.absent {
             *self.absent.entry(*column).or_default() += count;
         }
@@ -176,6 +187,7 @@ impl Tally {
             rows,
             replacing: _,
             geometry,
+            coordinates: _,
             marks,
             mended,
             absent,
@@ -275,6 +287,7 @@ impl Tally {
                     ..GeometryReport::default()
                 };
                 report.set(&self.sums.geometry);
+                report.coordinates.clone_from(&self.sums.coordinates);
                 report.dropped_m_rows = self.sums.marks.dropped_m.len();
                 report.mended_rows = self.sums.marks.mended.len();
                 report

@@ -138,6 +138,7 @@ async fn every_key_has_its_value() {
     is("arcgis:limit", "5");
     is("arcgis:out_sr", "3857");
     is("arcgis:spatial_reference", "3857");
+    is("arcgis:coordinates", "x 1e-4, y 1e-4, m 1e-4");
     is("arcgis:time_zone", "Europe/Zurich");
     is("arcgis:schema_hash", report.schema_hash.as_deref().unwrap());
     is("arcgis:last_edit", "2023-11-14T22:13:20.123Z");

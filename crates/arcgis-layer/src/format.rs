@@ -163,6 +163,10 @@ impl Trust {
         self.foreign.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_of_a_foreigner(&self) -> bool {
+        self.foreign.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn failed(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }

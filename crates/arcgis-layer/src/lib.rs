@@ -44,8 +44,8 @@ pub use attachments::{Attachment, AttachmentSink, Attachments, Download};
 pub use changes::{ChangeTracking, Changes};
 pub use crawl::{Crawl, CrawlEntry, CrawlReport, FolderEntry, LayerEntry, ServiceListing};
 pub use decode::{
-    AnswerHeader, DecodeContext, DecodeError, decode_json, decode_pbf, read_header, read_pbf_count,
-    read_pbf_extent, read_pbf_header, read_pbf_ids,
+    AnswerHeader, CoordinateGrid, Coordinates, DecodeContext, DecodeError, decode_json, decode_pbf,
+    read_header, read_pbf_count, read_pbf_extent, read_pbf_header, read_pbf_ids,
 };
 pub use discovery::{Discovery, ItemAddress, ItemInfo, MapLayer};
 pub use engine::{

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::decode::Coordinates;
 use crate::geometry::{Bbox, GeometryRef};
 use crate::spatial_reference::SpatialReference;
 
@@ -149,6 +150,8 @@ pub struct PageFacts {
     /// Around all geometry of the page. Of rows that came in several answers it may be larger than they are,
     /// by rows that came with them and were not taken.
     pub bbox: Bbox,
+    /// In what way its coordinates came.
+    pub coordinates: Coordinates,
     /// Rows without geometry, or with an empty one.
     pub without_geometry: usize,
     /// Rows whose geometry lost something that has no meaning: positions without x or y, rings without
@@ -184,6 +187,7 @@ impl Default for PageFacts {
             fingerprints: Vec::new(),
             exceeded: false,
             bbox: Bbox::EMPTY,
+            coordinates: Coordinates::None,
             without_geometry: 0,
             repaired: 0,
             spatial_reference: None,

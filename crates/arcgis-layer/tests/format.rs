@@ -1,6 +1,7 @@
 //! Which format pages are asked for in, and what becomes of PBF that does not hold up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arcgis_auth_http::ArcGisClient;
@@ -31,6 +32,8 @@ fn layer() -> arcgis_testkit::Layer {
 struct Fetched {
     points: Vec<Point<f64>>,
     stats: FetchStats,
+    /// Of each page.
+    coordinates: BTreeSet<String>,
     formats: Vec<String>,
 }
 
@@ -57,8 +60,9 @@ async fn run(layer: &Layer, choice: FormatChoice, service: &Testkit) -> Result<F
     let options = FetchOptions::default().with_format(choice);
     let plan = layer.plan(&query, &options).await?;
     let mut pages = layer.pages(plan, FeatureCollector::new(Arc::clone(query.layout())));
-    let mut points = Vec::new();
+    let (mut points, mut coordinates) = (Vec::new(), BTreeSet::new());
     while let Some(page) = pages.next().await? {
+        coordinates.insert(page.facts.coordinates.to_string());
         points.extend(
             page.page
                 .into_features(&page.facts)
@@ -70,6 +74,7 @@ async fn run(layer: &Layer, choice: FormatChoice, service: &Testkit) -> Result<F
     Ok(Fetched {
         points,
         stats: pages.stats(),
+        coordinates,
         formats: requests
             .iter()
             .map(|request| request.parameters().get("f").unwrap().to_owned())
@@ -187,6 +192,63 @@ async fn one_broken_page_does_not_cost_the_format() {
     );
 }
 
+fn broken_pbf() -> FaultKind {
+    FaultKind::Respond {
+        status: 200,
+        content_type: "application/x-protobuf",
+        body: "\u{12}\u{7f}not what it says".to_owned(),
+    }
+}
+
+/// The points as PBF has them, to the last bit.
+async fn in_pbf(layer: arcgis_testkit::Layer) -> Vec<Point<f64>> {
+    let (_service, fetched) = fetch(layer, None, FormatChoice::Pbf).await;
+    let fetched = fetched.unwrap();
+    assert!(fetched.coordinates.iter().eq(["x 1e-9, y 1e-9"]));
+    fetched.points
+}
+
+#[tokio::test]
+async fn coordinates_are_the_same_whichever_pages_fall_back() {
+    let expected = in_pbf(layer()).await;
+    let (_service, json) = fetch(layer(), None, FormatChoice::Json).await;
+    let json = json.unwrap();
+    assert!(json.coordinates.iter().eq(["exact"]));
+    // All digits, which PBF has no place for: 1/7 is none of its numbers.
+    let exact = |n: i32| Point::new(f64::from(n) / 7.0, 40.0 + f64::from(n) / 100.0);
+    assert_eq!(json.points, (1..=45).map(exact).collect::<Vec<_>>());
+    assert_ne!(json.points[0], expected[0]);
+    // Each page in turn; the first ones; all but single rows.
+    let mut faults: Vec<Fault> = (1..=5)
+        .map(|nth| Fault::on_query(nth, broken_pbf()))
+        .collect();
+    faults.push(Fault::on_query(1, broken_pbf()).times(3));
+    let pages = |request: &arcgis_testkit::Request| {
+        let parameters = request.parameters();
+        parameters.get("f") == Some("pbf") && parameters.get("resultOffset").is_some()
+    };
+    faults.push(Fault::on_query(1, broken_pbf()).always().when(pages));
+    for fault in faults {
+        for layer in [layer(), layer().with_quirk(Quirk::LowerLeftOrigin)] {
+            let (service, fetched) = fetch(layer, Some(fault.clone()), FormatChoice::Auto).await;
+            let fetched = fetched.unwrap();
+            assert!(service.faults_fired()[0] > 0 && fetched.stats.fell_back > 0);
+            assert_eq!(fetched.points, expected);
+            assert!(fetched.coordinates.iter().eq(["x 1e-9, y 1e-9"]));
+        }
+    }
+    // Where PBF never works there is no grid, and nothing is rounded.
+    let never = Fault::on_query(1, broken_pbf())
+        .always()
+        .when(|request| request.parameters().get("f") == Some("pbf"));
+    let (service, fetched) = fetch(layer(), Some(never), FormatChoice::Auto).await;
+    let fetched = fetched.unwrap();
+    assert_eq!(fetched.points, json.points);
+    assert!(fetched.coordinates.iter().eq(["exact"]));
+    // Pages under way at once, and one row each from start, middle and end, once.
+    assert!(service.faults_fired()[0] <= 5 + 3);
+}
+
 #[tokio::test]
 async fn an_extent_that_is_out_of_date_costs_a_page_not_the_format() {
     let stale = serde_json::json!({
@@ -196,6 +258,7 @@ async fn an_extent_that_is_out_of_date_costs_a_page_not_the_format() {
         fetch(layer().with_metadata_patch(stale), None, FormatChoice::Auto).await;
     let fetched = fetched.unwrap();
     assert_all(&fetched);
+    assert_eq!(fetched.points, in_pbf(layer()).await);
     assert!(
         (1..=4).contains(&fetched.stats.fell_back),
         "{:?}",

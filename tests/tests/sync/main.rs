@@ -3,6 +3,7 @@
 
 mod cases;
 mod datasets;
+mod fallbacks;
 mod refusals;
 mod rounds;
 mod trouble;

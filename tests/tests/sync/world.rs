@@ -49,7 +49,9 @@ pub(crate) struct World {
     filtered: bool,
     writer: WriterOptions,
     /// Pages as the layer offers them, or JSON alone.
-    any_format: bool,
+    pub(crate) any_format: bool,
+    /// How many pages are under way at once.
+    pub(crate) at_once: usize,
     /// How rows are cut into files, if they are.
     partitions: Option<Partitions>,
 }
@@ -98,6 +100,7 @@ impl World {
             bench: Bench::signed_in(service, "user", "password").await,
             filtered: noise.below(2) == 0,
             any_format: noise.below(2) == 0,
+            at_once: 3,
             known: BTreeMap::new(),
             partitions: None,
             writer,
@@ -151,15 +154,19 @@ impl World {
     }
 
     pub(crate) async fn export(&self) -> LayerExport {
+        self.export_of(self.open().await)
+    }
+
+    pub(crate) fn export_of(&self, layer: Layer) -> LayerExport {
         let query = if self.filtered {
             Query::new().with_where(FILTER)
         } else {
             Query::new()
         };
-        let export = LayerExport::new(self.open().await)
+        let export = LayerExport::new(layer)
             .with_query(query)
             .with_writer(self.writer.clone())
-            .with_fetch(paging(7, 3));
+            .with_fetch(paging(7, self.at_once));
         match &self.partitions {
             Some(partitions) => export.with_partitions(partitions.clone()),
             None => export,
@@ -175,7 +182,7 @@ impl World {
 
     pub(crate) async fn sync(&self) -> Sync {
         Sync::new(self.open().await, self.path())
-            .with_fetch(paging(7, 3))
+            .with_fetch(paging(7, self.at_once))
             .with_margin(Duration::ZERO)
     }
 

@@ -366,6 +366,85 @@ def one_layer(tally, run, service, logins, connection):
     tally.equal("sync", "nothing is written", quiet.report["written"], False)
 
 
+def dataset(tally, run, service, logins, connection):
+    """The job for a layer in several files: rows that change go to the folder of their new value, and folders come and go."""
+    url, by = f"{service.about['service']}/0", "scalerank"
+    job = Job(run, service, "A job for a large layer in several files", {"LAYER": url, "BY": by})
+    service.tell(busy=3)
+    first = job.night(logins["app"])
+    if not ended(tally, "the first night of a dataset", first, 0):
+        return
+    measured(tally, "the first night of a dataset", first)
+    folder = job.folder / "layer"
+    is_whole_dataset(tally, "the first night of a dataset", service, folder, connection, url, by)
+    # Two rows to a folder that is new, one to that of null, and all of a folder to another one.
+    ranks = {row["attributes"]["OBJECTID"]: row["attributes"][by] for row in service.rows(url)}
+    rarest, *_, commonest = sorted(set(ranks.values()) - {None}, key=list(ranks.values()).count)
+    moved = [row for row, rank in ranks.items() if rank == rarest]
+    others = [row for row in ranks if row not in moved][100:104]
+    changes = {row: {by: commonest} for row in moved} | dict(zip(others, [{by: 777}, {by: 777}, {by: None}, {"name": "Ø/ø"}]))
+    for row, change in changes.items():
+        service.tell(update="places", id=row, row={"attributes": change})
+    service.tell(delete="places", id=41)
+    service.tell(insert="places", row={"attributes": {"name": "Newest", by: 777}, "geometry": {"x": 1.5, "y": 2.5}})
+    service.tell(busy=2)
+    ran = job.night(logins["user"])
+    if ended(tally, "a dataset after a day's work", ran, 0):
+        measured(tally, "a dataset after a day's work", ran)
+        got = {name: ran.report[f"{name}_rows"] for name in ("added", "changed", "deleted", "fetched")}
+        expected = {"added": 1, "changed": len(changes), "deleted": 1, "fetched": len(changes) + 1}
+        tally.equal("sync", "what has changed in a dataset", got, expected)
+        tally.equal("sync", "how it was found in a dataset", ran.report["way"], "changes")
+        is_whole_dataset(tally, "a dataset after a day's work", service, folder, connection, url, by)
+        folders = {path.name for path in folder.iterdir() if path.is_dir()}
+        tally.holds("sync", "the new folder is there", f"{by}=777" in folders, f"{folders}")
+        tally.holds("sync", "the folder that nobody is in is gone", f"{by}={rarest}" not in folders, f"{folders}")
+    # Rows are lost: the dataset stays. Nothing happens: it is left alone.
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    service.tell(update="places", id=others[0], row={"attributes": {by: 5}})
+    service.tell(down=True)
+    ended(tally, "a dataset when the service is down", job.night(logins["app"]), 4)
+    service.tell(down=False)
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    tally.equal("sync", "the dataset is last night's", after == before, True)
+    ended(tally, "a dataset the night after", job.night(logins["app"]), 0)
+    is_whole_dataset(tally, "a dataset the night after", service, folder, connection, url, by)
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+    quiet = job.night(logins["app"])
+    ended(tally, "a dataset on a quiet night", quiet, 0)
+    tally.equal("sync", "nothing is written to a dataset", quiet.report["written"], False)
+    after = {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+    tally.equal("sync", "the dataset is left alone", after, before)
+    left = sorted(path.name for path in job.folder.iterdir())
+    tally.equal("sync", "nothing is beside the dataset", left, ["layer", "report.json"])
+
+
+def is_whole_dataset(tally, what, service, folder, connection, url, by):
+    """A folder of files is what the service has now, and each row is in the folder of its value."""
+    description = service.ask(url)
+    rows = service.rows(url)
+    geometries = [source._geometry(row.get("geometry")) for row in rows]
+    src = source.Source(
+        name=description["name"], fields=description["fields"], rows=rows, geometries=geometries,
+        wkid=4326, definition=description, crs="EPSG:4326",
+    )
+    files = f"{folder}/**/*.parquet"
+    read = readers.reader_duckdb(connection, ", hive_partitioning = false")
+    readers.compare(tally, "duckdb", what, src, read, files)
+    table = f"read_parquet('{files}', hive_partitioning = false, filename = true)"
+    places = connection.execute(f'SELECT DISTINCT "{by}", parse_path(filename)[-2] FROM {table}').fetchall()
+    expected = {f"{by}=__HIVE_DEFAULT_PARTITION__" if value is None else f"{by}={value}" for value, _ in places}
+    tally.equal("duckdb", f"{what}: folders", {name for _, name in places}, expected)
+    tally.equal("duckdb", f"{what}: a folder for each value", len(places), len(expected))
+    index = json.loads((folder / "_index.json").read_text(encoding="utf-8"))
+    there = {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*.parquet")}
+    tally.equal("index", f"{what}: files", {file["file"]: file["bytes"] for file in index["files"]}, there)
+    tally.equal("index", f"{what}: rows", [index["rows"], sum(file["rows"] for file in index["files"])], [len(rows)] * 2)
+    count, sums = service.statistics(url, [by])
+    got = connection.execute(f'SELECT count(*), count("{by}"), sum("{by}") FROM {table}').fetchone()
+    tally.equal("statistics", f"{what}: {by}", got, (count, *sums[by]))
+
+
 def flat(said):
     """Whatever the shape of what is said, all its objects."""
     for entry in said:
@@ -402,6 +481,7 @@ def main():
         })
         whole_service(tally, run, service, logins, connection)
         one_layer(tally, run, service, logins, connection)
+        dataset(tally, run, service, logins, connection)
     tally.close(run.tally)
 
 

@@ -84,9 +84,9 @@ def connect_duckdb(work):
     return connection
 
 
-def reader_duckdb(connection):
+def reader_duckdb(connection, options=""):
     def read(path):
-        table = f"read_parquet('{path}')"
+        table = f"read_parquet('{path}'{options})"
         names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
         if "geometry" not in names:
             return connection.execute(f"SELECT * FROM {table}").to_arrow_table(), None, None

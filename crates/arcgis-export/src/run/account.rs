@@ -81,6 +81,7 @@ impl Run {
             server_generation: self.state.server_generation(),
             options: self.options.clone(),
             partition: None,
+            coordinates: self.tally.sums.coordinates.clone(),
             time_zone: info.date_time_zone.clone(),
             proof: self.proof().map(|proof| proof.level),
             copyright: info

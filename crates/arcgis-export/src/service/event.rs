@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::index::IndexedLayer;
 use super::report::LayerOutcome;
 use crate::event::ExportEvent;
+use crate::telemetry;
 
 /// Something that happened. Layers are named by their place in the [`ServiceIndex`](super::ServiceIndex).
 #[derive(Debug)]
@@ -50,6 +51,9 @@ impl Observer {
     }
 
     pub(super) fn tell(&self, event: &ServiceEvent<'_>) {
+        if let ServiceEvent::Ended { layer, outcome, .. } = event {
+            telemetry::layer_ended(layer, outcome);
+        }
         if let Some(observe) = &self.0 {
             observe(event);
         }

@@ -4,11 +4,13 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arcgis_layer::arcgis_auth_core::Transport;
 use arcgis_layer::{Directory, Layer, LayerInfo, ResourceAddress, ServiceInfo};
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tracing::Instrument as _;
 
 use super::event::{Observer, ServiceEvent};
 use super::folder::{Folder, LocalFolder};
@@ -24,6 +26,7 @@ use crate::error::Error;
 use crate::format::FileFormat;
 use crate::job::{LayerExport, blocking};
 use crate::resume::Resume;
+use crate::telemetry;
 
 /// The export of all layers and tables of a service, a folder of services or a server: a file for each in one folder,
 /// and `index.json` ([`ServiceIndex`]) with what each is and what became of it.
@@ -260,6 +263,21 @@ impl ServiceExport {
 
     /// `selection` is the one that was given, where an earlier export is brought up to date.
     pub(super) async fn run(
+        self,
+        folder: Arc<dyn Folder>,
+        selection: Option<LayerSelection>,
+    ) -> Result<ServiceReport, Error> {
+        let began = Instant::now();
+        let span = telemetry::service_span(&self.source(), &folder.name());
+        let within = span.clone();
+        // What it awaits is large, and would lie on the stack of whoever awaits this.
+        let work = Box::pin(self.carry_out(folder, selection));
+        let report = work.instrument(within).await?;
+        span.in_scope(|| telemetry::service_finished(&report, began.elapsed()));
+        Ok(report)
+    }
+
+    async fn carry_out(
         mut self,
         folder: Arc<dyn Folder>,
         selection: Option<LayerSelection>,

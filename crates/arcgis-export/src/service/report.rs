@@ -56,6 +56,20 @@ pub enum LayerOutcome {
     NotTried,
 }
 
+impl LayerOutcome {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Exported(_) => "exported",
+            Self::Kept => "kept",
+            Self::Synced(_) => "synced",
+            Self::Gone => "gone",
+            Self::LeftOut => "left out",
+            Self::Failed(_) => "failed",
+            Self::NotTried => "not tried",
+        }
+    }
+}
+
 /// What an export of several layers would do. In JSON as a flat object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]

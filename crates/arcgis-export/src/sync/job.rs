@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arcgis_layer::arcgis_auth_core::redact_url;
-use arcgis_layer::{ChangeTracking, FetchOptions, IdSet, Layer, Query, ResolvedQuery, SavedQuery};
+use arcgis_layer::{
+    ChangeTracking, Coordinates, FetchOptions, IdSet, Layer, Query, ResolvedQuery, SavedQuery,
+};
+use tracing::Instrument as _;
 
 use super::base::Base;
 use super::candidate::Candidate;
@@ -29,6 +32,7 @@ use crate::provenance::{LayerState, TOOL};
 use crate::schema::ExportSchema;
 use crate::source::SourceKey;
 use crate::tally::Start;
+use crate::telemetry;
 use crate::writer_thread::GivenUp;
 
 /// An earlier export of a layer brought up to date: a GeoParquet file of this library's, whose footer says what was
@@ -93,6 +97,13 @@ enum Decision {
     Nothing(SyncWay, Option<String>),
     Part(Box<Part>),
     All(Option<String>),
+}
+
+/// What came of making the new file.
+enum Made {
+    Done(Box<SyncReport>),
+    /// Rows that were fetched have coordinates in another way than those that stay.
+    Unlike,
 }
 
 /// Some rows to be fetched.
@@ -192,10 +203,19 @@ impl Sync {
 
     /// The same, with an export that would write the file anew.
     pub(crate) async fn carry_out(self) -> Result<(SyncReport, LayerExport), Error> {
+        let span = telemetry::sync_span(&self.layer);
+        // What it awaits is large, and would lie on the stack of whoever awaits this.
+        Box::pin(self.carried_out()).instrument(span).await
+    }
+
+    async fn carried_out(self) -> Result<(SyncReport, LayerExport), Error> {
         let start = Start::now();
         let opened = self.open().await?;
         match self.follow(&opened, start).await {
-            Ok(report) => Ok((report, opened.export)),
+            Ok(report) => {
+                telemetry::synced(&report);
+                Ok((report, opened.export))
+            }
             Err(_) if opened.old.was_replaced() => Err(Error::Replaced {
                 path: opened.old.path().to_owned(),
             }),
@@ -206,8 +226,11 @@ impl Sync {
     async fn follow(&self, opened: &Opened, start: Start) -> Result<SyncReport, Error> {
         let told = Told::of(opened, start);
         let decision = self.decide(opened, start).await?;
-        let (export, differing, way, reason) = match decision {
-            Decision::Nothing(way, reason) => return Ok(told.unchanged(way, reason)),
+        let (mut export, mut differing, mut way, mut reason) = match decision {
+            Decision::Nothing(way, reason) => {
+                telemetry::way_taken(way, reason.as_deref());
+                return Ok(told.unchanged(way, reason));
+            }
             Decision::Part(part) => {
                 let mut export = opened.export.clone();
                 let Part {
@@ -221,21 +244,26 @@ impl Sync {
             }
             Decision::All(reason) => (opened.export.clone(), None, SyncWay::Full, reason),
         };
-        let made = self.make(opened, export, differing, &told, way, reason);
-        match made.await {
-            // Rows that do not come by their ids may come all the same.
-            Err(Error::Layer(arcgis_layer::Error::Incomplete(incomplete)))
-                if way != SyncWay::Full =>
-            {
-                tracing::warn!(%incomplete, "everything is exported again");
-                let reason = Some(format!(
-                    "rows that have changed did not come ({incomplete})"
-                ));
-                let export = opened.export.clone();
-                self.make(opened, export, None, &told, SyncWay::Full, reason)
-                    .await
-            }
-            made => made,
+        telemetry::way_taken(way, reason.as_deref());
+        loop {
+            let made = self.make(opened, export, differing, &told, way, reason);
+            let problem = match made.await {
+                Ok(Made::Done(report)) => return Ok(*report),
+                Ok(Made::Unlike) => {
+                    let was = opened.old.value("coordinates").unwrap_or_default();
+                    format!("coordinates come in another way than those in the file did ({was})")
+                }
+                // Rows that do not come by their ids may come all the same.
+                Err(Error::Layer(arcgis_layer::Error::Incomplete(incomplete)))
+                    if way != SyncWay::Full =>
+                {
+                    format!("rows that have changed did not come ({incomplete})")
+                }
+                Err(error) => return Err(error),
+            };
+            telemetry::all_again(&problem);
+            (export, differing, way) = (opened.export.clone(), None, SyncWay::Full);
+            reason = Some(problem);
         }
     }
 
@@ -354,11 +382,12 @@ impl Sync {
         let kept = KeptRows::new(old, kept, id, schema, &opened.export.writer)?;
         let stop = StopWithMe::default();
         let given_up = stop.0.clone();
-        let (kept, sums) = blocking(move || {
+        let (kept, mut sums) = blocking(move || {
             let sums = kept.sums(&given_up);
             sums.map(|sums| (kept, sums))
         })
         .await??;
+        sums.coordinates = opened.old.value("coordinates").map(str::to_owned);
         Ok(Decision::Part(Box::new(Part {
             base: Base {
                 plan,
@@ -393,13 +422,19 @@ impl Sync {
         told: &Told,
         way: SyncWay,
         reason: Option<String>,
-    ) -> Result<SyncReport, Error> {
+    ) -> Result<Made, Error> {
         let (place, folder) = (self.place.clone(), self.writer.sort_folder.clone());
         let old = Arc::clone(&opened.old);
         let candidate = blocking(move || Candidate::new(&place, &old, folder.as_deref())).await??;
         let most = MOST_HELD / self.share.get() as u64;
         let at_hand = export.base.as_ref().map_or(0, |base| base.sums.rows);
         let report = export.to(candidate.clone()).await?;
+        let is_mixed = report.geometry.as_ref().is_some_and(|geometry| {
+            geometry.coordinates.as_deref() == Some(&*Coordinates::Mixed.to_string())
+        });
+        if at_hand > 0 && is_mixed {
+            return Ok(Made::Unlike);
+        }
         let id = opened.schema.id_place();
         let old = Arc::clone(&opened.old);
         let stop = StopWithMe::default();
@@ -426,12 +461,12 @@ impl Sync {
             generation: written.unwrap_or(told.generation),
             ..told.clone()
         };
-        Ok(SyncReport {
+        Ok(Made::Done(Box::new(SyncReport {
             written: written.is_some(),
             fetched_rows: report.rows - at_hand,
             export: Some(report),
             ..told.unchanged(way, reason).with(differences)
-        })
+        })))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One geometry in flat buffers, from its positions to the sink.
 
-use super::{DecodeContext, DecodeError};
+use super::{CoordinateGrid, DecodeContext, DecodeError};
 use crate::geometry::{Bbox, Dimensions, GeometryRef, GeometryType};
 use crate::rings::{RingAssembler, Stopped};
 use crate::sink::{FeatureSink, PageFacts};
@@ -15,6 +15,8 @@ pub(super) struct GeometryBuffer {
     rings: RingAssembler,
     /// Whether something without meaning was left out.
     repaired: bool,
+    /// What positions are rounded to.
+    grid: Option<CoordinateGrid>,
 }
 
 /// Something about a geometry that cannot be decoded.
@@ -32,6 +34,11 @@ pub(super) const CURVES: &str = "true curves in PBF are not decoded; ask for JSO
 pub(super) const MULTIPATCH: &str = "multipatch geometry is not supported; leave the geometry out";
 
 impl GeometryBuffer {
+    /// Rounds the positions that come one by one from now on.
+    pub(super) fn round_to(&mut self, grid: Option<CoordinateGrid>) {
+        self.grid = grid;
+    }
+
     /// A new geometry begins.
     pub(super) fn begin(&mut self, dims: Dimensions) {
         self.dims = dims;
@@ -53,7 +60,11 @@ impl GeometryBuffer {
 
     /// Appends a position; false if it is none, because x or y is not a finite number.
     #[inline]
-    pub(super) fn position(&mut self, [x, y, z, m]: [f64; 4]) -> bool {
+    pub(super) fn position(&mut self, position: [f64; 4]) -> bool {
+        let [x, y, z, m] = match &self.grid {
+            None => position,
+            Some(grid) => grid.rounded(position),
+        };
         if !(x.is_finite() && y.is_finite()) {
             return false;
         }

@@ -2,6 +2,7 @@
 
 mod absent;
 mod column_names;
+mod coordinate_grid;
 mod geometry_buffer;
 mod header;
 mod json;
@@ -16,6 +17,7 @@ use arcgis_auth_core::ServiceError;
 use crate::layout::Layout;
 use crate::sink::SinkError;
 
+pub use coordinate_grid::{CoordinateGrid, Coordinates};
 pub use header::AnswerHeader;
 pub use json::{decode_json, read_header};
 pub use pbf::{decode_pbf, read_pbf_count, read_pbf_extent, read_pbf_header, read_pbf_ids};
@@ -27,15 +29,18 @@ pub struct DecodeContext<'a> {
     pub layout: &'a Layout,
     /// Set when nobody wants the page any more; looked at once a row.
     pub cancelled: Option<&'a AtomicBool>,
+    /// Where coordinates in JSON are to be rounded as they are in PBF: to the grid of the service.
+    pub grid: Option<CoordinateGrid>,
 }
 
 impl<'a> DecodeContext<'a> {
-    /// A context that cannot be cancelled.
+    /// A context that cannot be cancelled, with coordinates as they come.
     #[must_use]
     pub fn new(layout: &'a Layout) -> Self {
         Self {
             layout,
             cancelled: None,
+            grid: None,
         }
     }
 

@@ -9,7 +9,9 @@ use arcgis_auth_core::{Accept, Bytes, Outcome, Request, Transport, TransportErro
 
 use super::fetch::{Asked, Fetcher, add};
 use super::gather::Answer;
-use crate::decode::{DecodeContext, DecodeError, decode_json, decode_pbf};
+use crate::decode::{
+    CoordinateGrid, Coordinates, DecodeContext, DecodeError, decode_json, decode_pbf,
+};
 use crate::error::Error;
 use crate::format::{FormatChoice, PageFormat};
 use crate::geometry::Bbox;
@@ -41,10 +43,14 @@ impl<S: PageSink> Fetcher<S> {
             PageFormat::Pbf if !may_fall_back || self.trust.is_left() => PageFormat::Pbf,
             _ => PageFormat::Json,
         };
-        let mut doubted: Option<Bbox> = None;
+        let mut doubted: Option<Answer<S::Page>> = None;
         let mut chances = SECOND_CHANCES;
         loop {
             let falls_back = format == PageFormat::Pbf && may_fall_back;
+            let grid = match format {
+                PageFormat::Json if doubted.is_none() => self.grid().await,
+                _ => self.rounding.known_grid(),
+            };
             let sent = in_format(&request, format);
             let response = match self.layer.transport().send(sent.clone()).await {
                 Ok(response) => response,
@@ -70,7 +76,7 @@ impl<S: PageSink> Fetcher<S> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let error = match self.decode(body, format, rows).await? {
+            let error = match self.decode(body, format, grid, rows).await? {
                 Ok(answer) => {
                     if let Err(error) = self.check_reference(&answer.facts) {
                         if falls_back {
@@ -81,10 +87,12 @@ impl<S: PageSink> Fetcher<S> {
                     }
                     let bbox = answer.facts.bbox;
                     if format == PageFormat::Json {
-                        if doubted.is_some_and(|doubted| is_near(&doubted, &bbox)) {
+                        if let Some(doubted) = doubted.filter(|doubted| doubted.is_near(&bbox)) {
+                            // Both say the same, so that it was to be believed.
                             self.trust.extent_is_stale();
+                            return Ok(self.taken(doubted));
                         }
-                        return Ok(Asked::Answer(answer));
+                        return Ok(self.taken(answer));
                     }
                     if falls_back && answer.facts.foreign {
                         self.trust.is_foreign();
@@ -96,9 +104,9 @@ impl<S: PageSink> Fetcher<S> {
                         .is_plausible(&bbox, self.layer.info(), &self.layout)
                     {
                         self.trust.held_up();
-                        return Ok(Asked::Answer(answer));
+                        return Ok(self.taken(answer));
                     }
-                    doubted = Some(bbox);
+                    doubted = Some(answer);
                     DecodeError::Geometry {
                         row: 0,
                         object_id: None,
@@ -143,6 +151,11 @@ impl<S: PageSink> Fetcher<S> {
         }
     }
 
+    fn taken(&self, answer: Answer<S::Page>) -> Asked<S::Page> {
+        self.rounding.came(answer.facts.coordinates);
+        Asked::Answer(answer)
+    }
+
     fn fall_back(&self) -> PageFormat {
         self.trust.failed();
         add(&self.counters.fell_back, 1);
@@ -181,6 +194,7 @@ impl<S: PageSink> Fetcher<S> {
         self: &Arc<Self>,
         body: Bytes,
         format: PageFormat,
+        grid: Option<CoordinateGrid>,
         rows: u64,
     ) -> Result<Result<Answer<S::Page>, DecodeError>, Error> {
         let Ok(_permit) = self.decoders.acquire().await else {
@@ -192,6 +206,7 @@ impl<S: PageSink> Fetcher<S> {
             let context = DecodeContext {
                 layout: &this.layout,
                 cancelled: Some(&this.cancelled),
+                grid,
             };
             let mut page = this.sink.page(usize::try_from(rows).unwrap_or(0));
             // A server that does not know PBF may answer in JSON all the same.
@@ -213,7 +228,7 @@ impl<S: PageSink> Fetcher<S> {
 
     /// Whether the coordinates are certainly in another reference than asked for. An answer that does not say
     /// in which will do only where the layer's own was asked for: else `outSR` may have been ignored.
-    fn check_reference(&self, facts: &PageFacts) -> Result<(), Error> {
+    pub(super) fn check_reference(&self, facts: &PageFacts) -> Result<(), Error> {
         let Some(geometry) = &self.layout.geometry else {
             return Ok(());
         };
@@ -253,16 +268,23 @@ fn in_format(request: &Request, format: PageFormat) -> Request {
         .with_accept(accept)
 }
 
-/// Whether two rectangles are the same but for rounding to a grid.
-fn is_near(a: &Bbox, b: &Bbox) -> bool {
-    let size = (b.xmax - b.xmin).max(b.ymax - b.ymin).abs();
-    let tolerance = 1e-3_f64.min(size * 1e-3) + 1e-9;
-    [
-        (a.xmin, b.xmin),
-        (a.ymin, b.ymin),
-        (a.xmax, b.xmax),
-        (a.ymax, b.ymax),
-    ]
-    .iter()
-    .all(|(a, b)| (a - b).abs() <= tolerance)
+impl<P> Answer<P> {
+    /// Whether it lies where another one does, but for rounding to a grid.
+    fn is_near(&self, b: &Bbox) -> bool {
+        let a = &self.facts.bbox;
+        let step = match self.facts.coordinates {
+            Coordinates::Rounded(grid) => grid.step(),
+            _ => 0.0,
+        };
+        let size = (b.xmax - b.xmin).max(b.ymax - b.ymin).abs();
+        let tolerance = 1e-3_f64.min((size * 1e-3).max(step)) + 1e-9;
+        [
+            (a.xmin, b.xmin),
+            (a.ymin, b.ymin),
+            (a.xmax, b.xmax),
+            (a.ymax, b.ymax),
+        ]
+        .iter()
+        .all(|(a, b)| (a - b).abs() <= tolerance)
+    }
 }

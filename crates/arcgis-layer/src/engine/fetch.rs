@@ -8,6 +8,7 @@ use std::time::Instant;
 use arcgis_auth_core::Request;
 use tokio::sync::{OnceCell, Semaphore};
 
+use super::coordinates::Rounding;
 use super::doubt::{Doubt, Observed};
 use super::gather::{Answer, Gathered, merge, repeated};
 use super::ledger::{facts_of, row_at};
@@ -78,6 +79,8 @@ pub(crate) struct Fetcher<S> {
     pub(crate) pace: Pace,
     /// How PBF has done so far.
     pub(crate) trust: Trust,
+    /// What coordinates in JSON are rounded to in place of those in PBF.
+    pub(crate) rounding: Rounding,
     /// At most one decoding thread a core.
     pub(crate) decoders: Semaphore,
 }
@@ -179,6 +182,7 @@ impl<S: PageSink> Fetcher<S> {
             largest: AtomicU64::new(0),
             flag_means_more: OnceCell::new(),
             trust: Trust::default(),
+            rounding: Rounding::default(),
             decoders: Semaphore::new(cores),
         }
     }

@@ -156,6 +156,7 @@ pub(crate) fn merge(all: &[PageFacts], taken: &BTreeMap<i64, (usize, usize)>) ->
             continue;
         }
         merged.bbox.merge(&facts.bbox);
+        merged.coordinates = merged.coordinates.and(facts.coordinates);
         for (column, &rows) in &facts.absent {
             *merged.absent.entry(*column).or_default() += rows.min(taken);
         }

@@ -5,6 +5,7 @@ mod at_hand;
 mod behind;
 mod by_ids;
 mod checkpoint;
+mod coordinates;
 mod doubt;
 mod edits;
 mod exchange;

@@ -337,6 +337,7 @@ fn nobody_waits_for_a_cancelled_page() {
     let context = DecodeContext {
         layout: &layout,
         cancelled: Some(&cancelled),
+        grid: None,
     };
     let error = decode_json(br#"{"features":[{}]}"#, &context, &mut Recorder::new(1));
     assert!(matches!(error, Err(DecodeError::Cancelled)));

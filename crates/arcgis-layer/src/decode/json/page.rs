@@ -10,7 +10,7 @@ use super::number::Number;
 use super::scanner::{Scalar, Scanner};
 use crate::decode::column_names::Target;
 use crate::decode::geometry_buffer::refuse;
-use crate::decode::{DecodeContext, DecodeError, absent, object_id};
+use crate::decode::{Coordinates, DecodeContext, DecodeError, absent, object_id};
 use crate::sink::{FeatureSink, PageFacts, SinkError, ValueRef};
 use crate::spatial_reference::SpatialReference;
 
@@ -60,6 +60,8 @@ pub fn decode_json<S: FeatureSink>(
     sink: &mut S,
 ) -> Result<PageFacts, DecodeError> {
     context.check()?;
+    let mut geometry = GeometryReader::default();
+    geometry.buffer.round_to(context.grid);
     let page = Page {
         scanner: Scanner::new(body)?,
         context,
@@ -71,7 +73,7 @@ pub fn decode_json<S: FeatureSink>(
         },
         flags: Flags::default(),
         columns: Columns::new(context.layout),
-        geometry: GeometryReader::default(),
+        geometry,
         absent: 0,
         geometry_reference: None,
         scratch: String::new(),
@@ -176,6 +178,12 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                 Some(_) => {}
                 None => self.facts.spatial_reference = Some(own),
             }
+        }
+        if !self.facts.bbox.is_empty() {
+            self.facts.coordinates = match self.context.grid {
+                Some(grid) => Coordinates::Rounded(grid),
+                None => Coordinates::Exact,
+            };
         }
         Ok(self.facts)
     }

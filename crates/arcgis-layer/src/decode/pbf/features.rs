@@ -1,9 +1,9 @@
 //! A page without its rows: what it declares, wherever its members stand.
 
-use super::transform::Transform;
+use super::transform;
 use super::value::{self, Cell};
 use super::wire::{Member, Message, malformed};
-use crate::decode::DecodeError;
+use crate::decode::{CoordinateGrid, DecodeError};
 use crate::geometry::GeometryType;
 use crate::sink::ValueRef;
 use crate::spatial_reference::SpatialReference;
@@ -24,7 +24,7 @@ pub(super) struct Features<'a> {
     pub(super) exceeded: bool,
     pub(super) has_z: bool,
     pub(super) has_m: bool,
-    pub(super) transform: Option<Transform>,
+    pub(super) transform: Option<CoordinateGrid>,
     /// The values of a row come in the order of these.
     pub(super) fields: Vec<Declared<'a>>,
     /// Values that rows name by their place.
@@ -86,7 +86,7 @@ impl<'a> Features<'a> {
                 if self.transform.is_some() {
                     return Err(malformed(member.at, "a second transform"));
                 }
-                self.transform = Some(Transform::read(member.message()?)?);
+                self.transform = Some(transform::read(member.message()?)?);
             }
             13 => self.fields.push(Declared::read(member.message()?)?),
             14 => match value::read(member.message()?)? {

@@ -2,10 +2,9 @@
 
 use super::features::{Features, geometry_type};
 use super::steps;
-use super::transform::Transform;
 use super::wire::{Message, malformed, short_varint, unzigzag, varint};
 use crate::decode::geometry_buffer::{GeometryBuffer, MULTIPATCH, refuse};
-use crate::decode::{DecodeContext, DecodeError};
+use crate::decode::{CoordinateGrid, DecodeContext, DecodeError};
 use crate::geometry::{Dimensions, GeometryType};
 use crate::layout::GeometryLayout;
 
@@ -15,7 +14,7 @@ pub(super) struct Grid {
     geometry_type: i32,
     has_z: bool,
     has_m: bool,
-    transform: Option<Transform>,
+    transform: Option<CoordinateGrid>,
     /// There are x and y alone, and they are finite for any number of steps.
     plane: bool,
 }
@@ -242,7 +241,7 @@ impl GeometryReader {
         &mut self,
         coordinates: &mut Coordinates<'_>,
         length: usize,
-        transform: &Transform,
+        transform: &CoordinateGrid,
     ) -> bool {
         let mut ahead = *coordinates;
         let axes = [&transform.x, &transform.y];
@@ -276,7 +275,7 @@ impl GeometryReader {
         coordinates: &mut Coordinates<'_>,
         length: usize,
         grid: &Grid,
-        transform: &Transform,
+        transform: &CoordinateGrid,
         row: usize,
     ) -> Result<(), DecodeError> {
         let (mut x, mut y) = (0_i64, 0_i64);

@@ -9,7 +9,7 @@ use super::value::{self, Cell, Given};
 use super::wire::{Member, Message, malformed};
 use crate::decode::column_names::{ColumnNames, Target};
 use crate::decode::geometry_buffer::{CURVES, refuse};
-use crate::decode::{DecodeContext, DecodeError, absent, object_id};
+use crate::decode::{Coordinates, DecodeContext, DecodeError, absent, object_id};
 use crate::sink::{FeatureSink, PageFacts, ValueRef};
 
 /// Decodes one page, a query's answer in protocol buffers (`f=pbf`), into a sink.
@@ -139,6 +139,9 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             .features
             .transform
             .is_some_and(|transform| transform.begins_at_zero());
+        if let (false, Some(grid)) = (self.facts.bbox.is_empty(), self.features.transform) {
+            self.facts.coordinates = Coordinates::Rounded(grid);
+        }
         self.facts.spatial_reference = self.features.spatial_reference.take();
         if self.facts.rows > 0 {
             let rows = self.facts.rows;

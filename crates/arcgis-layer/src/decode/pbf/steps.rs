@@ -3,8 +3,8 @@
 //! What takes most is finding where each number ends. The rest is done in loops of fixed length without branches,
 //! which compilers turn into instructions that take several numbers at once.
 
-use super::transform::Axis;
 use super::wire::HIGH;
+use crate::decode::coordinate_grid::Axis;
 
 /// So many positions are read at a time.
 const MANY: usize = 16;
