@@ -19,8 +19,8 @@ cd "$folder"
 
 echo "# one layer: some of its rows, some of its columns, in two formats"
 "$arcgis" count "$layer" --where "pop_max > 1000000"
-"$arcgis" export "$layer" cities.parquet --where "pop_max > 1000000" --fields name,pop_max,adm0name
-"$arcgis" export "$layer" cities.geojson --where "pop_max > 1000000" --fields name,pop_max,adm0name --quiet
+"$arcgis" export "$layer" cities.parquet --where "pop_max > 1000000" --fields OBJECTID,name,pop_max,adm0name
+"$arcgis" export "$layer" cities.geojson --where "pop_max > 1000000" --fields OBJECTID,name,pop_max,adm0name --quiet
 "$arcgis" sync "$layer" cities.parquet
 
 echo "# one layer in several files: a folder for each value"

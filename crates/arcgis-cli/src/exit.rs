@@ -162,9 +162,18 @@ impl Ending {
     /// What is wrong with the arguments themselves.
     pub(crate) fn of_arguments(error: &clap::Error) -> Self {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
-        Self::new(Exit::Usage, message, None)
+        // What is missing stands on lines of its own; what might have been meant, and the usage, behind an empty one.
+        let message: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let message = message.join(" ");
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
+        let tip = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("tip: "));
+        Self::new(Exit::Usage, message, tip)
     }
 
     /// Prints it on standard output, where the result would have stood.

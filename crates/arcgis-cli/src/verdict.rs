@@ -47,6 +47,16 @@ fn of_export(error: &export::Error) -> (Exit, Option<String>) {
             Exit::Output,
             hint("run it again: it goes by what is there now"),
         ),
+        export::Error::Unwritable { source, .. }
+            if source.kind() == std::io::ErrorKind::IsADirectory =>
+        {
+            (
+                Exit::Output,
+                hint(
+                    "give the name of a file; --partition-by and --partition spatial write several into a folder",
+                ),
+            )
+        }
         export::Error::Unwritable { .. } | export::Error::Write(_) | export::Error::Spool(_) => {
             (Exit::Output, None)
         }

@@ -143,6 +143,7 @@ impl<'a> Conversion<'a> {
             provenance: &provenance,
             lenient: self.lenient,
             partitions: None,
+            given_up: given_up.clone(),
         };
         let mut assembly = Assembly::new(new, spool, Observer::default(), given_up)?;
         assembly.push(rows.page)?;

@@ -400,6 +400,7 @@ impl Run {
                 provenance: &provenance,
                 lenient,
                 partitions: scheme.clone(),
+                given_up: given_up.clone(),
             };
             let mut assembly = Assembly::new(new, spool, observer, given_up.clone())?;
             if looks_again {

@@ -230,7 +230,10 @@ fn outputs_that_cannot_be_written_send_nothing() {
     desk.run(&["export", &url, "missing/out.parquet"])
         .fails(6, &["no folder missing"]);
     desk.run(&["export", &url, "folder.parquet", "--overwrite"])
-        .fails(6, &["it is a folder"]);
+        .fails(
+            6,
+            &["it is a folder", "give the name of a file; --partition-by"],
+        );
     desk.run(&["export", &url, "out.parquet", "--report", "report.json"])
         .fails(6, &["report.json exists"]);
     desk.run(&["export", &url, "out.parquet", "--report", "missing/r.json"])
@@ -350,6 +353,15 @@ fn errors_are_json_on_standard_output_where_json_is_wanted() {
     let of_option = error(&["export", "x", "y.parquet", "--json", "--limit", "0"]);
     let message = of_option["message"].as_str().unwrap();
     assert!(message.ends_with("it must be at least 1"), "{message}");
+    let of_lack = error(&["sync", "x", "--json"]);
+    let message = of_lack["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("not provided: <FILE.parquet|FOLDER/>"),
+        "{message}"
+    );
+    let of_slip = error(&["export", "x", "y.parquet", "--json", "--limt", "1"]);
+    let hint = of_slip["hint"].as_str().unwrap();
+    assert!(hint.contains("'--limit'"), "{hint}");
     desk.write("there.parquet", "");
     let address = "https://host.invalid/arcgis/rest/services/x/FeatureServer/0";
     let of_output = error(&["export", address, "there.parquet", "--json"]);

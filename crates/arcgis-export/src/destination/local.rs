@@ -77,11 +77,11 @@ impl LocalFile {
         let metadata = fs::metadata(&self.path).map_err(|error| self.unwritable(error))?;
         if !metadata.is_file() {
             let problem = if metadata.is_dir() {
-                "it is a folder"
+                io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")
             } else {
-                "it is no ordinary file"
+                io::Error::other("it is no ordinary file")
             };
-            return Err(self.unwritable(io::Error::other(problem)));
+            return Err(self.unwritable(problem));
         }
         if !self.overwrite {
             return Err(Error::Exists {

@@ -13,6 +13,7 @@ use crate::options::WriterOptions;
 use crate::partition::{PartitionReport, PartitionedWriter, Scheme};
 use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
+use crate::writer_thread::GivenUp;
 
 use super::FileFormat;
 use super::arrow::{ArrowFile, ArrowStream};
@@ -84,6 +85,8 @@ pub(crate) struct NewFile<'a> {
     pub(crate) lenient: bool,
     /// How rows are cut into files, where they are: then the output is a folder.
     pub(crate) partitions: Option<Scheme>,
+    /// Asked between files, of which one batch may fill thousands.
+    pub(crate) given_up: GivenUp,
 }
 
 /// Begins a file.

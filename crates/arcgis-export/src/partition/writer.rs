@@ -18,6 +18,7 @@ use crate::geoparquet::{GeoParquetWriter, RowGroup};
 use crate::options::WriterOptions;
 use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
+use crate::writer_thread::GivenUp;
 
 /// With fewer rows than these at a time, encoding them costs more than a file that is not too large is worth.
 const FEW_ROWS: usize = 256;
@@ -37,6 +38,7 @@ pub(crate) struct PartitionedWriter {
     last: Option<(u32, usize)>,
     row_groups: Vec<RowGroup>,
     rows: u64,
+    given_up: GivenUp,
 }
 
 /// The file that rows go to.
@@ -63,6 +65,7 @@ impl PartitionedWriter {
             last: None,
             row_groups: Vec::new(),
             rows: 0,
+            given_up: new.given_up,
         }
     }
 
@@ -113,6 +116,7 @@ impl PartitionedWriter {
         else {
             return Ok(());
         };
+        self.given_up.check()?;
         let values: BTreeMap<String, _> = group
             .into_iter()
             .flat_map(|group| self.groups.values(group))

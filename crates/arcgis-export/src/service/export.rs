@@ -318,7 +318,7 @@ impl ServiceExport {
         let Some(json) = json else {
             return Ok(None);
         };
-        let path = format!("{}/{}", folder.name(), index::NAME);
+        let path = format!("{}/{}", folder.name().trim_end_matches('/'), index::NAME);
         if self.resume.is_none() && self.upkeep.is_none() {
             return match self.overwrite {
                 true => Ok(None),

@@ -1,12 +1,12 @@
 //! What goes wrong midway leaves nothing, or what was there before.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arcgis_export::{ExportEvent, Partitions, Resume};
 use arcgis_layer::FetchOptions;
 use arcgis_testkit::{Fault, FaultKind, Testkit};
 
-use crate::bench::{Bench, files, rows, three};
+use crate::bench::{Bench, files, rows, three, towns};
 
 fn by_state() -> Partitions {
     Partitions::by_field("STATE")
@@ -58,6 +58,26 @@ async fn an_export_that_is_given_up_leaves_nothing() {
     let given_up = tokio::time::timeout(Duration::from_millis(300), export.to(bench.folder()));
     assert!(given_up.await.is_err());
     assert!(bench.names().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_up_among_thousands_of_files_it_ends_at_once_and_leaves_nothing() {
+    let texts: Vec<String> = (0..5_000).map(|n| format!("v{n}")).collect();
+    let layer = towns(texts.iter().map(|text| Some(text.as_str()))).with_max_record_count(5_000);
+    let bench = Bench::of(layer).await;
+    let export = bench.export().await.with_partitions(by_state());
+    let job = tokio::spawn(export.to(bench.folder()));
+    // All rows are there by then, and one batch of them fills the files.
+    while files(bench.place()).len() < 20 {
+        assert!(!job.is_finished());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let began = Instant::now();
+    job.abort();
+    assert!(job.await.unwrap_err().is_cancelled());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(bench.names().is_empty(), "{:?}", bench.names());
 }
 
 #[tokio::test(flavor = "multi_thread")]
