@@ -31,6 +31,7 @@ pub(crate) const TOOL: &str = concat!("arcgis-export ", env!("CARGO_PKG_VERSION"
 /// | `arcgis:partition` | in one of several files of a dataset: the values that all its rows have in the columns that they are partitioned by, as JSON |
 /// | `arcgis:rows` | the number of rows; those of this file, where a dataset is in several |
 /// | `arcgis:proof` | how it is known that they are all |
+/// | `arcgis:skipped` | the object ids of rows that the server cannot serve and that were left out, the first thousand, as JSON |
 /// | `arcgis:copyright` | the layer's copyright text |
 /// | `arcgis:retrieved` | when the export began, RFC 3339 in UTC |
 /// | `arcgis:tool` | this library and its version |
@@ -72,6 +73,8 @@ pub struct Provenance {
     pub time_zone: Option<String>,
     /// How it is known that the rows are all.
     pub proof: Option<String>,
+    /// The object ids of rows that the server cannot serve, and that are left out, as JSON; none where there are none.
+    pub skipped: Option<String>,
     /// The layer's copyright text.
     pub copyright: Option<String>,
     /// When the export began.
@@ -81,7 +84,12 @@ pub struct Provenance {
 impl Provenance {
     /// What is known before the rows are.
     pub(crate) fn known_at_start(&self) -> impl Iterator<Item = (String, String)> {
-        let at_end = ["arcgis:coordinates", "arcgis:rows", "arcgis:proof"];
+        let at_end = [
+            "arcgis:coordinates",
+            "arcgis:rows",
+            "arcgis:proof",
+            "arcgis:skipped",
+        ];
         self.pairs(0)
             .filter(move |(key, _)| !at_end.contains(&key.as_str()))
     }
@@ -124,6 +132,7 @@ impl Provenance {
             ("partition", self.partition.clone()),
             ("rows", Some(rows.to_string())),
             ("proof", self.proof.clone()),
+            ("skipped", self.skipped.clone()),
             ("copyright", self.copyright.clone()),
             ("retrieved", self.retrieved.map(|time| time.to_string())),
             ("tool", Some(TOOL.to_owned())),

@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 use arcgis_export::{
     ColumnOptions, DomainValues, LayerExport, LocalFile, Sync, SyncWay, WriterOptions,
 };
-use arcgis_layer::{Query, SpatialReference};
+use arcgis_layer::{FetchOptions, Query, SpatialReference};
 use arcgis_testkit::{
-    Field, FieldType, Geometry, GeometryType, Layer as Served, RequestKind, Row, Testkit,
+    BadRow, Field, FieldType, Geometry, GeometryType, Layer as Served, Quirk, RequestKind, Row,
+    Testkit,
 };
 use arcgis_tests::{Bench, Noise, ParquetFile};
 use serde_json::json;
@@ -35,6 +36,57 @@ async fn a_file_without_changes_is_left_alone() {
             assert_eq!(report.export.unwrap().rows, report.rows);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_cannot_be_served_are_left_out_where_that_is_allowed() {
+    let served = Served::new("rows", GeometryType::Point)
+        .with_capabilities("Query,ChangeTracking")
+        .with_field(Field::new("N", FieldType::Integer))
+        .with_quirk(Quirk::BadRow(7, BadRow::Never))
+        .with_rows((0..30).map(|n| Row::new().with("N", n)));
+    let bench = Bench::start(Testkit::builder().layer(served)).await;
+    let rows = bench.service.layer("rows").unwrap();
+    let skipping = FetchOptions::default().with_allow_skips(true);
+    let export = LayerExport::new(bench.open("rows").await.unwrap());
+    let export = export.with_fetch(skipping.clone());
+    assert_eq!(
+        export.to(LocalFile::new(bench.path())).await.unwrap().rows,
+        29
+    );
+    let lacking = || {
+        let file = ParquetFile::read(&bench.path());
+        let mut pairs = file
+            .metadata
+            .file_metadata()
+            .key_value_metadata()
+            .unwrap()
+            .iter();
+        let pair = pairs.find(|pair| pair.key == "arcgis:skipped");
+        pair.and_then(|pair| pair.value.clone())
+    };
+    assert_eq!(lacking().as_deref(), Some("[7]"));
+    let sync = async |fetch: FetchOptions| {
+        let sync = Sync::new(bench.open("rows").await.unwrap(), bench.path());
+        sync.with_fetch(fetch).run().await
+    };
+    let report = sync(skipping.clone()).await.unwrap();
+    assert_eq!((report.way, report.written), (SyncWay::Changes, false));
+    rows.update(5, Row::new().with("N", 500)).unwrap();
+    let error = sync(FetchOptions::default()).await.unwrap_err();
+    assert!(error.to_string().contains('7'), "{error}");
+    let report = sync(skipping.clone()).await.unwrap();
+    assert_eq!(
+        (report.way, &*report.changed_ids),
+        (SyncWay::Changes, &[5][..])
+    );
+    assert_eq!((report.rows, lacking().as_deref()), (29, Some("[7]")));
+    // Gone, it is missed no more.
+    rows.delete(7).unwrap();
+    rows.update(6, Row::new().with("N", 600)).unwrap();
+    let report = sync(FetchOptions::default()).await.unwrap();
+    assert_eq!((report.way, report.deleted_rows), (SyncWay::Changes, 0));
+    assert_eq!((report.rows, lacking()), (29, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

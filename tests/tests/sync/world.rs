@@ -50,8 +50,6 @@ pub(crate) struct World {
     writer: WriterOptions,
     /// Pages as the layer offers them, or JSON alone.
     pub(crate) any_format: bool,
-    /// How many pages are under way at once.
-    pub(crate) at_once: usize,
     /// How rows are cut into files, if they are.
     partitions: Option<Partitions>,
 }
@@ -100,7 +98,6 @@ impl World {
             bench: Bench::signed_in(service, "user", "password").await,
             filtered: noise.below(2) == 0,
             any_format: noise.below(2) == 0,
-            at_once: 3,
             known: BTreeMap::new(),
             partitions: None,
             writer,
@@ -166,7 +163,7 @@ impl World {
         let export = LayerExport::new(layer)
             .with_query(query)
             .with_writer(self.writer.clone())
-            .with_fetch(paging(7, self.at_once));
+            .with_fetch(paging(7, 3));
         match &self.partitions {
             Some(partitions) => export.with_partitions(partitions.clone()),
             None => export,
@@ -182,7 +179,7 @@ impl World {
 
     pub(crate) async fn sync(&self) -> Sync {
         Sync::new(self.open().await, self.path())
-            .with_fetch(paging(7, self.at_once))
+            .with_fetch(paging(7, 3))
             .with_margin(Duration::ZERO)
     }
 

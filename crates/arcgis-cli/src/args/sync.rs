@@ -74,6 +74,11 @@ pub(crate) struct SyncFetchArgs {
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
 
+    /// Leave out rows that the server cannot serve however it is asked, and name them, in place of failing with
+    /// exit code 5: where the file was exported so
+    #[arg(long)]
+    pub(crate) allow_skips: bool,
+
     /// Memory for rows that are sorted, such as 512M or 2G; more than that are sorted on disk [default: 64M]
     #[arg(long, allow_negative_numbers = true, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) memory: Option<NonZeroUsize>,

@@ -8,7 +8,7 @@ use anyhow::Result;
 #[cfg(feature = "cloud")]
 use arcgis_rest::export::StoredObject;
 use arcgis_rest::export::{Sync, SyncPlace, SyncReport, WriterOptions};
-use arcgis_rest::layer::{Query, ResourceAddress};
+use arcgis_rest::layer::{FetchOptions, Query, ResourceAddress};
 use serde::Serialize;
 
 use super::attachments;
@@ -58,10 +58,7 @@ pub(crate) async fn run(
         .with_hint("arcgis sync <service> <folder>/")
         .into());
     }
-    let (fetch, sorting) = (
-        args.fetch.pace.options(settings)?,
-        args.fetch.sorting(settings)?,
-    );
+    let (fetch, sorting) = (args.fetch.options(settings)?, args.fetch.sorting(settings)?);
     if let Some(folder) = folder {
         let whole = WholeFolder {
             args,
@@ -153,6 +150,11 @@ fn place(file: &Path) -> Result<SyncPlace> {
 }
 
 impl SyncFetchArgs {
+    fn options(&self, settings: &Settings) -> Result<FetchOptions> {
+        let options = self.pace.options(settings)?;
+        Ok(options.with_allow_skips(self.allow_skips))
+    }
+
     fn sorting(&self, settings: &Settings) -> Result<WriterOptions> {
         let memory = settings.get(&key::MEMORY, self.memory)?;
         let options = WriterOptions::default().with_sort_memory(memory.value);

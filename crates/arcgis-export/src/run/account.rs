@@ -58,6 +58,14 @@ impl Run {
         Some(ProofReport::new(self.pages.plan(), completion))
     }
 
+    /// The ids of rows that were left out, if any were.
+    fn skipped(&self) -> Option<String> {
+        let skipped = &self.completion.as_ref()?.skipped;
+        let ids = skipped.iter().take(ProofReport::MOST_IDS);
+        let ids: Vec<i64> = ids.map(|row| row.object_id).collect();
+        (!ids.is_empty()).then(|| serde_json::Value::from(ids).to_string())
+    }
+
     pub(crate) fn provenance(&self) -> Provenance {
         let info = self.info();
         Provenance {
@@ -84,6 +92,7 @@ impl Run {
             coordinates: self.tally.sums.coordinates.clone(),
             time_zone: info.date_time_zone.clone(),
             proof: self.proof().map(|proof| proof.level),
+            skipped: self.skipped(),
             copyright: info
                 .copyright_text
                 .clone()

@@ -77,6 +77,14 @@ impl EarlierExport {
         self.value(name)?.parse().ok()
     }
 
+    /// The ids of rows that it lacks since the server could not serve them.
+    pub(super) fn skipped(&self) -> Vec<i64> {
+        let listed = self.value("skipped");
+        listed
+            .and_then(|ids| serde_json::from_str(ids).ok())
+            .unwrap_or_default()
+    }
+
     pub(super) fn generation(&self) -> Option<i64> {
         self.value("server_generation")?.parse().ok()
     }

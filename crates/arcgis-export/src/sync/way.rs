@@ -109,6 +109,8 @@ impl Look<'_> {
         if !self.moves() {
             let mut come = changes.added.clone();
             come.extend(changes.updated.iter());
+            // Rows that could not be served then were there all the same.
+            come.extend(self.old.skipped());
             let mut untold = self.is.difference(self.was).difference(&come).len();
             if let Some(deleted) = &changes.deleted {
                 let mut gone = deleted.clone();

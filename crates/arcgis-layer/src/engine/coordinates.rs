@@ -9,6 +9,7 @@ use super::fetch::{Fetcher, add};
 use crate::decode::{CoordinateGrid, Coordinates, DecodeContext, decode_pbf};
 use crate::feature::FeatureCollector;
 use crate::format::PageFormat;
+use crate::layout::Layout;
 use crate::literal::object_id_range;
 use crate::second_chance::send;
 use crate::sink::PageSink;
@@ -56,18 +57,22 @@ impl<S: PageSink> Fetcher<S> {
         self.rounding.known_grid()
     }
 
-    /// Asks for single rows in PBF until one tells the grid: the first, one in the middle, the last.
+    /// Asks for the geometry of single rows in PBF until one has some and tells the grid.
     async fn asked_grid(self: &Arc<Self>) -> Option<CoordinateGrid> {
         let (query, address) = (&self.plan.query, self.layer.address());
+        let layout = Layout::new([]).with_geometry(self.layout.geometry.clone()?);
         let mut requests = Vec::new();
         match (self.plan.ids(), query.object_id()) {
             (Some(ids), Some(field)) => {
                 let last = ids.len().saturating_sub(1);
-                let mut places = vec![0, last / 2, last];
+                let mut places = vec![0, last, last / 2, last / 4, last / 4 * 3];
+                places.sort_unstable();
                 places.dedup();
                 for id in places.into_iter().filter_map(|place| ids.nth(place)) {
                     let only = object_id_range(field, id, id);
-                    requests.push(query.page_request_within(address, &only));
+                    let request = query.page_request_within(address, &only);
+                    // Whatever it is in the other columns that PBF cannot hold, it is not asked for.
+                    requests.push(request.with_param("outFields", field));
                 }
             }
             _ => requests.push(self.offset_request(0, 1)),
@@ -81,9 +86,8 @@ impl<S: PageSink> Fetcher<S> {
             let Ok(body) = send(&**self.layer.transport(), &request).await else {
                 continue;
             };
-            let collector = FeatureCollector::new(Arc::new(self.layout.clone()));
-            let mut page = collector.page(1);
-            let Ok(facts) = decode_pbf(&body, &DecodeContext::new(&self.layout), &mut page) else {
+            let mut page = FeatureCollector::new(layout.clone()).page(1);
+            let Ok(facts) = decode_pbf(&body, &DecodeContext::new(&layout), &mut page) else {
                 continue;
             };
             if facts.foreign {

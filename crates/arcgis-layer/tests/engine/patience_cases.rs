@@ -105,8 +105,8 @@ async fn halving_does_not_give_second_chances_at_each_size() {
     let plan = layer.plan(&query, &options).await.unwrap();
     let mut pages = layer.pages(plan, Rows);
     assert!(matches!(pages.next().await, Err(Error::Answer { .. })));
-    // And what PBF costs until it is not tried any more, and three rows that are asked for its grid.
-    let pbf = u64::from(FORMAT != arcgis_layer::FormatChoice::Json) * (3 + 3);
+    // And what PBF costs until it is not tried any more, and five rows that are asked for its grid.
+    let pbf = u64::from(FORMAT != arcgis_layer::FormatChoice::Json) * (3 + 5);
     assert_eq!(pages.stats().requests, 3 + 5 + 3 + pbf);
 }
 
