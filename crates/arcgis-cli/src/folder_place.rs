@@ -29,10 +29,7 @@ pub(crate) fn folder(option: &str, out: &Path) -> Result<Arc<dyn Folder>> {
     };
     #[cfg(feature = "cloud")]
     if is_bucket(address) {
-        let folder = StoredFolder::at(address).map_err(|error| {
-            Failure::usage(crate::spelling::message(&anyhow::Error::from(error)))
-        })?;
-        return Ok(Arc::new(folder));
+        return Ok(Arc::new(stored(address)?));
     }
     let failure = Failure::usage(format!(
         "{option}: {} is no folder that files can go to",
@@ -47,7 +44,16 @@ pub(crate) fn folder(option: &str, out: &Path) -> Result<Arc<dyn Folder>> {
         .into())
 }
 
-fn is_bucket(address: &str) -> bool {
+/// The folder in a bucket that an address names. Nothing is sent.
+#[cfg(feature = "cloud")]
+pub(crate) fn stored(address: &str) -> Result<StoredFolder> {
+    StoredFolder::at(address).map_err(|error| {
+        Failure::usage(crate::spelling::message(&anyhow::Error::from(error))).into()
+    })
+}
+
+/// Whether an address is one in a bucket that this program can write to.
+pub(crate) fn is_bucket(address: &str) -> bool {
     #[cfg(feature = "cloud")]
     {
         arcgis_rest::export::StoredObject::is_address(address)

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-#[cfg(feature = "cloud")]
-use arcgis_rest::export::StoredObject;
 use arcgis_rest::export::{
     self, Committed, Destination, HttpPut, LocalFile, Output, PartitionFolder,
 };
+#[cfg(feature = "cloud")]
+use arcgis_rest::export::{StoredObject, StoredPartitions};
 use arcgis_rest::{Transport, auth::Url};
 
 use crate::exit::Failure;
@@ -26,6 +26,8 @@ pub(crate) enum Place {
     StandardOutput,
     #[cfg(feature = "cloud")]
     Stored(StoredObject),
+    #[cfg(feature = "cloud")]
+    StoredPartitions(StoredPartitions),
     Put(HttpPut),
 }
 
@@ -48,7 +50,7 @@ impl Place {
         };
         if address.ends_with('/') {
             return Err(Failure::usage(format!("{}: it names no file", shown(out)))
-                .with_hint("all layers of a service go into a folder; a layer goes into a file")
+                .with_hint("all layers of a service go into a folder; a layer goes into a file, or into several with --partition-by")
                 .into());
         }
         if HttpPut::is_address(address) {
@@ -85,8 +87,20 @@ impl Place {
 
     /// The same for the folder of a dataset in several files.
     pub(crate) async fn tried_folder(out: &Path, overwrite: bool) -> Result<Self> {
-        let folder = PartitionFolder::new(out).with_overwrite(overwrite);
-        Self::Partitions(folder).opens().await
+        let place = match address(out) {
+            None => Self::Partitions(PartitionFolder::new(out).with_overwrite(overwrite)),
+            #[cfg(feature = "cloud")]
+            Some(address) => {
+                let folder = StoredPartitions::new(crate::folder_place::stored(address)?);
+                Self::StoredPartitions(folder.with_overwrite(overwrite))
+            }
+            #[cfg(not(feature = "cloud"))]
+            Some(_) => {
+                let problem = "this arcgis was built without the feature cloud";
+                return Err(Failure::usage(problem).into());
+            }
+        };
+        place.opens().await
     }
 
     async fn opens(self) -> Result<Self> {
@@ -104,6 +118,8 @@ impl Place {
             Self::Partitions(folder) => Some(folder),
             #[cfg(feature = "cloud")]
             Self::Stored(object) => Some(object),
+            #[cfg(feature = "cloud")]
+            Self::StoredPartitions(folder) => Some(folder),
             Self::Put(put) => Some(put),
             Self::StandardOutput => None,
         }

@@ -20,6 +20,7 @@ mod file_names;
 mod format;
 mod geometry_summary;
 mod geoparquet;
+mod index_file;
 mod job;
 mod label_dictionary;
 mod labels;
@@ -75,6 +76,8 @@ pub use note::Note;
 pub use options::{Compression, ParseCompressionError, WriterOptions, ZstdLevel};
 pub use order::{ParseRowOrderError, RowOrder};
 pub use page::{ArrowPage, ArrowSink, Misfits, PageBatch};
+#[cfg(feature = "object-store")]
+pub use partition::StoredPartitions;
 pub use partition::{
     PartitionError, PartitionFile, PartitionFolder, PartitionIndex, PartitionReport, Partitions,
 };

@@ -104,8 +104,9 @@ impl<M: Send + 'static, T: Send + 'static> WriterThread<M, T> {
         }
     }
 
-    /// What came of the work.
-    pub(crate) async fn finished(mut self) -> Result<T, Error> {
+    /// What came of the work; asked for once. Whoever gives up waiting for it still holds the thread, and can end first what
+    /// keeps it.
+    pub(crate) async fn finished(&mut self) -> Result<T, Error> {
         let result = match &mut self.done {
             Some(done) => done.await.ok(),
             None => None,
@@ -146,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_keeps_its_text() {
-        let thread = WriterThread::<(), ()>::start(|_| panic!("row {}", 7)).unwrap();
+        let mut thread = WriterThread::<(), ()>::start(|_| panic!("row {}", 7)).unwrap();
         let error = thread.finished().await.unwrap_err();
         assert!(matches!(&error, Error::Panicked { message } if message == "row 7"));
     }

@@ -20,7 +20,7 @@ use crate::facts::counted;
 use crate::folder_place;
 use crate::output::{Kept, Outputs, Said};
 use crate::pasted::Pasted;
-use crate::place::{STANDARD_OUTPUT, Way, address, waits_here};
+use crate::place::{STANDARD_OUTPUT, Way, address, shown, waits_here};
 use crate::progress::{Progress, above};
 use crate::refusal::Asked;
 use crate::settings::{Settings, key};
@@ -124,7 +124,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Several files go into a folder on this machine, and are GeoParquet.
+/// Several files go into a folder, on this machine or in a bucket, and are GeoParquet.
 fn check_partitions(args: &ExportArgs, format: FileFormat) -> Result<()> {
     let Some(option) = args.partition.given() else {
         return match args.partition.limit() {
@@ -135,12 +135,21 @@ fn check_partitions(args: &ExportArgs, format: FileFormat) -> Result<()> {
             .into()),
         };
     };
-    let here = |out: &Path| address(out).is_none() && out != Path::new(STANDARD_OUTPUT);
-    if !args.out.as_deref().is_none_or(here) {
+    let fits = |out: &Path| match address(out) {
+        Some(address) => folder_place::is_bucket(address),
+        None => out != Path::new(STANDARD_OUTPUT),
+    };
+    if !args.out.as_deref().is_none_or(fits) {
+        let places = if cfg!(feature = "cloud") {
+            "give a folder on this machine, s3://bucket/path/, gs://bucket/path/ or az://container/path/"
+        } else {
+            "give a folder on this machine: this arcgis was built without the feature cloud"
+        };
         return Err(Failure::usage(format!(
-            "{option}: the files go into a folder on this machine"
+            "{option}: the files go into a folder, and {} is none",
+            shown(args.out.as_deref().unwrap_or(Path::new(STANDARD_OUTPUT)))
         ))
-        .with_hint("what stands in it then can be copied anywhere, _index.json last")
+        .with_hint(places)
         .into());
     }
     if format != FileFormat::GeoParquet {

@@ -124,11 +124,9 @@ fn place(file: &Path) -> Result<SyncPlace> {
         }
         return Ok(file.into());
     };
+    #[cfg(feature = "cloud")]
     if is_folder(file) {
-        let file = file.display();
-        return Err(Failure::usage(format!("{file} is a folder: a layer is one file there"))
-            .with_hint("a dataset in several files is brought up to date in a folder on this machine; all layers of a service, in a bucket too")
-            .into());
+        return Ok(folder_place::stored(address)?.into());
     }
     #[cfg(feature = "cloud")]
     if StoredObject::is_address(address) {
@@ -141,7 +139,7 @@ fn place(file: &Path) -> Result<SyncPlace> {
     Err(
         Failure::usage(format!("{shown}: nothing is brought up to date there"))
             .with_hint(if cfg!(feature = "cloud") {
-                "give the name of a file, s3://bucket/path, gs://bucket/path or az://container/path"
+                "give the name of a file, s3://bucket/path, gs://bucket/path or az://container/path; a / behind it stands for a dataset in several files"
             } else {
                 "give the name of a file: this arcgis was built without the feature cloud"
             })

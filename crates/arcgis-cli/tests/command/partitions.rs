@@ -65,8 +65,14 @@ fn what_does_not_go_together_is_said_before_anything_is_asked() {
     let (layer, root) = (service.layer_url("towns"), service.services_url());
     let by_name = ["--partition-by", "NAME"];
     for (args, said) in [
-        (vec![&*layer, "s3://b/x/"], "a folder on this machine"),
-        (vec![&*layer, "-"], "a folder on this machine"),
+        (
+            vec![&*layer, "https://me:pw@h/x/?sig=1"],
+            "the files go into a folder, and https://h/x/ is none",
+        ),
+        (
+            vec![&*layer, "-"],
+            "the files go into a folder, and - is none",
+        ),
         (
             vec![&*layer, "out/", "--as", "csv"],
             "the files are GeoParquet",

@@ -77,7 +77,7 @@ impl Orders {
     }
 }
 
-fn given_up() -> io::Error {
+pub(super) fn given_up() -> io::Error {
     // Not `Interrupted`, after which `write_all` tries again.
     io::Error::other("the output was given up")
 }
@@ -97,7 +97,7 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    fn size(self, number: u32) -> usize {
+    pub(super) fn size(self, number: u32) -> usize {
         let doubled = number / self.doubled_after.max(1);
         self.first.max(1) << doubled.min(16)
     }

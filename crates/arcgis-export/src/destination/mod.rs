@@ -17,6 +17,8 @@ mod store_runtime;
 mod stored_folder;
 #[cfg(feature = "object-store")]
 mod stored_object;
+#[cfg(feature = "object-store")]
+mod uploads;
 
 use std::fmt;
 use std::io::Write;
@@ -38,6 +40,8 @@ pub(crate) use store_runtime::StoreRuntime;
 pub use stored_folder::StoredFolder;
 #[cfg(feature = "object-store")]
 pub use stored_object::StoredObject;
+#[cfg(feature = "object-store")]
+pub(crate) use uploads::{NotDone, Uploads};
 
 /// A place that an export can be written to.
 pub trait Destination: fmt::Debug + Send + Sync + 'static {
@@ -101,6 +105,12 @@ pub trait Output: Write + Send {
             option: path.to_owned(),
             by: "an output that is one file".to_owned(),
         })
+    }
+
+    /// What the names of files in a folder have in them before their extension, so that they are not those of files that
+    /// are there already; none where they can have any names.
+    fn mark(&self) -> Option<&str> {
+        None
     }
 
     /// Everything is written: does all that can still fail before it appears under its name.
@@ -186,6 +196,31 @@ impl Drop for Hold {
     fn drop(&mut self) {
         if let Some(canceller) = self.0.take() {
             canceller.cancel();
+        }
+    }
+}
+
+/// Writes the bytes of a file on this machine to an output, as long as `check` does not object.
+#[cfg(feature = "object-store")]
+pub(crate) fn write_file(
+    path: &Path,
+    output: &mut dyn Output,
+    check: &dyn Fn() -> Result<(), Error>,
+) -> Result<(), Error> {
+    use std::io::Read as _;
+
+    let unreadable = |source| Error::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut piece = vec![0; 256 * 1024];
+    loop {
+        check()?;
+        let read = file.read(&mut piece).map_err(unreadable)?;
+        match piece.get(..read) {
+            Some([]) | None => return Ok(()),
+            Some(read) => output.write_all(read).map_err(Error::write)?,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Folders in stores: what is below a prefix of a bucket.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,8 +10,9 @@ use futures_util::StreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
+use super::object_version::ObjectVersion;
 use super::store_error::refusal;
-use super::stored_object::Bucket;
+use super::stored_object::{Bucket, PART};
 use super::{Destination, StoreRuntime, StoredObject, refused};
 use crate::error::Error;
 use crate::service::Folder;
@@ -104,7 +106,8 @@ impl StoredFolder {
         }
     }
 
-    fn object(&self, path: &str) -> Result<StoredObject, Error> {
+    /// A file in it.
+    pub(crate) fn object(&self, path: &str) -> Result<StoredObject, Error> {
         let name = format!("{}/{path}", self.name);
         let key = match self.prefix.as_ref() {
             "" => path.to_owned(),
@@ -118,6 +121,119 @@ impl StoredFolder {
             Some(bytes) => object.with_part_size(bytes),
             None => object,
         })
+    }
+
+    /// The first part of files.
+    pub(super) fn part_size(&self) -> NonZeroUsize {
+        self.part_size.unwrap_or(PART)
+    }
+
+    pub(super) fn runtime(&self) -> &StoreRuntime {
+        &self.bucket.runtime
+    }
+
+    /// The same, with less patience.
+    pub(crate) fn hasty(&self) -> Self {
+        let mut hasty = self.clone();
+        hasty.bucket.store = Arc::clone(&self.bucket.hasty);
+        hasty
+    }
+
+    /// A request, or several, that this thread waits for.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = io::Result<T>> + Send + 'static,
+    ) -> io::Result<T> {
+        self.bucket.runtime.wait(work)?
+    }
+
+    /// The error of its files together.
+    pub(crate) fn refused(&self, error: io::Error) -> Error {
+        refused(&self.name, error)
+    }
+
+    /// All that is in it, with sizes, by paths from it, but for markers of the folder itself.
+    pub(crate) fn list(&self) -> io::Result<Vec<(String, u64)>> {
+        let (store, prefix) = (Arc::clone(&self.bucket.store), self.prefix.clone());
+        self.wait(async move {
+            let mut found = Vec::new();
+            let mut objects = store.list(Some(&prefix));
+            while let Some(object) = objects.next().await {
+                let object = object.map_err(|error| refusal(&error))?;
+                let path = object.location.as_ref();
+                let path = path.strip_prefix(prefix.as_ref()).unwrap_or(path);
+                let path = path.trim_start_matches('/');
+                if !path.is_empty() {
+                    found.push((path.to_owned(), object.size));
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Takes files away; one that is not there is no error.
+    pub(crate) fn delete(&self, paths: impl IntoIterator<Item = String>) -> Result<(), Error> {
+        let paths: BTreeSet<String> = paths.into_iter().collect();
+        let Err(error) = self.try_delete(&paths) else {
+            return Ok(());
+        };
+        // An answer may have been lost, and some stores have none for files that are not there.
+        match self.list() {
+            Ok(there) if !there.iter().any(|(path, _)| paths.contains(path)) => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    fn try_delete(&self, paths: &BTreeSet<String>) -> Result<(), Error> {
+        let keys: Result<Vec<Path>, Error> = paths
+            .iter()
+            .map(|path| Ok(self.object(path)?.way().1))
+            .collect();
+        let (store, keys) = (Arc::clone(&self.bucket.store), keys?);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let deleted = self.wait(async move {
+            let keys = futures_util::stream::iter(keys.into_iter().map(Ok));
+            let mut deleted = store.delete_stream(keys.boxed());
+            let mut first = None;
+            while let Some(one) = deleted.next().await {
+                match one {
+                    Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => first = first.or(Some(refusal(&error))),
+                }
+            }
+            first.map_or(Ok(()), Err)
+        });
+        deleted.map_err(|error| self.refused(error))
+    }
+
+    /// What stands in a small file, and which version of it that is.
+    pub(crate) fn read_version(
+        &self,
+        path: &str,
+        most: u64,
+    ) -> Result<Option<(Vec<u8>, ObjectVersion)>, Error> {
+        let (_, key, _) = self.object(path)?.way();
+        let store = Arc::clone(&self.bucket.hasty);
+        let read = self.wait(async move {
+            let found = match store.get(&key).await {
+                Ok(found) => found,
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(refusal(&error)),
+            };
+            let version = ObjectVersion::of(&found.meta);
+            let mut bytes = Vec::new();
+            let mut pieces = found.into_stream();
+            while let Some(piece) = pieces.next().await {
+                bytes.extend_from_slice(&piece.map_err(|error| refusal(&error))?);
+                if bytes.len() as u64 > most {
+                    return Err(io::Error::other(format!("it has more than {most} bytes")));
+                }
+            }
+            Ok(Some((bytes, version)))
+        });
+        read.map_err(self.unreadable(path))
     }
 
     fn unreadable(&self, path: &str) -> impl Fn(io::Error) -> Error {
@@ -158,25 +274,8 @@ impl Folder for StoredFolder {
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
-        let (_, key, runtime) = self.object(path)?.way();
-        let store = Arc::clone(&self.bucket.hasty);
-        let read = runtime.wait(async move {
-            let found = match store.get(&key).await {
-                Ok(found) => found,
-                Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(error) => return Err(refusal(&error)),
-            };
-            let mut bytes = Vec::new();
-            let mut pieces = found.into_stream();
-            while let Some(piece) = pieces.next().await {
-                bytes.extend_from_slice(&piece.map_err(|error| refusal(&error))?);
-                if bytes.len() as u64 > most {
-                    return Err(io::Error::other(format!("it has more than {most} bytes")));
-                }
-            }
-            Ok(Some(bytes))
-        });
-        read.and_then(|read| read).map_err(self.unreadable(path))
+        let read = self.read_version(path, most)?;
+        Ok(read.map(|(bytes, _)| bytes))
     }
 
     fn size(&self, path: &str) -> Result<Option<u64>, Error> {

@@ -21,7 +21,7 @@ use super::{Destination, Output, refused};
 use crate::error::Error;
 
 /// The size of the first parts. Stores want 5 MiB at least, and some want all of one size.
-const PART: NonZeroUsize = NonZeroUsize::new(8 * 1024 * 1024).unwrap();
+pub(super) const PART: NonZeroUsize = NonZeroUsize::new(8 * 1024 * 1024).unwrap();
 
 /// Parts of one size until they double, and parts in all, the most that S3 and Google take: 496 GiB.
 const DOUBLED_AFTER: u32 = 2000;
@@ -31,11 +31,61 @@ const MOST_PARTS: u32 = 10_000;
 const UNDER_WAY: usize = 4;
 
 /// The longest wait for a store that is told that nothing will come.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest wait before that for parts that are under way: a store may keep one that arrives after an upload
 /// was aborted. Both together are less than the courier waits.
 const LAST_PARTS: Duration = Duration::from_secs(2);
+
+/// How files are cut into parts, of which the first have this size, or the usual one.
+pub(super) fn pieces(part_size: NonZeroUsize) -> Pieces {
+    let first = part_size.get();
+    Pieces {
+        first,
+        doubled_after: DOUBLED_AFTER,
+        most: MOST_PARTS,
+        under_way: UNDER_WAY.saturating_mul(first),
+    }
+}
+
+/// The parts of an upload that are being sent. Each gives its size.
+pub(super) type Parts = FuturesUnordered<BoxFuture<'static, object_store::Result<usize>>>;
+
+/// Sends one more. `held` is dropped when it is there, or will not be.
+pub(super) fn send_part(
+    upload: &mut dyn MultipartUpload,
+    under_way: &Parts,
+    piece: Bytes,
+    held: impl Send + 'static,
+) {
+    let length = piece.len();
+    let part = upload.put_part(piece.into());
+    let part = part.map(move |done| {
+        drop(held);
+        done.map(|()| length)
+    });
+    under_way.push(part.boxed());
+}
+
+/// Aborts an upload, once the parts that are on their way have had a moment to arrive.
+pub(super) async fn take_back(upload: &mut dyn MultipartUpload, under_way: &mut Parts, name: &str) {
+    let last = async { while under_way.next().await.is_some() {} };
+    // What does not end by then is given up with its connection.
+    let _ = tokio::time::timeout(LAST_PARTS, last).await;
+    under_way.clear();
+    match tokio::time::timeout(PATIENCE, upload.abort()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(
+            object = name,
+            error = %refusal(&error),
+            "the upload could not be aborted: its parts may stay, out of sight, until the store removes them"
+        ),
+        Err(_) => tracing::warn!(
+            object = name,
+            "the store does not answer: the parts of the upload may stay, out of sight, until it removes them"
+        ),
+    }
+}
 
 /// A store, for a folder of files in it.
 #[derive(Debug, Clone)]
@@ -256,13 +306,7 @@ impl StoredObject {
     }
 
     fn pieces(&self) -> Pieces {
-        let first = self.part_size.get();
-        Pieces {
-            first,
-            doubled_after: DOUBLED_AFTER,
-            most: MOST_PARTS,
-            under_way: UNDER_WAY.saturating_mul(first),
-        }
+        pieces(self.part_size)
     }
 }
 
@@ -293,8 +337,7 @@ struct Upload {
     /// What was there.
     before: Option<ObjectMeta>,
     parts: Option<Box<dyn MultipartUpload>>,
-    /// The parts that are being sent. Each gives its size.
-    under_way: FuturesUnordered<BoxFuture<'static, object_store::Result<usize>>>,
+    under_way: Parts,
     bytes: u64,
 }
 
@@ -333,11 +376,8 @@ impl Upload {
             let parts = self.parts.as_mut().ok_or_else(nothing_begun)?;
             match order {
                 Order::Piece(piece) => {
-                    let length = piece.len();
-                    self.bytes += length as u64;
-                    let part = parts.put_part(piece.into());
-                    self.under_way
-                        .push(part.map(move |done| done.map(|()| length)).boxed());
+                    self.bytes += piece.len() as u64;
+                    send_part(parts.as_mut(), &self.under_way, piece, ());
                 }
                 Order::Settle => {
                     while let Some(done) = self.under_way.next().await {
@@ -391,24 +431,8 @@ impl Errand for Upload {
 
     fn take_back(&mut self) -> BoxFuture<'_, ()> {
         async {
-            let Some(parts) = self.parts.as_mut() else {
-                return;
-            };
-            let last = async { while self.under_way.next().await.is_some() {} };
-            // What does not end by then is given up with its connection.
-            let _ = tokio::time::timeout(LAST_PARTS, last).await;
-            self.under_way.clear();
-            match tokio::time::timeout(PATIENCE, parts.abort()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(
-                    object = self.to.name,
-                    error = %refusal(&error),
-                    "the upload could not be aborted: its parts may stay, out of sight, until the store removes them"
-                ),
-                Err(_) => tracing::warn!(
-                    object = self.to.name,
-                    "the store does not answer: the parts of the upload may stay, out of sight, until it removes them"
-                ),
+            if let Some(parts) = self.parts.as_mut() {
+                take_back(parts.as_mut(), &mut self.under_way, &self.to.name).await;
             }
         }
         .boxed()

@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use tempfile::TempDir;
 
+use super::side_by_side::side_by_side;
 use super::swap::{Earlier, put_in_place};
 use crate::destination::{Committed, Destination, Output, sync_folder};
 use crate::error::Error;
@@ -18,9 +18,6 @@ use crate::error::Error;
 /// Files of so many bytes go to disk by themselves, smaller ones all together: for thousands of those that takes a fifth of
 /// the time.
 const LARGE: u64 = 8 * 1024 * 1024;
-
-/// How many files are brought to disk at once.
-const AT_ONCE: usize = 8;
 
 /// A folder on this machine for the files of one dataset: see [`Partitions`](crate::Partitions).
 ///
@@ -317,34 +314,6 @@ impl Output for StagedFile {
         self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(Committed::new(self.path.display().to_string(), bytes))
     }
-}
-
-/// Does something with each path, on several threads. Where the system has no more of them to give, fewer do.
-fn side_by_side(
-    paths: &[PathBuf],
-    each: impl Fn(&Path) -> Result<(), Error> + Sync,
-) -> Result<(), Error> {
-    let next = AtomicUsize::new(0);
-    let do_some = || -> Result<(), Error> {
-        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            each(path)?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..AT_ONCE.min(paths.len()))
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, do_some).ok())
-            .collect();
-        let mut result = do_some();
-        for other in others {
-            result = result.and(
-                other
-                    .join()
-                    .unwrap_or_else(|panic| Err(Error::of_panic(panic))),
-            );
-        }
-        result
-    })
 }
 
 fn unwritable(path: &Path, source: io::Error) -> Error {

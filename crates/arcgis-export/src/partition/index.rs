@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::options::Partitions;
-use crate::service::{IndexError, is_within};
+use crate::index_file::{self, is_within};
+use crate::service::IndexError;
 
 /// What the file says it is.
 const KIND: &str = "arcgis-partitions";
@@ -17,9 +18,6 @@ const VERSION: u32 = 1;
 
 /// The name of the file. Readers of whole folders pass over names that begin so.
 pub(super) const NAME: &str = "_index.json";
-
-/// The largest index that is read.
-pub(super) const MOST_BYTES: u64 = 128 * 1024 * 1024;
 
 /// What a dataset in several files is: the file `_index.json` in its folder.
 ///
@@ -129,19 +127,7 @@ impl PartitionIndex {
     ///
     /// [`IndexError`] for whatever is no such index, is one of a later version, or names files outside its folder.
     pub fn from_json(json: &[u8]) -> Result<Self, IndexError> {
-        #[derive(Deserialize)]
-        struct Head {
-            kind: String,
-            version: u32,
-        }
-        let head: Head = serde_json::from_slice(json).map_err(IndexError::Other)?;
-        if head.kind != KIND {
-            return Err(IndexError::OtherKind(head.kind));
-        }
-        if head.version != VERSION {
-            return Err(IndexError::Version(head.version));
-        }
-        let index: Self = serde_json::from_slice(json).map_err(IndexError::Other)?;
+        let index: Self = index_file::read(json, KIND, VERSION)?;
         let mut files = HashSet::new();
         for PartitionFile { file, .. } in &index.files {
             if !is_within(file) || !files.insert(file) {
@@ -152,9 +138,7 @@ impl PartitionIndex {
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut json = serde_json::to_vec_pretty(self)?;
-        json.push(b'\n');
-        Ok(json)
+        index_file::to_json(self)
     }
 }
 

@@ -7,8 +7,17 @@ mod groups;
 mod index;
 mod names;
 mod options;
+#[cfg(feature = "object-store")]
+mod pending;
+#[cfg(feature = "object-store")]
+mod replacement;
 mod report;
 mod scheme;
+mod side_by_side;
+#[cfg(feature = "object-store")]
+mod standing;
+#[cfg(feature = "object-store")]
+mod stored;
 mod swap;
 mod value;
 mod writer;
@@ -18,8 +27,11 @@ pub use folder::PartitionFolder;
 pub use index::{PartitionFile, PartitionIndex};
 pub use options::Partitions;
 pub use report::PartitionReport;
+#[cfg(feature = "object-store")]
+pub use stored::StoredPartitions;
 
 pub(crate) use dataset::Dataset;
 pub(crate) use groups::{Groups, Ranks};
 pub(crate) use scheme::Scheme;
+pub(crate) use side_by_side::side_by_side;
 pub(crate) use writer::PartitionedWriter;

@@ -43,6 +43,12 @@ pub(super) fn is_too_long(column: &str, value: &str) -> bool {
     column.len() + 1 + encoded(value).len() > LONGEST
 }
 
+/// The path of a file with a mark in its name.
+pub(super) fn marked(path: &str, mark: &str) -> String {
+    let stem = path.strip_suffix(".parquet").unwrap_or(path);
+    format!("{stem}-{mark}.parquet")
+}
+
 /// A value in the name of a folder.
 fn encoded(value: &str) -> String {
     // Some readers take these for null whatever they stand for.

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 
 use super::groups::Groups;
 use super::index::{NAME, PartitionFile, PartitionIndex};
-use super::names::FolderNames;
+use super::names::{FolderNames, marked};
 use super::report::PartitionReport;
 use super::scheme::Scheme;
 use crate::batches::RowSizes;
@@ -26,6 +26,8 @@ const FEW_ROWS: usize = 256;
 /// Writes rows to one file after the other: a group's rows come together, so that never more than one is open.
 pub(crate) struct PartitionedWriter {
     folder: Counted,
+    /// What the names of files have in them.
+    mark: Option<String>,
     scheme: Scheme,
     groups: Groups,
     names: FolderNames,
@@ -53,6 +55,7 @@ struct OpenFile {
 impl PartitionedWriter {
     pub(crate) fn begin(new: NewFile<'_>, scheme: Scheme) -> Self {
         Self {
+            mark: new.output.output.mark().map(str::to_owned),
             folder: new.output,
             groups: Groups::new(&scheme.columns),
             names: FolderNames::default(),
@@ -85,7 +88,13 @@ impl PartitionedWriter {
                 Some(open) => open,
                 None => self.open.insert(begin(
                     &mut self.folder,
-                    file_path(&mut self.names, &self.groups, group, &mut self.last),
+                    file_path(
+                        &mut self.names,
+                        &self.groups,
+                        group,
+                        &mut self.last,
+                        self.mark.as_deref(),
+                    ),
                     group,
                     &self.schema,
                     &self.options,
@@ -199,7 +208,8 @@ impl FileWriter for PartitionedWriter {
         all.close()?;
         if all.files.is_empty() {
             // A file without rows: so readers find the columns, and not that there is nothing.
-            let path = file_path(&mut all.names, &all.groups, None, &mut all.last);
+            let mark = all.mark.as_deref();
+            let path = file_path(&mut all.names, &all.groups, None, &mut all.last, mark);
             all.open = Some(begin(
                 &mut all.folder,
                 path,
@@ -278,6 +288,7 @@ fn file_path(
     groups: &Groups,
     group: Option<u32>,
     last: &mut Option<(u32, usize)>,
+    mark: Option<&str>,
 ) -> String {
     let number = match (*last, group.unwrap_or(0)) {
         (Some((before, files)), group) if before == group => files,
@@ -290,7 +301,10 @@ fn file_path(
         path.push('/');
     }
     path.push_str(&format!("part-{number:05}.parquet"));
-    path
+    match mark {
+        Some(mark) => marked(&path, mark),
+        None => path,
+    }
 }
 
 /// JSON has no infinities.

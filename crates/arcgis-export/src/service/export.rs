@@ -24,6 +24,7 @@ use super::survey::{Survey, Surveyed};
 use super::upkeep::Upkeep;
 use crate::error::Error;
 use crate::format::FileFormat;
+use crate::index_file;
 use crate::job::{LayerExport, blocking};
 use crate::resume::Resume;
 use crate::telemetry;
@@ -314,7 +315,7 @@ impl ServiceExport {
     /// The index of an earlier export into the folder, if this one goes on with it.
     async fn earlier(&self, folder: &Arc<dyn Folder>) -> Result<Option<Earlier>, Error> {
         let read = Arc::clone(folder);
-        let json = blocking(move || read.read(index::NAME, index::MOST_BYTES)).await??;
+        let json = blocking(move || read.read(index::NAME, index_file::MOST_BYTES)).await??;
         let Some(json) = json else {
             return Ok(None);
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::IndexError;
 use super::selection::LayerSelection;
 use crate::attachments::AttachmentReport;
+use crate::index_file::{self, is_within};
 use crate::source::SourceKey;
 
 /// What the file says it is.
@@ -18,9 +19,6 @@ const VERSION: u32 = 1;
 
 /// The name of the file.
 pub(super) const NAME: &str = "index.json";
-
-/// The largest index that is read: some 100,000 layers.
-pub(super) const MOST_BYTES: u64 = 128 * 1024 * 1024;
 
 /// What an export of several layers wrote: the file `index.json` in its folder.
 ///
@@ -255,19 +253,7 @@ impl ServiceIndex {
     ///
     /// [`IndexError`] for whatever is no index, is one of a later version, or names files outside its folder.
     pub fn from_json(json: &[u8]) -> Result<Self, IndexError> {
-        #[derive(Deserialize)]
-        struct Head {
-            kind: String,
-            version: u32,
-        }
-        let head: Head = serde_json::from_slice(json).map_err(IndexError::Other)?;
-        if head.kind != KIND {
-            return Err(IndexError::OtherKind(head.kind));
-        }
-        if head.version != VERSION {
-            return Err(IndexError::Version(head.version));
-        }
-        let index: Self = serde_json::from_slice(json).map_err(IndexError::Other)?;
+        let index: Self = index_file::read(json, KIND, VERSION)?;
         let mut files = std::collections::HashSet::new();
         for file in index
             .layers
@@ -282,9 +268,7 @@ impl ServiceIndex {
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut json = serde_json::to_vec_pretty(self)?;
-        json.push(b'\n');
-        Ok(json)
+        index_file::to_json(self)
     }
 
     /// Whether the export has ended and every layer with rows has its file.
@@ -325,18 +309,6 @@ impl Earlier {
         let place = self.places.get(&SourceKey::of(url))?;
         self.index.layers.get(*place)
     }
-}
-
-/// Whether a path from the index leads to a file in its folder, or in one below, on every system.
-pub(crate) fn is_within(path: &str) -> bool {
-    let is_plain = |part: &str| {
-        !part.is_empty()
-            && part != "."
-            && part != ".."
-            && !part.contains(['\\', ':', '\0'])
-            && !part.ends_with(['.', ' '])
-    };
-    path.len() <= 4096 && path.split('/').all(is_plain)
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod survey;
 mod upkeep;
 
 pub(crate) use export::chain;
-pub(crate) use index::is_within;
 pub(crate) use run::is_of_the_place;
 
 pub use error::IndexError;

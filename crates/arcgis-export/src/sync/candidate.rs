@@ -10,16 +10,14 @@ use tempfile::TempDir;
 
 use super::earlier::EarlierExport;
 use super::place::{Place, SyncPlace};
-#[cfg(feature = "object-store")]
-use crate::destination::StoredObject;
 use crate::destination::{Committed, Destination, LocalFile, Output};
+#[cfg(feature = "object-store")]
+use crate::destination::{StoredFolder, StoredObject, write_file};
 use crate::error::Error;
+#[cfg(feature = "object-store")]
+use crate::partition::StoredPartitions;
 use crate::partition::{Dataset, PartitionFolder};
 use crate::writer_thread::GivenUp;
-
-/// Bytes that are sent at once.
-#[cfg(feature = "object-store")]
-const PIECE: usize = 1024 * 1024;
 
 /// Files up to this size are put in one request, with a condition that the store itself looks at.
 #[cfg(feature = "object-store")]
@@ -35,12 +33,19 @@ pub(super) struct Candidate {
     to: Option<Sent>,
 }
 
-/// Where a file goes that waits on this machine, and the folder that it waits in.
+/// Where a file, or a dataset, goes that waits on this machine, and the folder that it waits in.
 #[cfg(feature = "object-store")]
 #[derive(Clone)]
 struct Sent {
-    object: StoredObject,
+    to: Away,
     _folder: Arc<TempDir>,
+}
+
+#[cfg(feature = "object-store")]
+#[derive(Clone)]
+enum Away {
+    Object(Box<StoredObject>),
+    Partitions(Box<StoredPartitions>),
 }
 
 /// A new file that is whole. Dropped, it goes away.
@@ -74,31 +79,48 @@ impl Candidate {
             }),
             #[cfg(feature = "object-store")]
             Place::Stored(object) => {
-                let mut scratch = tempfile::Builder::new();
-                scratch.prefix(".arcgis-sync.");
-                let scratch = match folder {
-                    Some(folder) => scratch.tempdir_in(folder),
-                    None => scratch.tempdir(),
-                };
-                let scratch = scratch.map_err(|source| Error::Unwritable {
-                    path: folder.map_or_else(std::env::temp_dir, Path::to_owned),
-                    source,
-                })?;
+                let scratch = scratch(folder)?;
                 let object = StoredObject::clone(object);
                 Ok(Self {
                     here: Arc::new(LocalFile::new(scratch.path().join("new.parquet"))),
                     name,
                     whole: Arc::default(),
                     to: Some(Sent {
-                        object: match old.version() {
+                        to: Away::Object(Box::new(match old.version() {
                             Some(version) => object.replacing(version.clone()),
                             None => object.with_overwrite(true),
-                        },
+                        })),
+                        _folder: Arc::new(scratch),
+                    }),
+                })
+            }
+            #[cfg(feature = "object-store")]
+            Place::StoredFolder(stored) => {
+                let scratch = scratch(folder)?;
+                Ok(Self {
+                    here: Arc::new(PartitionFolder::new(scratch.path().join("new"))),
+                    name,
+                    whole: Arc::default(),
+                    to: Some(Sent {
+                        to: Away::Partitions(Box::new(replacing(stored, old))),
                         _folder: Arc::new(scratch),
                     }),
                 })
             }
         }
+    }
+
+    /// Makes sure that a dataset can be replaced, before anything is asked for; a file is looked at when it is.
+    pub(super) fn try_place(place: &SyncPlace, old: &EarlierExport) -> Result<(), Error> {
+        match &place.0 {
+            Place::Local(path) if old.is_dataset() => {
+                drop(PartitionFolder::new(path).with_overwrite(true).open()?);
+            }
+            #[cfg(feature = "object-store")]
+            Place::StoredFolder(stored) => drop(replacing(stored, old).open()?),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The new one, once it is whole.
@@ -118,39 +140,72 @@ impl WholeCandidate {
     /// Lets it take the place of the old one.
     pub(super) fn commit(self, given_up: &GivenUp) -> Result<(), Error> {
         #[cfg(feature = "object-store")]
-        if let Some(Sent { object, _folder }) = self.to {
-            use std::io::{Read as _, Seek as _};
-
-            let unreadable = |source| Error::Unreadable {
-                path: self.path.clone(),
-                source,
-            };
-            let mut file = std::fs::File::open(&self.path).map_err(unreadable)?;
-            let size = file.metadata().map_err(unreadable)?.len();
-            if size <= SMALL {
-                let mut content = Vec::new();
-                file.read_to_end(&mut content).map_err(unreadable)?;
-                if object.replace_at_once(content)? {
-                    return Ok(());
+        if let Some(Sent { to, _folder }) = self.to {
+            return match to {
+                Away::Object(object) => send(&object, &self.path, given_up),
+                Away::Partitions(stored) => {
+                    let dataset =
+                        Dataset::open(&self.path).map_err(|source| Error::Unreadable {
+                            path: self.path.clone(),
+                            source,
+                        })?;
+                    let check = || given_up.check();
+                    stored.send(&self.path, dataset.index(), &check)
                 }
-                file.rewind().map_err(unreadable)?;
-            }
-            let mut output = object.open()?;
-            let mut piece = vec![0; PIECE];
-            loop {
-                given_up.check()?;
-                let read = file.read(&mut piece).map_err(unreadable)?;
-                let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else {
-                    break;
-                };
-                output.write_all(read).map_err(Error::write)?;
-            }
-            output.settle()?;
-            return output.commit().map(drop);
+            };
         }
         given_up.check()?;
         self.output.commit().map(drop)
     }
+}
+
+/// Sends a file in place of an object.
+#[cfg(feature = "object-store")]
+fn send(object: &StoredObject, path: &Path, given_up: &GivenUp) -> Result<(), Error> {
+    use std::io::Read as _;
+
+    let unreadable = |source| Error::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    if size <= SMALL {
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(unreadable)?;
+        if object.replace_at_once(content)? {
+            return Ok(());
+        }
+    }
+    let mut output = object.open()?;
+    write_file(path, output.as_mut(), &|| given_up.check())?;
+    output.settle()?;
+    output.commit().map(drop)
+}
+
+/// The dataset that takes the place of the earlier one, and of no other.
+#[cfg(feature = "object-store")]
+fn replacing(folder: &StoredFolder, old: &EarlierExport) -> StoredPartitions {
+    let stored = StoredPartitions::new(folder.clone());
+    match old.version() {
+        Some(version) => stored.replacing(version.clone()),
+        None => stored,
+    }
+}
+
+/// A folder on this machine for what is sent elsewhere.
+#[cfg(feature = "object-store")]
+fn scratch(folder: Option<&Path>) -> Result<TempDir, Error> {
+    let mut scratch = tempfile::Builder::new();
+    scratch.prefix(".arcgis-sync.");
+    let scratch = match folder {
+        Some(folder) => scratch.tempdir_in(folder),
+        None => scratch.tempdir(),
+    };
+    scratch.map_err(|source| Error::Unwritable {
+        path: folder.map_or_else(std::env::temp_dir, Path::to_owned),
+        source,
+    })
 }
 
 impl fmt::Debug for Candidate {

@@ -35,8 +35,13 @@ impl EarlierExport {
     pub(super) fn open(place: &SyncPlace, folder: Option<&Path>) -> Result<Self, SyncError> {
         let path = place.path();
         let (head, listed) = match &place.0 {
+            #[cfg(feature = "object-store")]
+            Place::StoredFolder(_) => {
+                let (head, listed) = ListedFiles::open(&place.0, folder)?;
+                (head, Some(listed))
+            }
             Place::Local(path) if path.is_dir() => {
-                let (head, listed) = ListedFiles::open(path)?;
+                let (head, listed) = ListedFiles::open(&place.0, folder)?;
                 (head, Some(listed))
             }
             _ => (EarlierFile::open(place, folder)?, None),
@@ -172,10 +177,13 @@ impl EarlierExport {
         Ok((ids.len() == self.rows()).then_some(ids))
     }
 
-    /// Which object it is, where it is one in a store.
+    /// Which object it is, where it is one in a store; of a dataset there, which index.
     #[cfg(feature = "object-store")]
     pub(super) fn version(&self) -> Option<&ObjectVersion> {
-        self.head.version()
+        match &self.listed {
+            Some(listed) => listed.version(),
+            None => self.head.version(),
+        }
     }
 
     /// Makes sure that it has its name still, where that can be seen on this machine.

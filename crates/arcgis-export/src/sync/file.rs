@@ -37,11 +37,21 @@ impl EarlierFile {
     /// Opens a file and reads its footer. `folder` is for what comes from elsewhere.
     pub(super) fn open(place: &SyncPlace, folder: Option<&Path>) -> Result<Self, SyncError> {
         let path = place.path();
+        match FileReader::open(place, folder) {
+            Ok(file) => Self::of(path, file),
+            Err(error) => Err(SyncError::Unreadable {
+                path,
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Reads the footer of a file.
+    pub(super) fn of(path: PathBuf, file: FileReader) -> Result<Self, SyncError> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| SyncError::Unreadable {
             path: path.clone(),
             source,
         };
-        let file = FileReader::open(place, folder).map_err(|error| unreadable(error.into()))?;
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .map_err(|error| unreadable(error.into()))?;
         let pairs = metadata.metadata().file_metadata().key_value_metadata();

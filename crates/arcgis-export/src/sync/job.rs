@@ -16,18 +16,16 @@ use super::columns::check_columns;
 use super::differences::{Differences, MOST_HELD};
 use super::earlier::EarlierExport;
 use super::kept::KeptRows;
-use super::place::{Place, SyncPlace};
+use super::place::SyncPlace;
 use super::report::{SyncReport, SyncWay};
 use super::way::{Known, Look};
 use crate::column_options::DomainValues;
-use crate::destination::Destination as _;
 use crate::error::Error;
 use crate::event::{ExportEvent, Observer};
 use crate::format::FileFormat;
 use crate::job::{LayerExport, blocking};
 use crate::lock::Lock;
 use crate::options::WriterOptions;
-use crate::partition::PartitionFolder;
 use crate::provenance::{LayerState, TOOL};
 use crate::schema::ExportSchema;
 use crate::source::SourceKey;
@@ -273,10 +271,8 @@ impl Sync {
         let (old, lock) = blocking(move || -> Result<_, Error> {
             let lock = place.lock()?;
             let old = EarlierExport::open(&place, folder.as_deref())?;
-            if let (Place::Local(path), true) = (&place.0, old.is_dataset()) {
-                // What keeps the new one from taking its place is known before anything is asked for.
-                drop(PartitionFolder::new(path).with_overwrite(true).open()?);
-            }
+            // What keeps a new one from taking its place is known before anything is asked for.
+            Candidate::try_place(&place, &old)?;
             Ok((old, lock))
         })
         .await??;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "object-store")]
-use crate::destination::StoredObject;
+use crate::destination::{StoredFolder, StoredObject};
 use crate::error::Error;
 use crate::lock::Lock;
 
 /// Where a file is that is brought up to date: on this machine, or in a store. Made of a path or of a
-/// [`StoredObject`]. A folder on this machine is that of a dataset in several files.
+/// [`StoredObject`]. A folder on this machine, or a [`StoredFolder`], is that of a dataset in several files.
 #[derive(Debug, Clone)]
 pub struct SyncPlace(pub(super) Place);
 
@@ -17,6 +17,8 @@ pub(super) enum Place {
     Local(PathBuf),
     #[cfg(feature = "object-store")]
     Stored(Box<StoredObject>),
+    #[cfg(feature = "object-store")]
+    StoredFolder(Box<StoredFolder>),
 }
 
 impl SyncPlace {
@@ -27,13 +29,18 @@ impl SyncPlace {
     }
 
     /// The same as errors have it.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         match &self.0 {
             Place::Local(path) => path.clone(),
             #[cfg(feature = "object-store")]
             Place::Stored(object) => {
                 use crate::destination::Destination as _;
                 object.name().into()
+            }
+            #[cfg(feature = "object-store")]
+            Place::StoredFolder(folder) => {
+                use crate::service::Folder as _;
+                format!("{}/", folder.name()).into()
             }
         }
     }
@@ -77,5 +84,12 @@ impl<P: AsRef<Path> + ?Sized> From<&P> for SyncPlace {
 impl From<StoredObject> for SyncPlace {
     fn from(object: StoredObject) -> Self {
         Self(Place::Stored(Box::new(object)))
+    }
+}
+
+#[cfg(feature = "object-store")]
+impl From<StoredFolder> for SyncPlace {
+    fn from(folder: StoredFolder) -> Self {
+        Self(Place::StoredFolder(Box::new(folder)))
     }
 }

@@ -12,7 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::place::{Place, SyncPlace};
 #[cfg(feature = "object-store")]
-use super::remote::RemoteFile;
+use super::remote::{KeptBytes, RemoteFile};
 
 /// A file that stays the same, whatever takes its name.
 #[derive(Debug)]
@@ -30,7 +30,12 @@ impl FileReader {
         match &place.0 {
             Place::Local(path) => File::open(path).map(Self::Local),
             #[cfg(feature = "object-store")]
-            Place::Stored(object) => RemoteFile::open(object, folder).map(Self::Remote),
+            Place::Stored(object) => {
+                let kept = KeptBytes::new(folder)?;
+                RemoteFile::open(object, &kept, 0).map(Self::Remote)
+            }
+            #[cfg(feature = "object-store")]
+            Place::StoredFolder(_) => Err(std::io::Error::other("it is a folder")),
         }
     }
 

@@ -36,14 +36,41 @@ struct Inner {
 
 #[derive(Debug)]
 struct Came {
-    /// It has no name, and goes away by itself.
-    file: File,
+    kept: KeptBytes,
+    /// Where the object begins there.
+    start: u64,
     blocks: Vec<bool>,
 }
 
+/// A file on this machine for what came of objects, of one or of several. It has no name, and goes away by itself.
+#[derive(Debug, Clone)]
+pub(super) struct KeptBytes(Arc<Mutex<File>>);
+
+impl KeptBytes {
+    pub(super) fn new(folder: Option<&Path>) -> io::Result<Self> {
+        let file = match folder {
+            Some(folder) => tempfile::tempfile_in(folder)?,
+            None => tempfile::tempfile()?,
+        };
+        Ok(Self(Arc::new(Mutex::new(file))))
+    }
+
+    fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(bytes)
+    }
+
+    fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)
+    }
+}
+
 impl RemoteFile {
-    /// Looks for the object. `folder` is where its parts are kept.
-    pub(super) fn open(object: &StoredObject, folder: Option<&Path>) -> io::Result<Self> {
+    /// Looks for the object. What comes of it is kept in a file, from `start` on.
+    pub(super) fn open(object: &StoredObject, kept: &KeptBytes, start: u64) -> io::Result<Self> {
         let (store, key, runtime) = object.way();
         let (asked, at) = (Arc::clone(&store), key.clone());
         let found = runtime.wait(async move {
@@ -51,13 +78,10 @@ impl RemoteFile {
             found.map_err(|error| refusal(&error))
         })??;
         let version = ObjectVersion::of(&found);
-        let file = match folder {
-            Some(folder) => tempfile::tempfile_in(folder)?,
-            None => tempfile::tempfile()?,
-        };
         let blocks = usize::try_from(version.size.div_ceil(BLOCK)).map_err(io::Error::other)?;
         let came = Came {
-            file,
+            kept: kept.clone(),
+            start,
             blocks: vec![false; blocks],
         };
         Ok(Self(Arc::new(Inner {
@@ -90,8 +114,7 @@ impl RemoteFile {
         self.bring(&mut came, start..end)?;
         let length = usize::try_from(end.saturating_sub(start)).map_err(io::Error::other)?;
         let mut bytes = vec![0; length];
-        came.file.seek(SeekFrom::Start(start))?;
-        came.file.read_exact(&mut bytes)?;
+        came.kept.read(came.start + start, &mut bytes)?;
         Ok(bytes.into())
     }
 
@@ -122,8 +145,7 @@ impl RemoteFile {
             let blocks = missing.min(before.max(last - block).max(1));
             let end = ((block + blocks) * BLOCK).min(self.size());
             let bytes = self.ask(block * BLOCK..end)?;
-            came.file.seek(SeekFrom::Start(block * BLOCK))?;
-            came.file.write_all(&bytes)?;
+            came.kept.write(came.start + block * BLOCK, &bytes)?;
             for block in block..block + blocks {
                 let place = usize::try_from(block).map_err(io::Error::other)?;
                 if let Some(has) = came.blocks.get_mut(place) {
@@ -231,7 +253,7 @@ mod tests {
     fn any_part_is_as_it_stands_there() {
         let whole: Vec<u8> = (0..300 * BLOCK + 17).map(|n| (n * 7 % 251) as u8).collect();
         let (_, object) = stored(&whole);
-        let file = RemoteFile::open(&object, None).unwrap();
+        let file = RemoteFile::open(&object, &KeptBytes::new(None).unwrap(), 0).unwrap();
         assert_eq!(file.size(), whole.len() as u64);
         let block = BLOCK as usize;
         for (start, length) in [
@@ -257,7 +279,7 @@ mod tests {
     fn another_object_under_the_name_is_noticed() {
         let whole = vec![7; 2 * BLOCK as usize];
         let (store, object) = stored(&whole);
-        let file = RemoteFile::open(&object, None).unwrap();
+        let file = RemoteFile::open(&object, &KeptBytes::new(None).unwrap(), 0).unwrap();
         file.bytes(0, 10).unwrap();
         put(&store, &vec![8; 2 * BLOCK as usize]);
         // What came stays as it was.

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Blind,
     /// All that writes is refused.
     ReadOnly,
+    /// Nothing is deleted.
+    Undeletable,
     /// Nothing is put under a condition.
     NoConditions,
 }
@@ -201,7 +203,7 @@ impl Door {
             Some(Fault::Stalled { from_part }) if parts >= from_part && asked == "part" => {
                 std::future::pending::<()>().await;
             }
-            Some(Fault::ReadOnly) if !["look", "read"].contains(&asked) => {
+            Some(Fault::ReadOnly) if !["look", "read", "list"].contains(&asked) => {
                 return refusal(403, "AccessDenied", "Access Denied");
             }
             Some(Fault::NoConditions)
@@ -212,6 +214,9 @@ impl Door {
                     "NotImplemented",
                     "A header you provided implies functionality that is not implemented",
                 );
+            }
+            Some(Fault::Undeletable) if asked == "delete" => {
+                return refusal(403, "AccessDenied", "Access Denied");
             }
             Some(Fault::Blind) if asked == "look" => {
                 return refusal(403, "AccessDenied", "Access Denied");
@@ -258,9 +263,11 @@ fn asked(request: &Request<Incoming>) -> &'static str {
     match request.method().as_str() {
         "HEAD" => "look",
         "POST" if query.starts_with("uploads") => "begin",
+        "POST" if query.starts_with("delete") => "delete",
         "POST" => "complete",
         "PUT" if query.contains("partNumber") => "part",
         "DELETE" => "abort",
+        "GET" if query.contains("list-type") => "list",
         "GET" => "read",
         "PUT" => "put",
         _ => "other",

@@ -1,0 +1,81 @@
+//! The index of a dataset in a store takes the place of an earlier one, and of no other.
+
+use std::io;
+
+use bytes::Bytes;
+use object_store::{ObjectMeta, ObjectStoreExt as _, PutMode};
+
+use crate::destination::{NotDone, ObjectVersion, ReplacedMeanwhile, StoredObject, refusal};
+
+/// What stands there behind a request that failed.
+enum Now {
+    /// The new index.
+    New,
+    /// What stood there before.
+    Earlier,
+    /// That of somebody else.
+    Another,
+    /// The store does not answer.
+    Unknown,
+}
+
+/// Puts an index, in one request, where there still is the `earlier` one, or none.
+///
+/// The store itself looks at that as part of the request, where it knows such conditions; elsewhere it is looked at before.
+pub(super) async fn put_index(
+    object: StoredObject,
+    index: Vec<u8>,
+    earlier: Option<ObjectVersion>,
+) -> Result<(), NotDone> {
+    let ((store, key, _), index) = (object.way(), Bytes::from(index));
+    let is_earlier = |found: &ObjectMeta| {
+        let earlier = earlier.as_ref();
+        earlier.is_some_and(|earlier| earlier.is_that_of(found))
+    };
+    let look = async || match store.get(&key).await {
+        Ok(found) if is_earlier(&found.meta) => Now::Earlier,
+        Ok(found) => match found.bytes().await {
+            Ok(there) if there == index => Now::New,
+            Ok(_) => Now::Another,
+            Err(_) => Now::Unknown,
+        },
+        Err(object_store::Error::NotFound { .. }) if earlier.is_none() => Now::Earlier,
+        Err(object_store::Error::NotFound { .. }) => Now::Another,
+        Err(_) => Now::Unknown,
+    };
+    let is_another = || NotDone {
+        error: match earlier {
+            Some(_) => io::Error::other(ReplacedMeanwhile),
+            None => io::ErrorKind::AlreadyExists.into(),
+        },
+        is_certain: true,
+    };
+    // Some stores pass over conditions.
+    if matches!(look().await, Now::Another) {
+        return Err(is_another());
+    }
+    let on_condition = match &earlier {
+        Some(earlier) => earlier.update(),
+        None => Some(PutMode::Create),
+    };
+    let mut failed = None;
+    for mode in on_condition.into_iter().chain([PutMode::Overwrite]) {
+        let put = store.put_opts(&key, index.clone().into(), mode.into());
+        let Err(error) = put.await else {
+            return Ok(());
+        };
+        let is_certain = match look().await {
+            Now::New => return Ok(()),
+            Now::Another => return Err(is_another()),
+            Now::Earlier => true,
+            Now::Unknown => false,
+        };
+        let error = refusal(&error);
+        tracing::debug!(%error, is_certain, "the index was not put");
+        failed = Some(NotDone { error, is_certain });
+        if !is_certain {
+            break;
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
