@@ -8,6 +8,9 @@ use crate::schema::DateZone;
 
 const DAY: i64 = 86_400_000;
 
+/// No moment in text is longer, in bytes: with nanoseconds and an offset it has some 40.
+const LONGEST: usize = 64;
+
 /// The parts of an ISO 8601 text. A leap second is no moment that a timestamp can hold.
 fn pieces(text: &str) -> Option<(Date, Option<Time>, Option<Offset>)> {
     if text.contains(":60") {
@@ -65,13 +68,34 @@ pub(crate) fn days_of_milliseconds(milliseconds: i64) -> Option<i32> {
     i32::try_from(milliseconds / DAY).ok()
 }
 
+/// A time as nearly all are written, with a colon behind its hours and nothing behind its seconds. By itself each would
+/// first be taken for a date, and the error that this gives thrown away.
+fn usual_time(text: &str) -> Option<Time> {
+    const DATE: &[u8] = b"1970-01-01T";
+    if text.as_bytes().get(2) != Some(&b':') {
+        return None;
+    }
+    let mut joined = [0; LONGEST];
+    let (date, rest) = joined.split_at_mut_checked(DATE.len())?;
+    date.copy_from_slice(DATE);
+    rest.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    let dated = joined.get(..DATE.len() + text.len())?;
+    match pieces(std::str::from_utf8(dated).ok()?)? {
+        (_, time, None) => time,
+        _ => None,
+    }
+}
+
 /// Milliseconds since midnight; `None` for anything finer.
 pub(crate) fn time_of_day(text: &str) -> Option<i32> {
     let text = text.trim();
     if text.contains(":60") || text.len() < 5 {
         return None;
     }
-    let time: Time = text.parse().ok()?;
+    let time = match usual_time(text) {
+        Some(time) => time,
+        None => text.parse().ok()?,
+    };
     let since = time.duration_since(Time::midnight());
     if since.subsec_nanos() % 1_000_000 != 0 {
         return None;
@@ -83,11 +107,15 @@ pub(crate) fn time_of_day(text: &str) -> Option<i32> {
 pub(crate) fn instant_with_offset(text: &str) -> Option<(i64, i16)> {
     let text = text.trim();
     // ArcGIS writes a blank before the offset where ISO has none.
-    let joined;
+    let mut joined = [0; LONGEST];
     let text = match text.rsplit_once(' ') {
         Some((moment, offset)) if offset.starts_with(['+', '-', 'Z']) => {
-            joined = format!("{moment}{offset}");
-            &joined
+            let (first, rest) = joined.split_at_mut_checked(moment.len())?;
+            first.copy_from_slice(moment.as_bytes());
+            rest.get_mut(..offset.len())?
+                .copy_from_slice(offset.as_bytes());
+            let bytes = joined.get(..moment.len() + offset.len())?;
+            std::str::from_utf8(bytes).ok()?
         }
         _ => text,
     };
@@ -173,11 +201,21 @@ mod tests {
                 "2023-02-02 13:34:18.123456 +05:45",
                 Some((1_675_324_158_123_456, 345)),
             ),
+            (
+                "2023-02-02 13:34:18.123456000 Z",
+                Some((1_675_344_858_123_456, 0)),
+            ),
             ("1970-01-01T00:00:00Z", Some((0, 0))),
             ("1970-01-01T00:00:00", None),
             ("1970-01-01T00:00:00.0000001Z", None),
         ] {
             assert_eq!(instant_with_offset(text), expected, "{text}");
+        }
+        for length in 1..200 {
+            let text = format!("1970-01-01T00:00:00.{} +00:00", "0".repeat(length));
+            // Nine digits are what a second is divided into.
+            let expected = (length <= 9).then_some((0, 0));
+            assert_eq!(instant_with_offset(&text), expected, "{text}");
         }
     }
 }

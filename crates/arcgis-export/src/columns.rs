@@ -257,7 +257,7 @@ impl ColumnBuilder {
                 }
             },
             Self::Bytes(builder) => match value {
-                ValueRef::Str(text) => builder.append_value(&BASE64.decode(text.trim()).ok()?),
+                ValueRef::Str(text) => append_base64(builder, text.trim())?,
                 _ => return None,
             },
             Self::Uuid(builder) => match value {
@@ -426,6 +426,19 @@ fn append_own_text(builder: &mut BytesBuilder, text: &[u8]) -> bool {
         builder.append_value(text);
     }
     fits
+}
+
+/// Takes what base64 stands for, straight into the column.
+fn append_base64(builder: &mut BytesBuilder, text: &str) -> Option<()> {
+    let out = builder.values();
+    let before = out.len();
+    if BASE64.decode_vec(text, out).is_err() {
+        // Room for the value was taken before it was read.
+        out.truncate(before);
+        return None;
+    }
+    builder.end();
+    Some(())
 }
 
 fn append_text(builder: &mut BytesBuilder, value: ValueRef<'_>) {

@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arcgis_layer::{CodedValue, Domain, Field, Subtypes};
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_array::{Array, ArrayRef};
 use serde_json::Value;
 
 use crate::column_options::DomainValues;
 use crate::columns::ColumnKind;
+
+/// What a label takes, about, in bytes.
+const LENGTH: usize = 16;
 
 /// The labels of one column.
 #[derive(Debug)]
@@ -31,28 +36,21 @@ struct OfSubtypes {
     column: usize,
     kind: ColumnKind,
     /// By the subtype's code. `None` for a domain without codes, whose values stand for themselves.
-    codes: HashMap<Code, Option<Codes>>,
+    codes: HashMap<Code<'static>, Option<Codes>>,
 }
 
 /// A code as its column holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Code {
+enum Code<'a> {
     Whole(i64),
     /// The bits of a float.
     Float(u64),
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
 /// Places of labels by code.
 #[derive(Debug, Default)]
-struct Codes(HashMap<Code, usize>);
-
-/// The labels of some rows.
-pub(crate) struct Labelled {
-    pub(crate) labels: ArrayRef,
-    /// Rows with a code that no domain lists.
-    pub(crate) unlisted: Vec<usize>,
-}
+struct Codes(HashMap<Code<'static>, usize>);
 
 impl Labels {
     /// The labels of a field; `None` if its values are no codes.
@@ -120,50 +118,62 @@ impl Labels {
         Some(self.subtypes.as_ref()?.column)
     }
 
-    /// The labels of codes.
-    pub(crate) fn of_rows(&self, codes: &dyn Array, subtypes: Option<&dyn Array>) -> Labelled {
-        let mut unlisted = Vec::new();
-        let labels: StringArray = (0..codes.len())
-            .map(|row| {
-                let code = Code::at(self.kind, codes, row)?;
-                let of_subtype = self
-                    .subtypes
-                    .as_ref()
-                    .zip(subtypes)
-                    .and_then(|(own, column)| {
-                        let subtype = Code::at(own.kind, column, row)?;
-                        own.codes.get(&subtype)
-                    });
-                let domain = match of_subtype {
-                    Some(domain) => domain.as_ref(),
-                    None => self.own.as_ref(),
-                };
-                // Without a domain of codes the value stands for itself.
-                let Some(domain) = domain else {
-                    return self.itself(code);
-                };
-                match domain.0.get(&code).and_then(|place| self.names.get(*place)) {
-                    Some(label) => Some(Cow::Borrowed(label.as_ref())),
-                    None => {
-                        unlisted.push(row);
-                        self.itself(code)
-                    }
+    /// The labels of codes; `unlisted` is told of rows with a code that no domain lists.
+    pub(crate) fn of_rows(
+        &self,
+        codes: &dyn Array,
+        subtypes: Option<&dyn Array>,
+        mut unlisted: impl FnMut(usize),
+    ) -> ArrayRef {
+        let mut labels = StringBuilder::with_capacity(codes.len(), LENGTH * codes.len());
+        for row in 0..codes.len() {
+            let Some(code) = Code::at(self.kind, codes, row) else {
+                labels.append_null();
+                continue;
+            };
+            let of_subtype = self
+                .subtypes
+                .as_ref()
+                .zip(subtypes)
+                .and_then(|(own, column)| {
+                    let subtype = Code::at(own.kind, column, row)?;
+                    own.codes.get(&subtype)
+                });
+            let domain = match of_subtype {
+                Some(domain) => domain.as_ref(),
+                None => self.own.as_ref(),
+            };
+            let place = domain.map(|domain| domain.0.get(&code));
+            match place.map(|place| place.and_then(|place| self.names.get(*place))) {
+                Some(Some(label)) => labels.append_value(label),
+                Some(None) => {
+                    unlisted(row);
+                    self.append_itself(&code, &mut labels);
                 }
-            })
-            .collect();
-        Labelled {
-            labels: Arc::new(labels),
-            unlisted,
+                // Without a domain of codes the value stands for itself.
+                None => self.append_itself(&code, &mut labels),
+            }
         }
+        Arc::new(labels.finish())
     }
 
     /// What stands among labels for a value without one.
-    fn itself(&self, code: Code) -> Option<Cow<'_, str>> {
-        match self.how {
+    fn append_itself(&self, code: &Code<'_>, labels: &mut StringBuilder) {
+        if self.how == DomainValues::Both {
             // The code is beside it.
-            DomainValues::Both => None,
-            _ => Some(Cow::Owned(code.to_text(self.kind))),
+            labels.append_null();
+            return;
         }
+        // Writing to memory does not fail.
+        let _ = match code {
+            Code::Whole(number) => write!(labels, "{number}"),
+            Code::Float(bits) if self.kind == ColumnKind::Float32 => {
+                write!(labels, "{}", f64::from_bits(*bits) as f32)
+            }
+            Code::Float(bits) => write!(labels, "{}", f64::from_bits(*bits)),
+            Code::Text(text) => labels.write_str(text),
+        };
+        labels.append_value("");
     }
 }
 
@@ -211,14 +221,14 @@ impl Names {
     }
 }
 
-impl Code {
+impl Code<'static> {
     /// A code that metadata lists, as a column of a kind would hold it.
     fn of(kind: ColumnKind, code: &Value) -> Option<Self> {
         match kind {
-            ColumnKind::Text => Some(Self::Text(match code {
+            ColumnKind::Text => Some(Self::Text(Cow::Owned(match code {
                 Value::String(text) => text.clone(),
                 number => number.to_string(),
-            })),
+            }))),
             ColumnKind::Float32 | ColumnKind::Float64 => {
                 let number = match code {
                     Value::String(text) => text.trim().parse().ok()?,
@@ -238,7 +248,9 @@ impl Code {
             }
         }
     }
+}
 
+impl<'a> Code<'a> {
     fn float(kind: ColumnKind, number: f64) -> Self {
         let number = match kind {
             ColumnKind::Float32 => f64::from(number as f32),
@@ -249,7 +261,7 @@ impl Code {
     }
 
     /// The code in a row of a column; `None` for null.
-    fn at(kind: ColumnKind, column: &dyn Array, row: usize) -> Option<Self> {
+    fn at(kind: ColumnKind, column: &'a dyn Array, row: usize) -> Option<Self> {
         if row >= column.len() || column.is_null(row) {
             return None;
         }
@@ -268,19 +280,10 @@ impl Code {
             ColumnKind::Float64 => {
                 Self::float(kind, column.as_primitive_opt::<Float64Type>()?.value(row))
             }
-            ColumnKind::Text => Self::Text(column.as_string_opt::<i32>()?.value(row).to_owned()),
+            ColumnKind::Text => {
+                Self::Text(Cow::Borrowed(column.as_string_opt::<i32>()?.value(row)))
+            }
             _ => return None,
         })
-    }
-
-    fn to_text(&self, kind: ColumnKind) -> String {
-        match self {
-            Self::Whole(number) => number.to_string(),
-            Self::Float(bits) if kind == ColumnKind::Float32 => {
-                (f64::from_bits(*bits) as f32).to_string()
-            }
-            Self::Float(bits) => f64::from_bits(*bits).to_string(),
-            Self::Text(text) => text.clone(),
-        }
     }
 }

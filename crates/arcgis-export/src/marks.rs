@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use arcgis_layer::IdSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// No page has as many rows.
-const MOST_ROWS: i64 = 1 << 22;
+/// No page has as many rows: what is marked takes some ten bytes of an answer, and answers have at most 512 MiB.
+const MOST_ROWS: i64 = 1 << 26;
 
 /// Rows by what is counted of them. A row counts once for each column.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ mod tests {
             "[[1,0]]",
             "[[-1,0]]",
             "[[0,3],[3,4]]",
-            "[[0,4194304]]",
+            "[[0,67108864]]",
             "[[0,9223372036854775807]]",
         ] {
             assert!(serde_json::from_str::<RowNumbers>(nonsense).is_err());

@@ -428,21 +428,21 @@ fn labelled(
         let subtypes = labels
             .subtype_column()
             .and_then(|place| plain.get(*places.get(place)?));
-        let labelled = labels.of_rows(codes, subtypes.map(AsRef::as_ref));
-        unlisted.extend(
-            labelled
-                .unlisted
-                .into_iter()
-                .map(|row| Mark { row, column: place }),
-        );
+        let labels_of_rows = labels.of_rows(codes, subtypes.map(AsRef::as_ref), |row| {
+            if unlisted.is_empty() {
+                // Where there is one there are mostly some more.
+                unlisted.reserve(256);
+            }
+            unlisted.push(Mark { row, column: place });
+        });
         if labels.how == DomainValues::Both {
             arrays.push(Arc::clone(codes));
         }
-        arrays.push(labelled.labels);
+        arrays.push(labels_of_rows);
     }
     let geometry = places.last().and_then(|&start| plain.get(start..));
     arrays.extend_from_slice(geometry.unwrap_or_default());
-    unlisted.sort_by_key(|mark| mark.row);
+    unlisted.sort_unstable_by_key(|mark| (mark.row, mark.column));
     (arrays, unlisted)
 }
 
@@ -466,6 +466,7 @@ pub struct PageBatch {
 /// How many values of each column were out of the common.
 #[derive(Debug, Clone)]
 pub struct Misfits {
+    /// By column; none at all where there are none.
     counts: Vec<u64>,
     schema: ExportSchema,
 }
@@ -475,13 +476,16 @@ impl Misfits {
     #[must_use]
     pub fn new(schema: &ExportSchema) -> Self {
         Self {
-            counts: vec![0; schema.columns().len()],
+            counts: Vec::new(),
             schema: schema.clone(),
         }
     }
 
     fn of(schema: &ExportSchema, marks: &[Mark]) -> Self {
         let mut counts = Self::new(schema);
+        if !marks.is_empty() {
+            counts.counts.resize(schema.columns().len(), 0);
+        }
         for mark in marks {
             if let Some(count) = counts.counts.get_mut(mark.column) {
                 *count += 1;
@@ -507,6 +511,9 @@ impl Misfits {
 
     /// Adds those of another page of the same query.
     pub fn merge(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
         }

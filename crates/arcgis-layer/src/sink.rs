@@ -177,6 +177,16 @@ impl PageFacts {
     pub fn repaired_rows(&self) -> &[usize] {
         &self.repaired_rows
     }
+
+    /// A row has no geometry, or an empty one.
+    pub(crate) fn note_no_geometry(&mut self, row: usize) {
+        if self.rows_without_geometry.is_empty() {
+            // Where there is one there are mostly some more.
+            self.rows_without_geometry.reserve(64);
+        }
+        self.without_geometry += 1;
+        self.rows_without_geometry.push(row);
+    }
 }
 
 impl Default for PageFacts {

@@ -42,6 +42,11 @@ impl GeometryBuffer {
     /// A new geometry begins.
     pub(super) fn begin(&mut self, dims: Dimensions) {
         self.dims = dims;
+        if self.coords.capacity() == 0 {
+            // So that they do not grow in many small steps in each page.
+            self.coords.reserve(512);
+            self.ring_ends.reserve(64);
+        }
         self.coords.clear();
         self.ring_ends.clear();
         self.part_ends.clear();

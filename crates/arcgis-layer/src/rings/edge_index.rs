@@ -75,6 +75,9 @@ impl EdgeIndex {
         self.odd.clear();
         self.odd.resize(rings.len(), false);
         self.touched.clear();
+        if self.touched.capacity() == 0 {
+            self.touched.reserve(64);
+        }
         let mut ends = std::mem::take(&mut self.ends);
         self.each_edge(coords, rings, |cell, _| {
             if let Some(count) = ends.get_mut(cell) {

@@ -351,6 +351,54 @@ fn rows_of_rings_are_quick_in_every_direction() {
     }
 }
 
+/// The work is counted and not timed, so that it is the same on any machine and in any build.
+#[test]
+fn work_grows_little_faster_than_rings() {
+    let looked_at = |rings: &[Vec<Xy>]| {
+        let mut coords: Vec<f64> = Vec::new();
+        let mut ring_ends = Vec::new();
+        for ring in rings {
+            coords.extend(ring.iter().flatten());
+            ring_ends.push(coords.len() / 2);
+        }
+        let mut assembler = RingAssembler::default();
+        assembler
+            .assemble(2, &mut coords, &mut ring_ends, &mut Vec::new(), None)
+            .unwrap();
+        assert_eq!(ring_ends.len(), rings.len());
+        assembler.looked_at
+    };
+    let grid = |count: usize| -> Vec<Vec<Xy>> {
+        let side = count.isqrt();
+        let corner = |place: usize| ((place % side) as f64 * 4.0, (place / side) as f64 * 4.0);
+        (0..count)
+            .map(corner)
+            .flat_map(|(x, y)| [clockwise(square(x, y, 3.0)), square(x + 1.0, y + 1.0, 1.0)])
+            .collect()
+    };
+    let holes = |count: usize| -> Vec<Vec<Xy>> {
+        let shell = clockwise(square(-1.0, -1.0, 4.0 * count as f64));
+        let hole = |place: usize| square(place as f64 * 2.0, place as f64 * 2.0, 1.0);
+        std::iter::once(shell).chain((0..count).map(hole)).collect()
+    };
+    let row = |count: usize| -> Vec<Vec<Xy>> {
+        (0..count)
+            .map(|place| square(place as f64 * 3.0, 0.0, 2.0))
+            .collect()
+    };
+    // With the rings for rows, with their square root more for grids; with the square it would be 64 times.
+    for (what, most, rings) in [
+        ("a grid", 24.0, &grid as &dyn Fn(usize) -> Vec<Vec<Xy>>),
+        ("holes", 12.0, &holes),
+        ("a row", 12.0, &row),
+    ] {
+        let [few, many] = [2_000, 16_000].map(|count| looked_at(&rings(count)));
+        let growth = many as f64 / few as f64;
+        println!("{what}: {few} edges, of eight times the rings {many}");
+        assert!(growth < most, "{what}: {few}, then {many}");
+    }
+}
+
 /// Squares in squares: `children` side by side in each, `depth` levels deep.
 fn nested(
     x: f64,

@@ -15,14 +15,17 @@ use crate::layout::Layout;
 #[derive(Debug)]
 pub(super) struct Columns<'a, 'l> {
     names: ColumnNames<'l>,
+    /// Where the attributes begin that have the first keys: all of their names count before one is taken for another
+    /// that is written in another case.
+    first: Option<Scanner<'a>>,
     /// The keys seen so far, in the order of their first appearance.
     known: Vec<Known<'a>>,
-    /// By the key, as it stands between its quotes.
-    places: HashMap<&'a str, usize>,
-    /// Whether a known key is for the column, and for how many columns there is one.
-    has_key: Vec<bool>,
+    /// The places of keys, as they stand between their quotes, once there is one that did not come in its turn.
+    places: Option<HashMap<&'a str, usize>>,
+    /// For how many columns a key is known.
     known_columns: usize,
-    /// The last row, counted from 1, that had a value for the column; but for even rows.
+    /// The last row, counted from 1, that had a value for the column; but for even rows. [`NO_KEY`] where no known key is
+    /// for it.
     seen: Vec<usize>,
     row: usize,
     filled: usize,
@@ -30,6 +33,8 @@ pub(super) struct Columns<'a, 'l> {
     even: bool,
     scratch: String,
 }
+
+const NO_KEY: usize = usize::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {
@@ -43,10 +48,10 @@ impl<'a, 'l> Columns<'a, 'l> {
     pub(super) fn new(layout: &'l Layout) -> Self {
         let names = ColumnNames::new(layout);
         Self {
-            seen: vec![0; names.slots()],
-            has_key: vec![false; names.slots()],
+            seen: vec![NO_KEY; names.slots()],
             known: Vec::with_capacity(names.slots()),
-            places: HashMap::with_capacity(names.slots()),
+            places: None,
+            first: None,
             names,
             known_columns: 0,
             row: 0,
@@ -67,15 +72,22 @@ impl<'a, 'l> Columns<'a, 'l> {
     }
 
     /// A row's attributes begin; `scanner` stands before their bracket.
-    pub(super) fn begin_attributes(&mut self, mut scanner: Scanner<'a>) -> Result<(), DecodeError> {
+    pub(super) fn begin_attributes(&mut self, scanner: Scanner<'a>) {
         if self.next > 0 {
             // Not the first of the row.
             self.note();
             self.next = 0;
         }
-        if !self.known.is_empty() {
-            return Ok(());
+        if self.known.is_empty() {
+            self.first = Some(scanner);
         }
+    }
+
+    /// Announces the names of the first attributes.
+    fn announce(&mut self) -> Result<(), DecodeError> {
+        let Some(mut scanner) = self.first.take() else {
+            return Ok(());
+        };
         let mut more = scanner.open(b'{')?;
         while more {
             let key = scanner.key()?;
@@ -144,32 +156,71 @@ impl<'a, 'l> Columns<'a, 'l> {
     fn look_up(&mut self, scanner: &mut Scanner<'a>) -> Result<Target, DecodeError> {
         let start = scanner.at();
         let key = scanner.key()?;
-        if let Some(&place) = self.places.get(key.raw) {
-            self.next = place + 1;
-            return Ok(self
-                .known
-                .get(place)
-                .map_or(Target::Skip, |known| known.target));
+        let place = self.places.as_ref().and_then(|places| places.get(key.raw));
+        if let Some(place) = place.copied() {
+            return Ok(self.again(place));
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        let target = self.names.resolve(key.decode(&mut scratch));
+        let name = key.decode(&mut scratch);
+        let mut target = self.names.exactly(name);
+        let is_first = target
+            .and_then(|target| self.names.slot(target))
+            .is_some_and(|slot| self.seen.get(slot) == Some(&NO_KEY));
+        // The first key of a column was never seen before.
+        if self.places.is_none() && !is_first {
+            let places = self.known.iter().enumerate();
+            let places: HashMap<&str, usize> = places
+                .map(|(place, known)| (known.written.raw(), place))
+                .collect();
+            let place = places.get(key.raw).copied();
+            self.places = Some(places);
+            if let Some(place) = place {
+                self.scratch = scratch;
+                return Ok(self.again(place));
+            }
+        }
+        if target.is_none() {
+            self.announce()?;
+            target = Some(self.names.resolve(name));
+        }
         self.scratch = scratch;
-        let has_key = self
-            .names
-            .slot(target)
-            .and_then(|slot| self.has_key.get_mut(slot));
-        let taken = has_key.is_some_and(|has_key| std::mem::replace(has_key, true));
+        Ok(self.add(
+            key.raw,
+            scanner.written(start),
+            target.unwrap_or(Target::Skip),
+        ))
+    }
+
+    /// A key comes in another place than last time.
+    fn again(&mut self, place: usize) -> Target {
+        self.next = place + 1;
+        let known = self.known.get(place);
+        known.map_or(Target::Skip, |known| known.target)
+    }
+
+    /// A key comes for the first time.
+    fn add(&mut self, key: &'a str, written: Written<'a>, target: Target) -> Target {
+        let slot = self.names.slot(target);
+        let taken = match slot.and_then(|slot| self.seen.get_mut(slot)) {
+            Some(seen) if *seen == NO_KEY => {
+                *seen = 0;
+                false
+            }
+            seen => seen.is_some(),
+        };
         if let (Target::Column(_), false) = (target, taken) {
             self.known_columns += 1;
         }
-        self.places.insert(key.raw, self.known.len());
+        if let Some(places) = &mut self.places {
+            places.insert(key, self.known.len());
+        }
         self.known.push(Known {
-            written: scanner.written(start),
+            written,
             target,
             even: if taken { Target::Skip } else { target },
         });
         self.next = self.known.len();
-        Ok(target)
+        target
     }
 
     /// The columns that the row has no value for.

@@ -262,8 +262,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
             });
         }
         if self.context.layout.geometry.is_some() && !located {
-            self.facts.without_geometry += 1;
-            self.facts.rows_without_geometry.push(row);
+            self.facts.note_no_geometry(row);
         }
         self.sink
             .end_row()
@@ -274,7 +273,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
         if self.scanner.null()? {
             return Ok(());
         }
-        self.columns.begin_attributes(self.scanner)?;
+        self.columns.begin_attributes(self.scanner);
         let id_column = self
             .context
             .layout

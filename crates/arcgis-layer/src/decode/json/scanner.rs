@@ -26,7 +26,7 @@ pub(super) struct Text<'a> {
 /// A key with its quotes and its colon, and whatever white space stands between them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Written<'a> {
-    text: &'a [u8],
+    text: &'a str,
     /// The first 16 bytes, and which of them there are.
     first: u128,
     mask: u128,
@@ -122,9 +122,9 @@ impl<'a> Scanner<'a> {
         let found = match rest.first_chunk::<16>() {
             Some(first) => {
                 (u128::from_le_bytes(*first) & written.mask) == written.first
-                    && (written.text.len() <= 16 || rest.starts_with(written.text))
+                    && (written.text.len() <= 16 || rest.starts_with(written.text.as_bytes()))
             }
-            None => rest.starts_with(written.text),
+            None => rest.starts_with(written.text.as_bytes()),
         };
         self.at += if found { written.text.len() } else { 0 };
         found
@@ -132,11 +132,11 @@ impl<'a> Scanner<'a> {
 
     /// The key behind which it stands, from its opening quote at `start` on, to be found again.
     pub(super) fn written(&self, start: usize) -> Written<'a> {
-        let text = self.since(start).as_bytes();
+        let text = self.since(start);
         let mut first = [0; 16];
         let mut mask = [0; 16];
-        for ((byte, first), mask) in text.iter().zip(&mut first).zip(&mut mask) {
-            *first = *byte;
+        for ((byte, first), mask) in text.bytes().zip(&mut first).zip(&mut mask) {
+            *first = byte;
             *mask = 0xff;
         }
         Written {
@@ -349,6 +349,14 @@ impl<'a> Scanner<'a> {
             Scalar::Text(text) => text.raw.eq_ignore_ascii_case("true"),
             Scalar::Null | Scalar::Number(_) => false,
         })
+    }
+}
+
+impl<'a> Written<'a> {
+    /// What stands between its quotes.
+    pub(super) fn raw(&self) -> &'a str {
+        let inside = self.text.get(1..).unwrap_or_default();
+        inside.rsplit_once('"').map_or("", |(raw, _)| raw)
     }
 }
 

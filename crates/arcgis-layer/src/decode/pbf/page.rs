@@ -62,13 +62,21 @@ pub fn decode_pbf<S: FeatureSink>(
     context.check()?;
     let features = Features::read(answer::open(body, Kind::Features)?)?;
     let mut names = ColumnNames::new(context.layout);
-    for field in &features.fields {
-        names.announce(field.name);
-    }
     let mut had = vec![false; names.slots()];
     let mut targets = Vec::with_capacity(features.fields.len());
+    let mut announced = false;
     for field in &features.fields {
-        let mut target = names.resolve(field.name);
+        let mut target = match names.exactly(field.name) {
+            Some(target) => target,
+            None => {
+                if !std::mem::replace(&mut announced, true) {
+                    for field in &features.fields {
+                        names.announce(field.name);
+                    }
+                }
+                names.resolve(field.name)
+            }
+        };
         if let Some(had) = names.slot(target).and_then(|slot| had.get_mut(slot)) {
             // Of several fields for one column the first counts.
             if std::mem::replace(had, true) {
@@ -221,8 +229,7 @@ impl<'a, S: FeatureSink> Page<'a, '_, S> {
                 }
             };
             if !located {
-                self.facts.without_geometry += 1;
-                self.facts.rows_without_geometry.push(row);
+                self.facts.note_no_geometry(row);
             }
         }
         self.sink
