@@ -55,7 +55,7 @@ what is generated:
 
 long runs:
   order                 what the order of rows spares a reader of a part of the map (DuckDB)
-  soak [<part> …]       tokens, resume, ten-million, order, or all; each part prints what it saw
+  soak [<part> …]       tokens, resume, ten-million, order, giants, or all; each part prints what it saw
   fuzz [<target>]       libFuzzer on one target or all; says where what it finds lies
       --seconds N       how long each target runs (60)
       --minimise        then keep the cases that show something new in fuzz/corpus";

@@ -3,6 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod child;
+#[path = "../../tests/giants/giant.rs"]
+mod giant;
+mod giants;
+#[path = "../../../crates/arcgis-layer/tests/pbf/messages.rs"]
+#[allow(dead_code)] // A part is used here.
+mod messages;
 mod order;
 mod resume;
 mod ten_million;
@@ -11,11 +17,12 @@ mod tokens;
 use std::path::Path;
 use std::process::ExitCode;
 
-const PARTS: [(&str, fn()); 4] = [
+const PARTS: [(&str, fn()); 5] = [
     ("tokens", tokens::run),
     ("resume", resume::run),
     ("ten-million", ten_million::run),
     ("order", order::run),
+    ("giants", giants::run),
 ];
 
 fn main() -> ExitCode {
@@ -32,6 +39,10 @@ fn main() -> ExitCode {
         }
         Some((part, of)) if part == "--ten-million" => {
             ten_million::work(of);
+            return ExitCode::SUCCESS;
+        }
+        Some((part, of)) if part == "--giant" => {
+            giants::work(of);
             return ExitCode::SUCCESS;
         }
         Some((part, of)) if part == "--order" => {

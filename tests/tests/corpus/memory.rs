@@ -34,14 +34,20 @@ impl FeatureSink for Nothing {
 /// larger than what is held at once.
 pub(crate) fn bounded<T>(what: &str, bytes: usize, run: impl FnOnce() -> T) -> T {
     let mut result = None;
-    let counted = allocation_counter::measure(|| result = Some(run()));
+    counted(what, bytes, || result = Some(run()));
+    result.unwrap()
+}
+
+/// The same; how many allocations it takes, in all.
+pub(crate) fn counted(what: &str, bytes: usize, run: impl FnOnce()) -> u64 {
+    let counted = allocation_counter::measure(run);
     let most = FIXED + PER_BYTE * bytes as u64;
     assert!(
         counted.bytes_max <= most,
         "{what}: {} bytes were held for an input of {bytes}",
         counted.bytes_max
     );
-    result.unwrap()
+    counted.count_total
 }
 
 fn decode(what: &str, body: &[u8], layout: &Layout) {
