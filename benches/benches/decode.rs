@@ -3,14 +3,11 @@
 #![allow(missing_docs)]
 
 use arcgis_benches::contestants::CONTESTANTS;
-use arcgis_benches::{captured, points, polygons};
+use arcgis_benches::pages;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn decode(criterion: &mut Criterion) {
-    for page in [points(2_000), polygons(1_000)]
-        .into_iter()
-        .chain(captured())
-    {
+    for page in pages() {
         let mut group = criterion.benchmark_group(&page.name);
         for contestant in CONTESTANTS {
             let bytes = page.body(contestant.format).len();

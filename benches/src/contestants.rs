@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use arcgis_export::ArrowSink;
 use arcgis_layer::{
     DecodeContext, FeatureSink, GeometryRef, PageSink, SinkError, ValueRef, decode_json, decode_pbf,
 };
@@ -95,21 +94,21 @@ fn pbf_alone(page: &Page) {
 }
 
 fn json_to_batch(page: &Page) {
-    let mut sink = ArrowSink::new(page.schema.clone()).page(page.rows);
+    let mut sink = page.sink.page(page.rows);
     let context = DecodeContext::new(&page.layout);
     black_box(decode_json(&page.json, &context, &mut sink).unwrap());
     black_box(sink.into_batch().unwrap());
 }
 
 fn pbf_to_batch(page: &Page) {
-    let mut sink = ArrowSink::new(page.schema.clone()).page(page.rows);
+    let mut sink = page.sink.page(page.rows);
     let context = DecodeContext::new(&page.layout);
     black_box(decode_pbf(&page.pbf, &context, &mut sink).unwrap());
     black_box(sink.into_batch().unwrap());
 }
 
 /// Looks at everything and keeps nothing.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl FeatureSink for Nowhere {
     fn attribute(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), SinkError> {

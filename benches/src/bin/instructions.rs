@@ -1,25 +1,23 @@
-//! How many instructions each contestant takes, by `valgrind --tool=callgrind`: the same in every run, on
-//! however busy a machine.
+//! How many instructions each contestant takes, and each part of the way, by `valgrind --tool=callgrind`: the same in every
+//! run, on however busy a machine. What is counted is the second time, as of the second page of an export.
 //!
 //! ```text
-//! cargo run --release --bin instructions [-- <part of a page's name>]
+//! cargo run --release --bin instructions [-- <part of a name>]
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::{Command, ExitCode};
 
-use arcgis_benches::contestants::{CONTESTANTS, Contestant};
-use arcgis_benches::{Page, captured, points, polygons};
+use arcgis_benches::contestants::CONTESTANTS;
+use arcgis_benches::{pages, parts};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let pages = || [points(2_000), polygons(300)].into_iter().chain(captured());
-    if let [flag, page, contestant] = arguments.as_slice()
+    if let [flag, which, number @ ..] = arguments.as_slice()
         && flag == "--run"
     {
-        let page = pages().nth(page.parse().unwrap()).unwrap();
-        collected(&CONTESTANTS[contestant.parse::<usize>().unwrap()], &page);
+        run(which, number);
         return ExitCode::SUCCESS;
     }
     let wanted = arguments.first().map_or("", String::as_str);
@@ -27,7 +25,7 @@ fn main() -> ExitCode {
         "{:<20} {:<20} {:>10} {:>10} {:>9} {:>9}",
         "page", "what", "per row", "per byte", "of floor", ""
     );
-    for (place, page) in pages().enumerate() {
+    for (place, page) in pages().iter().enumerate() {
         if !page.name.contains(wanted) {
             continue;
         }
@@ -38,7 +36,7 @@ fn main() -> ExitCode {
             if bytes == 0 {
                 continue;
             }
-            let Some(count) = count(place, number) else {
+            let Some(count) = count(&[place, number]) else {
                 eprintln!("valgrind is not installed, or it failed");
                 return ExitCode::FAILURE;
             };
@@ -56,16 +54,46 @@ fn main() -> ExitCode {
             );
         }
     }
+    for (number, part) in parts().iter().enumerate() {
+        // Callgrind counts one thread.
+        if !part.name.contains(wanted) || part.threads {
+            continue;
+        }
+        let Some(count) = count(&[number]) else {
+            eprintln!("valgrind is not installed, or it failed");
+            return ExitCode::FAILURE;
+        };
+        let each = count as f64 / part.count as f64;
+        println!("{:<41} {each:>10.0} {}", part.name, part.unit);
+    }
     ExitCode::SUCCESS
+}
+
+/// Runs a contestant on a page, or a part.
+fn run(which: &str, contestant: &[String]) {
+    let which: usize = which.parse().unwrap();
+    match contestant {
+        [contestant] => {
+            let page = pages().swap_remove(which);
+            let contestant = &CONTESTANTS[contestant.parse::<usize>().unwrap()];
+            (contestant.run)(&page);
+            collected(&|| (contestant.run)(&page));
+        }
+        _ => {
+            let part = parts().swap_remove(which);
+            part.run();
+            collected(&|| part.run());
+        }
+    }
 }
 
 /// What callgrind counts: it is told by this name.
 #[inline(never)]
-fn collected(contestant: &Contestant, page: &Page) {
-    (contestant.run)(page);
+fn collected(work: &dyn Fn()) {
+    work();
 }
 
-fn count(page: usize, contestant: usize) -> Option<u64> {
+fn count(which: &[usize]) -> Option<u64> {
     let output = Command::new("valgrind")
         .args([
             "--tool=callgrind",
@@ -73,7 +101,8 @@ fn count(page: usize, contestant: usize) -> Option<u64> {
             "--toggle-collect=*collected*",
         ])
         .arg(std::env::current_exe().ok()?)
-        .args(["--run", &page.to_string(), &contestant.to_string()])
+        .arg("--run")
+        .args(which.iter().map(usize::to_string))
         .output()
         .ok()?;
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use arcgis_benches::contestants::{CONTESTANTS, Contestant};
-use arcgis_benches::{Page, captured, points, polygons};
+use arcgis_benches::{Page, pages};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -22,9 +22,7 @@ fn main() {
         "{:<20} {:<20} {:>10} {:>10} {:>9}",
         "page", "what", "ns a row", "MB/s", "of floor"
     );
-    // Short, so that few turns are interrupted.
-    let pages = [points(1_000), polygons(100)];
-    for page in pages.into_iter().chain(captured()) {
+    for page in pages() {
         if page.name.contains(&wanted) {
             compare(&page, rounds);
         }
