@@ -64,12 +64,16 @@ pub fn parts() -> Vec<Part> {
     parts
 }
 
+type Ring = Vec<[i64; 2]>;
+/// Makes so many rings.
+type Make = fn(usize) -> Vec<Ring>;
+
 /// Rings in all, and positions of each, but for the closing one.
 const RINGS: usize = 2_000;
 const CORNERS: usize = 48;
 
 /// A ring around a centre, its first position once more at its end.
-fn ring([x, y]: [i64; 2], radius: f64, clockwise: bool) -> Vec<[i64; 2]> {
+fn ring([x, y]: [i64; 2], radius: f64, clockwise: bool) -> Ring {
     let turn = std::f64::consts::TAU / CORNERS as f64;
     let sign = if clockwise { -1.0 } else { 1.0 };
     (0..=CORNERS)
@@ -84,7 +88,7 @@ fn ring([x, y]: [i64; 2], radius: f64, clockwise: bool) -> Vec<[i64; 2]> {
 }
 
 /// Rings side by side.
-fn grid(rings: usize) -> Vec<Vec<[i64; 2]>> {
+fn grid(rings: usize) -> Vec<Ring> {
     let side = rings.isqrt() + 1;
     let at = |place: usize| [(place % side * 2_500) as i64, (place / side * 2_500) as i64];
     (0..rings)
@@ -93,7 +97,7 @@ fn grid(rings: usize) -> Vec<Vec<[i64; 2]>> {
 }
 
 /// A shell with holes.
-fn holes(rings: usize) -> Vec<Vec<[i64; 2]>> {
+fn holes(rings: usize) -> Vec<Ring> {
     let centre = [rings as i64 * 500; 2];
     let mut all = vec![ring(centre, 2_000.0 * rings as f64, true)];
     all.extend(grid(rings - 1).into_iter().map(|mut ring| {
@@ -104,7 +108,7 @@ fn holes(rings: usize) -> Vec<Vec<[i64; 2]>> {
 }
 
 /// Rings within each other.
-fn nested(rings: usize) -> Vec<Vec<[i64; 2]>> {
+fn nested(rings: usize) -> Vec<Ring> {
     (0..rings)
         .map(|place| ring([0, 0], 2_000.0 * (rings - place) as f64, place % 2 == 0))
         .collect()
@@ -112,7 +116,7 @@ fn nested(rings: usize) -> Vec<Vec<[i64; 2]>> {
 
 fn rings() -> Vec<Part> {
     let polygon = GeometryType::Polygon;
-    let cases: [(&str, GeometryType, usize, fn(usize) -> Vec<Vec<[i64; 2]>>); 6] = [
+    let cases: [(&str, GeometryType, usize, Make); 6] = [
         (
             "as lines, which are not assembled",
             GeometryType::Polyline,
@@ -148,7 +152,7 @@ fn located(kind: GeometryType, dims: Dimensions) -> Layout {
 }
 
 /// So many features of the same rings, as PBF.
-fn page_of(kind: GeometryType, features: usize, rings: &[Vec<[i64; 2]>]) -> Vec<u8> {
+fn page_of(kind: GeometryType, features: usize, rings: &[Ring]) -> Vec<u8> {
     let mut geometry = Geometry::default();
     for ring in rings {
         geometry.lengths.push(u32::try_from(ring.len()).unwrap());
