@@ -198,9 +198,9 @@ mod tests {
         let grid = degrees();
         let [x, y, z, m] = grid.rounded([1.0 / 7.0, -2.0 / 3.0, 1.23456, 5.5]);
         // 1/7 is 0.142857142857…, 2/3 is 0.666666666666…
-        assert_eq!(x, 400_142_857_143_i64 as f64 * 1e-9 - 400.0);
-        assert_eq!(y, 400_666_666_667_i64 as f64 * -1e-9 + 400.0);
-        assert_eq!(z, 1_000_012_346_i64 as f64 * 1e-4 - 100_000.0);
+        assert_eq!(x, 400_142_857_143_f64 * 1e-9 - 400.0);
+        assert_eq!(y, 400_666_666_667_f64 * -1e-9 + 400.0);
+        assert_eq!(z, 1_000_012_346_f64 * 1e-4 - 100_000.0);
         // An axis without a scale rounds nothing.
         assert_eq!(m, 5.5);
         // On the grid already.

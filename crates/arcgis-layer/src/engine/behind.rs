@@ -42,7 +42,7 @@ impl<S: PageSink> Fetcher<S> {
                 request = request.with_param("resultRecordCount", rows.to_string());
             }
             let answer = match self.paced(request, rows, &mut broken).await? {
-                Paced::Answer(answer) => answer,
+                Paced::Answer(answer) => *answer,
                 Paced::Less(_) if paginates => continue,
                 // What cannot be had in fewer rows, or is one that the server breaks down over, can be had by its id.
                 Paced::Less(error) | Paced::Never(error) => {

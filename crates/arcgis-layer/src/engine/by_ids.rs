@@ -103,7 +103,7 @@ impl<S: PageSink> Fetcher<S> {
             let request = self.saying(&column.name, saying, &chunk);
             let rows = chunk.len() as u64;
             let answer = match self.paced(request, rows, broken).await? {
-                Paced::Answer(answer) => answer,
+                Paced::Answer(answer) => *answer,
                 Paced::Less(_) => continue,
                 Paced::Never(error) => {
                     lack.skipped.push(self.skip(first, error).await?);

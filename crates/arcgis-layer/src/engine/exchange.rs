@@ -153,7 +153,7 @@ impl<S: PageSink> Fetcher<S> {
 
     fn taken(&self, answer: Answer<S::Page>) -> Asked<S::Page> {
         self.rounding.came(answer.facts.coordinates);
-        Asked::Answer(answer)
+        Asked::Answer(Box::new(answer))
     }
 
     fn fall_back(&self) -> PageFormat {

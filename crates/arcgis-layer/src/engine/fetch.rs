@@ -145,13 +145,13 @@ impl<P> Slot<P> {
 
 /// What came of a request for rows.
 pub(crate) enum Asked<P> {
-    Answer(Answer<P>),
+    Answer(Box<Answer<P>>),
     TooBig(Error),
 }
 
 /// What came of a request whose size the pace decides.
 pub(crate) enum Paced<P> {
-    Answer(Answer<P>),
+    Answer(Box<Answer<P>>),
     /// They were too many: fewer should be asked for.
     Less(Error),
     /// It was one row, and the server breaks down over it.

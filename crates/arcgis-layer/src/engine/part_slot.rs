@@ -114,7 +114,7 @@ impl<S: PageSink> Fetcher<S> {
             let query = next.within.of(&self.layer, &self.plan.query);
             let request = self.ordered(query.page_request(self.layer.address()));
             let answer = match self.paced(request, next.rows.max(1), &mut broken).await? {
-                Paced::Answer(answer) => answer,
+                Paced::Answer(answer) => *answer,
                 Paced::Never(error) if next.within.only_id().is_some() => {
                     let id = next.within.only_id().unwrap_or_default();
                     skipped.push(self.skip(id, error).await?);

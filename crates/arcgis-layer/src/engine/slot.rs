@@ -73,7 +73,7 @@ impl<S: PageSink> Fetcher<S> {
                             self.fewer(&answer.facts);
                         }
                         self.look_behind(&answer.facts, rows).await;
-                        let taken = gathered.take(answer, &mut wanted);
+                        let taken = gathered.take(*answer, &mut wanted);
                         self.observed.delivered(strategy, taken);
                     }
                     // Ranges of ids come in parts.
@@ -104,7 +104,7 @@ impl<S: PageSink> Fetcher<S> {
             let rows = self.pace.rows().min(end - start);
             let request = self.offset_request(start, rows);
             let answer = match self.paced(request, rows, broken).await? {
-                Paced::Answer(answer) => answer,
+                Paced::Answer(answer) => *answer,
                 Paced::Less(_) => continue,
                 // By its id it is known whether it is that row.
                 Paced::Never(_) => return Ok(()),
@@ -184,12 +184,12 @@ impl<S: PageSink> Fetcher<S> {
             };
             let answer = if single {
                 match self.ask(request, rows, &mut broken).await? {
-                    Asked::Answer(answer) => answer,
+                    Asked::Answer(answer) => *answer,
                     Asked::TooBig(error) => return Err(error),
                 }
             } else {
                 match self.paced(request, rows, &mut broken).await? {
-                    Paced::Answer(answer) => answer,
+                    Paced::Answer(answer) => *answer,
                     Paced::Less(_) => continue,
                     Paced::Never(error) => return Err(error),
                 }

@@ -64,7 +64,7 @@ pub(crate) async fn second_pass(
         let asked = size.min(rows - start).min(fetcher.pace.rows());
         let request = fetcher.offset_request(start, asked);
         let answer = match fetcher.paced(request, asked, &mut broken).await? {
-            Paced::Answer(answer) => answer,
+            Paced::Answer(answer) => *answer,
             Paced::Less(_) => continue,
             Paced::Never(error) => return Err(error),
         };
