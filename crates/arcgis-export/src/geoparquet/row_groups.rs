@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use arrow_array::RecordBatch;
@@ -15,15 +15,22 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::batches::RowSizes;
 use crate::error::Error;
 
-/// With fewer rows than these a thread costs more than it gives.
+use super::crew::side_by_side;
+use super::packed_column::PackedColumn;
+use super::pages::Pages;
+
+/// With fewer rows than these, and fewer bytes, a thread costs more than it gives.
 const FEW_ROWS: usize = 1_024;
+const FEW_BYTES: usize = 128 * 1024;
 
 /// Writes batches to a Parquet file, a row group in memory at a time.
 ///
-/// Each column is encoded and compressed by whichever thread is free, and one that is not large keeps nobody waiting:
-/// threads live for one batch, and there are no more of them than cores. What comes out does not depend on them.
+/// Each column is encoded by whichever thread is free, the largest first, and so is each page of the columns without a
+/// dictionary compressed: threads live for one batch, and there are no more of them than cores. What comes out does
+/// not depend on them.
 pub(super) struct RowGroups<W: Write + Send> {
     file: SerializedFileWriter<W>,
     factory: ArrowRowGroupWriterFactory,
@@ -31,14 +38,49 @@ pub(super) struct RowGroups<W: Write + Send> {
     most_rows: usize,
     most_bytes: usize,
     threads: usize,
-    columns: Vec<ArrowColumnWriter>,
+    pages: Arc<Pages>,
+    columns: Vec<Column>,
     /// Those in the row group that is under way.
     rows: usize,
 }
 
+/// One column of the row group that is under way.
+struct Column {
+    writer: ArrowColumnWriter,
+    /// Set where pages are not compressed by the writer itself.
+    packed: Option<Arc<PackedColumn>>,
+}
+
+impl Column {
+    /// About how large it is, if no page of it waits.
+    fn bytes(&self) -> usize {
+        let said = self.writer.get_estimated_total_bytes();
+        self.packed
+            .as_ref()
+            .map_or(said, |packed| packed.bytes(said))
+    }
+
+    fn close(self) -> Result<Closed, ParquetError> {
+        Ok(Closed {
+            chunk: self.writer.close()?,
+            packed: self.packed,
+        })
+    }
+}
+
+/// A column that is encoded. Its last pages may still wait.
+struct Closed {
+    chunk: ArrowColumnChunk,
+    packed: Option<Arc<PackedColumn>>,
+}
+
 impl<W: Write + Send> RowGroups<W> {
-    /// Goes on with a file that was begun. It has the limits of row groups among its properties.
-    pub(super) fn new(writer: ArrowWriter<W>, schema: SchemaRef) -> Result<Self, ParquetError> {
+    /// Goes on with a file that was begun with these pages. It has the limits of row groups among its properties.
+    pub(super) fn new(
+        writer: ArrowWriter<W>,
+        schema: SchemaRef,
+        pages: Arc<Pages>,
+    ) -> Result<Self, ParquetError> {
         let (file, factory) = writer.into_serialized_writer()?;
         let properties = file.properties();
         Ok(Self {
@@ -54,6 +96,7 @@ impl<W: Write + Send> RowGroups<W> {
             file,
             factory,
             schema,
+            pages,
             columns: Vec::new(),
             rows: 0,
         })
@@ -93,10 +136,7 @@ impl<W: Write + Send> RowGroups<W> {
 
     /// About how large the row group that is under way is.
     fn bytes(&self) -> usize {
-        let columns = self.columns.iter();
-        columns
-            .map(ArrowColumnWriter::get_estimated_total_bytes)
-            .sum()
+        self.columns.iter().map(Column::bytes).sum()
     }
 
     /// About how large all of them are.
@@ -106,13 +146,25 @@ impl<W: Write + Send> RowGroups<W> {
         written.sum::<u64>() + self.bytes() as u64
     }
 
+    fn begin(&mut self) -> Result<(), ParquetError> {
+        let groups = self.file.flushed_row_groups().len();
+        let writers = self.factory.create_column_writers(groups)?;
+        let columns = writers.into_iter().map(|writer| Column {
+            writer,
+            packed: None,
+        });
+        self.columns = columns.collect();
+        for (leaf, packed) in self.pages.begun() {
+            if let Some(column) = self.columns.get_mut(leaf) {
+                column.packed = Some(packed);
+            }
+        }
+        Ok(())
+    }
+
     fn encode(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         if self.columns.is_empty() {
-            let groups = self.file.flushed_row_groups().len();
-            self.columns = self
-                .factory
-                .create_column_writers(groups)
-                .map_err(Error::write)?;
+            self.begin().map_err(Error::write)?;
         }
         let mut leaves = Vec::with_capacity(self.columns.len());
         for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
@@ -120,13 +172,12 @@ impl<W: Write + Send> RowGroups<W> {
         }
         let mut work: Vec<_> = self.columns.iter_mut().zip(leaves).collect();
         // What takes longest is begun first: it is last here.
-        work.sort_by_key(|(column, _)| column.get_estimated_total_bytes());
-        let threads = if batch.num_rows() < FEW_ROWS {
-            1
-        } else {
-            self.threads
-        };
-        side_by_side(threads, work, |(column, leaf)| column.write(&leaf))?;
+        work.sort_by_key(|(column, _)| column.writer.get_estimated_total_bytes());
+        let few = batch.num_rows() < FEW_ROWS && RowSizes::whole(batch) < FEW_BYTES;
+        let threads = if few { 1 } else { self.threads };
+        side_by_side(threads, self.pages.packer(), work, |(column, leaf)| {
+            column.writer.write(&leaf)
+        })?;
         self.rows += batch.num_rows();
         Ok(())
     }
@@ -136,31 +187,38 @@ impl<W: Write + Send> RowGroups<W> {
         if self.columns.is_empty() {
             return Ok(());
         }
+        let few = self.rows < FEW_ROWS && self.bytes() < FEW_BYTES;
+        let threads = if few { 1 } else { self.threads };
         let columns = std::mem::take(&mut self.columns);
-        let threads = if self.rows < FEW_ROWS {
-            1
-        } else {
-            self.threads
-        };
         self.rows = 0;
         let done = Mutex::new(Vec::with_capacity(columns.len()));
         let work = columns.into_iter().enumerate().collect();
-        side_by_side(threads, work, |(place, column): (usize, _)| {
-            let chunk = column.close()?;
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push((place, chunk));
-            Ok(())
-        })?;
-        let mut done: Vec<(usize, ArrowColumnChunk)> =
-            done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        side_by_side(
+            threads,
+            self.pages.packer(),
+            work,
+            |(place, column): (usize, Column)| {
+                let closed = column.close()?;
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.push((place, closed));
+                Ok(())
+            },
+        )?;
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|(place, _)| *place);
-        let mut group = self.file.next_row_group().map_err(Error::write)?;
-        for (_, chunk) in done {
-            chunk
-                .append_to_row_group(&mut group)
-                .map_err(Error::write)?;
+        self.append(done.into_iter().map(|(_, closed)| closed))
+            .map_err(Error::write)
+    }
+
+    fn append(&mut self, columns: impl Iterator<Item = Closed>) -> Result<(), ParquetError> {
+        let mut group = self.file.next_row_group()?;
+        for Closed { mut chunk, packed } in columns {
+            if let Some(packed) = packed {
+                packed.correct(chunk.close_mut())?;
+            }
+            chunk.append_to_row_group(&mut group)?;
         }
-        group.close().map_err(Error::write)?;
+        group.close()?;
         Ok(())
     }
 
@@ -180,128 +238,116 @@ impl<W: Write + Send> RowGroups<W> {
     }
 }
 
-/// Does pieces of work, the last first, on several threads, of which this is one. Where the system has no more
-/// threads to give, fewer do.
-fn side_by_side<T: Send>(
-    threads: usize,
-    work: Vec<T>,
-    each: impl Fn(T) -> Result<(), ParquetError> + Sync,
-) -> Result<(), Error> {
-    let others = threads.min(work.len()).saturating_sub(1);
-    let work = Mutex::new(work);
-    let do_some = || -> Result<(), ParquetError> {
-        loop {
-            // A statement of its own: nobody else can take a piece while it is held.
-            let piece = work.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            match piece {
-                Some(piece) => each(piece)?,
-                None => return Ok(()),
-            }
-        }
-    };
-    thread::scope(|scope| {
-        let started: Vec<_> = (0..others)
-            .map_while(|_| {
-                thread::Builder::new()
-                    .name("arcgis-columns".to_owned())
-                    .spawn_scoped(scope, do_some)
-                    .ok()
-            })
-            .collect();
-        let mut result = do_some().map_err(Error::write);
-        for other in started {
-            let ended = match other.join() {
-                Ok(ended) => ended.map_err(Error::write),
-                Err(panic) => Err(Error::of_panic(panic)),
-            };
-            result = result.and(ended);
-        }
-        result
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int64Array, RecordBatch, StringArray};
+    use arrow_array::types::Float64Type;
+    use arrow_array::{BinaryArray, Int64Array, ListArray, RecordBatch, StringArray};
     use arrow_schema::{DataType, Field, Schema};
+    use parquet::arrow::arrow_writer::ArrowWriterOptions;
+    use parquet::basic::{Compression, ZstdLevel};
     use parquet::file::properties::WriterProperties;
+    use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+    use super::super::packer::Packer;
     use super::*;
+
+    /// The leaves that have no dictionary.
+    const UNREPEATED: [&str; 3] = ["n", "blob", "list.list.item"];
 
     fn rows(count: i64) -> RecordBatch {
         let texts = (0..count).map(|n| format!("{}", n * n % 1_001));
+        // Half of it can be compressed.
+        let blobs = (0..count).map(|n| {
+            let noise = xxh3_128_with_seed(b"blob", n.unsigned_abs()).to_le_bytes();
+            (n % 7 > 0).then(|| [noise, [7; 16], noise, [0; 16]].concat())
+        });
+        let lists =
+            (0..count).map(|n| (n % 5 > 0).then(|| vec![Some(n as f64 / 3.0); n as usize % 4]));
+        let list = Field::new("item", DataType::Float64, true);
         RecordBatch::try_new(
             Arc::new(Schema::new(vec![
                 Field::new("n", DataType::Int64, false),
                 Field::new("text", DataType::Utf8, true),
                 Field::new("again", DataType::Utf8, true),
+                Field::new("blob", DataType::Binary, true),
+                Field::new("list", DataType::List(Arc::new(list)), true),
             ])),
             vec![
                 Arc::new(Int64Array::from_iter_values(0..count)),
                 Arc::new(StringArray::from_iter_values(texts.clone())),
                 Arc::new(StringArray::from_iter_values(texts)),
+                Arc::new(BinaryArray::from_iter(blobs)),
+                Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(lists)),
             ],
         )
         .unwrap()
     }
 
-    fn begun(rows: &RecordBatch, most_rows: usize, most_bytes: usize) -> ArrowWriter<Vec<u8>> {
-        let properties = WriterProperties::builder()
+    /// A file, and its pages, which are compressed by its own columns or beside them.
+    fn begun(
+        rows: &RecordBatch,
+        most_rows: usize,
+        most_bytes: usize,
+        packed: bool,
+    ) -> (ArrowWriter<Vec<u8>>, Arc<Pages>) {
+        let level = ZstdLevel::try_new(3).unwrap();
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(most_rows))
-            .set_max_row_group_bytes(Some(most_bytes))
-            .build();
-        ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).unwrap()
+            .set_max_row_group_bytes(Some(most_bytes));
+        for column in UNREPEATED {
+            let path: Vec<String> = column.split('.').map(str::to_owned).collect();
+            properties = properties.set_column_dictionary_enabled(path.clone().into(), false);
+            if packed {
+                properties =
+                    properties.set_column_compression(path.into(), Compression::UNCOMPRESSED);
+            }
+        }
+        let leaves = if packed { vec![0, 3, 4] } else { Vec::new() };
+        let pages = Pages::new(Box::new(tempfile::tempfile), Packer::new(level), leaves);
+        let pages = Arc::new(pages);
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties.build())
+            .with_page_store_factory(Arc::clone(&pages) as _);
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options);
+        (writer.unwrap(), pages)
     }
 
     /// The same bytes as the writer of the `parquet` crate, one column after the other, makes of the same batches.
     #[test]
     fn threads_change_nothing() {
-        let rows = rows(50_000);
-        let batches: Vec<RecordBatch> = (0..10).map(|n| rows.slice(n * 5_000, 5_000)).collect();
+        // A page has at most 20,000.
+        let rows = rows(25_000);
+        let batches: Vec<RecordBatch> = (0..5).map(|n| rows.slice(n * 5_000, 5_000)).collect();
         for (most_rows, most_bytes) in [
             (100_000, usize::MAX),
             (12_345, usize::MAX),
             (5_000, usize::MAX),
-            (100_000, 100_000),
-            (20_000, 60_000),
+            (100_000, 300_000),
+            (20_000, 200_000),
         ] {
-            let mut one_by_one = begun(&rows, most_rows, most_bytes);
+            let (mut one_by_one, _) = begun(&rows, most_rows, most_bytes, false);
             for batch in &batches {
                 one_by_one.write(batch).unwrap();
             }
             let expected = one_by_one.into_inner().unwrap();
-            for threads in [1, 2, 8] {
-                let writer = begun(&rows, most_rows, most_bytes);
-                let mut groups = RowGroups::new(writer, rows.schema()).unwrap();
+            for (threads, packed) in [(2, false), (1, true), (2, true), (8, true)] {
+                let (writer, pages) = begun(&rows, most_rows, most_bytes, packed);
+                let mut groups = RowGroups::new(writer, rows.schema(), pages).unwrap();
                 groups.threads = threads;
                 for batch in &batches {
                     groups.write(batch).unwrap();
                 }
                 groups.end().unwrap();
                 assert!(most_bytes == usize::MAX || groups.written().len() > 3);
+                for column in groups.written().iter().flat_map(RowGroupMetaData::columns) {
+                    assert!(matches!(column.compression(), Compression::ZSTD(_)));
+                }
                 let written = groups.finish().unwrap();
                 assert!(written == expected, "{most_rows} {most_bytes} {threads}");
             }
         }
-    }
-
-    #[test]
-    fn what_fails_in_a_thread_fails_here() {
-        let broken = |piece: u32| {
-            if piece == 3 {
-                return Err(ParquetError::General("broken".to_owned()));
-            }
-            Ok(())
-        };
-        for threads in [1, 2, 8] {
-            let error = side_by_side(threads, (0..100).collect(), broken).unwrap_err();
-            assert!(matches!(error, Error::Write(_)), "{error}");
-        }
-        let panics = |piece: u32| panic!("piece {piece}");
-        let work = || side_by_side(2, (0..100).collect(), panics);
-        let ended = std::panic::catch_unwind(work);
-        assert!(ended.is_err() || ended.is_ok_and(|result| result.is_err()));
     }
 }

@@ -18,7 +18,9 @@ use crate::provenance::Provenance;
 use crate::schema::ExportSchema;
 
 use super::output::OutputColumns;
-use super::page_store::{MakeFile, Pages};
+use super::packer::Packer;
+use super::page_store::MakeFile;
+use super::pages::Pages;
 use super::repetition::unrepeated;
 use super::row_groups::RowGroups;
 
@@ -192,27 +194,44 @@ impl<W: Write + Send> Beginning<W> {
         schema: &ExportSchema,
         first: Option<&RecordBatch>,
     ) -> Result<RowGroups<W>, Error> {
-        let mut properties = properties(&self.options)?;
-        for path in columns.unrepeated(schema, &self.parquet) {
-            properties = properties.set_column_dictionary_enabled(path, false);
-        }
+        let compression = compression(&self.options)?;
+        let mut properties = properties(&self.options, compression);
+        let mut without_dictionary = columns.unrepeated(schema, &self.parquet);
         let rows = self.options.row_group_rows.get();
         for column in first.map_or_else(Vec::new, |first| unrepeated(first, rows)) {
             let path = ColumnPath::from(column.column);
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, column.encoding);
+            properties = properties.set_column_encoding(path.clone(), column.encoding);
+            without_dictionary.push(path);
         }
+        for path in &without_dictionary {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        }
+        // Their pages follow each other as they are made, and are compressed side by side.
+        let mut packed = Vec::new();
+        let mut level = ZstdLevel::default();
+        if let ParquetCompression::ZSTD(asked) = compression {
+            level = asked;
+            for (leaf, column) in self.parquet.columns().iter().enumerate() {
+                if without_dictionary.contains(column.path()) {
+                    packed.push(leaf);
+                    properties = properties.set_column_compression(
+                        column.path().clone(),
+                        ParquetCompression::UNCOMPRESSED,
+                    );
+                }
+            }
+        }
+        let pages = Arc::new(Pages::new(self.make, Packer::new(level), packed));
         let arrow = ArrowWriterOptions::new()
             .with_properties(properties.build())
-            .with_page_store_factory(Arc::new(Pages::new(self.make)))
+            .with_page_store_factory(Arc::clone(&pages) as _)
             .with_parquet_schema(self.parquet)
             // It is written when all is known that stands in it.
             .with_skip_arrow_metadata(true);
         let schema = columns.schema();
         let begun = ArrowWriter::try_new_with_options(self.out, Arc::clone(schema), arrow)
             .map_err(Error::write)?;
-        RowGroups::new(begun, Arc::clone(schema)).map_err(Error::write)
+        RowGroups::new(begun, Arc::clone(schema), pages).map_err(Error::write)
     }
 }
 
@@ -224,18 +243,21 @@ impl<W: Write + Send> std::fmt::Debug for GeoParquetWriter<W> {
     }
 }
 
-fn properties(options: &WriterOptions) -> Result<WriterPropertiesBuilder, Error> {
-    let compression = match options.compression.unwrap_or_default() {
+fn compression(options: &WriterOptions) -> Result<ParquetCompression, Error> {
+    Ok(match options.compression.unwrap_or_default() {
         Compression::Zstd(level) => ParquetCompression::ZSTD(
             ZstdLevel::try_new(i32::from(level.get())).map_err(Error::write)?,
         ),
         Compression::Snappy => ParquetCompression::SNAPPY,
         Compression::None => ParquetCompression::UNCOMPRESSED,
-    };
-    Ok(WriterProperties::builder()
+    })
+}
+
+fn properties(options: &WriterOptions, compression: ParquetCompression) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
         .set_created_by(concat!("arcgis-export version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(options.row_group_rows.get()))
-        .set_max_row_group_bytes(Some(options.row_group_bytes.get())))
+        .set_max_row_group_bytes(Some(options.row_group_bytes.get()))
 }
