@@ -30,7 +30,7 @@
 //!
 //! `rows` and `pages` of `resumed` are those that were there already, `times` is how often requests were sent again since
 //! it was told last, and `bytes` is the size of the answers of a page after decompression, or that of a row group as it
-//! is written. `way` is the name of the [`SyncWay`](crate::SyncWay), and `reason` why no better one, empty where there is none;
+//! is written. `way` is the name of the [`SyncWay`], and `reason` why no better one, empty where there is none;
 //! `added`, `changed` and `deleted` are rows of the file, `fetched` those that came to find that out, and `written` says
 //! whether there is a new file. `outcome` is `exported`, `kept`, `synced`, `gone`, `left out`, `failed` or `not tried`, and
 //! `problem` what the index says of it. What is given up, and what fails, ends its span without `finished`.
