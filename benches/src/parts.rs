@@ -7,7 +7,7 @@ use arcgis_export::{
     Provenance, WriterOptions, ZstdLevel,
 };
 use arcgis_layer::arcgis_auth_core::http::{HeaderMap, StatusCode};
-use arcgis_layer::arcgis_auth_core::{Request, Verdict};
+use arcgis_layer::arcgis_auth_core::{Accept, Request, Verdict};
 use arcgis_layer::{
     DecodeContext, Dimensions, FeatureSink as _, Field, GeometryLayout, GeometryRef, GeometryType,
     Layout, PageSink as _, SpatialReference, decode_json, decode_pbf,
@@ -263,7 +263,11 @@ fn envelopes() -> Vec<Part> {
     .into_iter()
     .map(|(name, body, fine)| {
         let url = "https://host.example/arcgis/rest/services/a/FeatureServer/0/query";
-        let request = Request::read(url.parse().unwrap());
+        let accept = match name {
+            "a page as PBF" => Accept::Pbf,
+            _ => Accept::Json,
+        };
+        let request = Request::read(url.parse().unwrap()).with_accept(accept);
         let headers = HeaderMap::new();
         Part::new(format!("envelope, {name}"), "an answer", 1, move || {
             let verdict = Verdict::of(&request, StatusCode::OK, &headers, &body);

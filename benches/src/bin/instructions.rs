@@ -105,6 +105,9 @@ fn count(which: &[usize]) -> Option<u64> {
         .args(which.iter().map(usize::to_string))
         .output()
         .ok()?;
+    if !output.status.success() {
+        return None;
+    }
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let line = told.lines().find(|line| line.contains("Collected"))?;
     line.rsplit(':').next()?.trim().parse().ok()
