@@ -94,9 +94,9 @@ const SUITES: [Suite; 9] = [
     },
     Suite {
         name: "destinations",
-        about: "buckets and web servers hold what a local file does, or nothing",
+        about: "buckets and web servers hold what a local file or a folder of them does, or nothing",
         needs: Needs::Node,
-        service: Service::Lines,
+        service: Service::Nightly,
         packages: &STORES,
     },
     Suite {

@@ -167,7 +167,8 @@ impl LayerExport {
         self
     }
 
-    /// Cuts the rows into the files of one dataset, in a [`PartitionFolder`](crate::PartitionFolder). The files are
+    /// Cuts the rows into the files of one dataset, in a [`PartitionFolder`](crate::PartitionFolder) or, in a store, below a
+    /// `StoredPartitions`. The files are
     /// GeoParquet, each whole for itself; all have the same columns, and together the rows that a single file would have.
     /// Default: all rows are in one file.
     pub fn with_partitions(mut self, partitions: Partitions) -> Self {

@@ -1,6 +1,6 @@
 """Suite `destinations`: what `arcgis` writes into buckets and by PUT is what it writes to a local file, or nothing.
 
-    python destinations.py <arcgis> <lines_service> <repository> <work folder> <tally.json>
+    python destinations.py <arcgis> <nightly_service> <repository> <work folder> <tally.json>
 
 Moto stands in for Amazon S3, Azurite for Azure. Google Cloud Storage takes large objects by the XML interface that it
 shares with S3; no emulator in a registry has it, so that Moto stands in for that one too.
@@ -34,6 +34,7 @@ import pyarrow
 import pyarrow.fs
 import pyarrow.parquet
 
+import datasets
 import server
 from run import Run
 from tally import Tally
@@ -224,6 +225,7 @@ class Destinations:
                 google = {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account), "GOOGLE_ALLOW_HTTP": "true"}
                 self.bucket("GCS (XML)", "gs", google, client, endpoint)
             self.killed(client, amazon)
+            datasets.killed(self, BUCKET, amazon, datasets.Amazon(client, BUCKET, endpoint))
             self.presigned(client)
 
     def bucket(self, who, scheme, env, client, endpoint):
@@ -246,6 +248,8 @@ class Destinations:
         self.no_uploads(who, client, "after a refusal")
         self.whole_service(who, scheme, env, lambda key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
         self.no_uploads(who, client, "after a whole service")
+        datasets.check(self, who, scheme, BUCKET, env, datasets.Amazon(client, BUCKET, endpoint))
+        self.no_uploads(who, client, "after datasets in several files")
 
     def duckdb(self, who, endpoint, path):
         """DuckDB reads from the bucket what it reads from disk, and finds rows by the columns of bounding boxes."""
@@ -348,6 +352,7 @@ class Destinations:
             local = pyarrow.parquet.read_table(self.folder / "places.parquet")
             self.tally.holds(who, "places: read by pyarrow", there.equals(local))
             self.whole_service(who, "az", env, lambda key: container.download_blob(key).readall())
+            datasets.check(self, who, "az", BUCKET, env, datasets.Azure(container))
             key = "signed.parquet"
             signature = azure.storage.blob.generate_blob_sas(
                 ACCOUNT, BUCKET, key, account_key=KEY, permission="cw",

@@ -56,6 +56,12 @@ fn addresses_that_nothing_goes_to_are_refused_before_the_first_request() {
         assert!(!ran.stderr.contains("5ec7e7"), "{ran:?}");
         ran.fails(code, &[said]);
     }
+    #[cfg(feature = "cloud")]
+    desk.run_in(
+        &[&nowhere[..], &[("AWS_TIMEOUT", "1 seconds")]].concat(),
+        &["export", &url, "s3://lake/towns/", "--partition-by", "NAME"],
+    )
+    .fails(6, &["cannot read s3://lake/towns/_index.json"]);
     desk.run(&["export", &url, "x.csv", "--report", "s3://lake/report.json"])
         .fails(2, &["--report: it names a file on this machine"]);
     desk.run(&["export", &url, "https://h/x.csv", "--as", "geojson"])

@@ -46,7 +46,8 @@ use crate::writer_thread::GivenUp;
 /// The new file is what an export would write now, with the same options and in the same order; the old one stays
 /// until the new one is whole, and for good if no row differs. A layer whose columns have changed is refused.
 ///
-/// A dataset is read file by file, and replaced as a whole, as [`PartitionFolder`](crate::PartitionFolder) does it: a folder
+/// A dataset is read file by file, and replaced as a whole, as [`PartitionFolder`](crate::PartitionFolder) does it, or in a
+/// store as `StoredPartitions` does: a folder
 /// that lacks one of the files that its index lists is refused, and so is one that holds anything else.
 ///
 /// A file in a store is read by ranges, of which each comes at most once and waits on this machine then, in the folder
