@@ -282,9 +282,14 @@ class Destinations:
                 [str(self.run.arcgis), "export", "demo:countries", f"s3://{BUCKET}/{key}", "--quiet", *slow],
                 env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                 preexec_fn=server.end_with_parent)
-            time.sleep(4)
-            begun = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
-            self.tally.equal("S3", f"{end.name}: an upload is under way", [upload["Key"] for upload in begun], [key])
+            begun = []
+            # A busy machine takes a while to begin.
+            while key not in begun and process.poll() is None:
+                time.sleep(0.2)
+                uploads = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+                begun = [upload["Key"] for upload in uploads]
+            time.sleep(1)
+            self.tally.equal("S3", f"{end.name}: an upload is under way", begun, [key])
             process.send_signal(end)
             _, said = process.communicate(timeout=30)
             if not self.tally.equal("S3", f"{end.name}: exit code", process.returncode, code):
