@@ -235,13 +235,14 @@ def killed(suite, bucket, env, store):
     tally.equal("S3", "killed: exit code before", done.returncode, 0)
     before = store.keys("killed")
     for end, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)]:
+        known = set(store.keys("killed"))
         process = subprocess.Popen(
             [str(suite.run.arcgis), "export", "demo:places", to, "--quiet", "--overwrite", *cut],
             env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             preexec_fn=server.end_with_parent)
-        # The note of what is to appear, and some of that.
+        # Some of what is to appear, beside what an earlier one left.
         while process.poll() is None:
-            there = set(store.keys("killed")) - set(before)
+            there = set(store.keys("killed")) - known
             if any(key.endswith(".parquet") for key in there):
                 break
         process.send_signal(end)
