@@ -82,7 +82,7 @@ const STAGES: [Stage; 15] = [
     Stage {
         name: "benches",
         about: "the benchmarks of benches/ compile, without warnings",
-        budget: 2 * 60,
+        budget: 4 * 60,
         in_test: true,
         run: benches::run,
     },
