@@ -10,8 +10,8 @@ arcgis=${ARCGIS:-arcgis}
 folder=$(mktemp -d)
 "$arcgis" serve --open --json --port 0 > "$folder/served.json" &
 service=$!
-trap 'kill "$service"; rm -rf "$folder"' EXIT
-until [ -s "$folder/served.json" ]; do sleep 0.1; done
+trap 'kill "$service" 2>/dev/null || true; rm -rf "$folder"' EXIT
+until [ -s "$folder/served.json" ]; do kill -0 "$service"; sleep 0.1; done
 served() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$folder/served.json"; }
 layer=$(served places)
 server=$(served services)

@@ -28,6 +28,30 @@ pub(crate) fn refusal(error: &object_store::Error) -> io::Error {
     io::Error::new(kind, text(error))
 }
 
+/// Whether the store has certainly not done what it was asked for: any other error may be that of an answer that was
+/// lost, or of a request that is still on its way.
+pub(crate) fn is_refused(error: &object_store::Error) -> bool {
+    use object_store::Error;
+    knows_no_conditions(error)
+        || matches!(
+            error,
+            Error::PermissionDenied { .. }
+                | Error::Unauthenticated { .. }
+                | Error::NotFound { .. }
+                | Error::Precondition { .. }
+                | Error::AlreadyExists { .. }
+        )
+}
+
+/// Whether the store does not know requests on a condition, and says so: some answer 501 (Not Implemented).
+pub(crate) fn knows_no_conditions(error: &object_store::Error) -> bool {
+    use object_store::Error;
+    matches!(
+        error,
+        Error::NotImplemented { .. } | Error::NotSupported { .. }
+    ) || text(error).starts_with("501")
+}
+
 fn text(error: &object_store::Error) -> String {
     let whole = error.to_string();
     let mut deepest: &dyn StdError = error;

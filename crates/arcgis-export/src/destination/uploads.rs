@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::courier::{Pieces, given_up};
-use super::store_error::refusal;
+use super::store_error::{is_refused, refusal};
 use super::stored_object::{PATIENCE, Parts, pieces, send_part, take_back};
 use super::{Canceller, Committed, Output, StoreRuntime, StoredFolder, refused};
 use crate::error::Error;
@@ -182,7 +182,14 @@ impl Uploads {
                     Some(None) => break,
                     Some(Some((held, appeared))) => {
                         done.push(held);
-                        failed = failed.or(appeared.err());
+                        failed = match (failed, appeared.err()) {
+                            // What is not known of one is not known of all.
+                            (Some(NotDone { error, is_certain }), Some(next)) => Some(NotDone {
+                                error,
+                                is_certain: is_certain && next.is_certain,
+                            }),
+                            (one, other) => one.or(other),
+                        };
                     }
                 }
             }
@@ -347,20 +354,13 @@ async fn send(
 
 impl Held {
     async fn appear(mut self) -> (Self, Result<(), NotDone>) {
-        use object_store::Error;
-
         let appeared = match self.upload.complete().await {
             Ok(_) => Ok(()),
             // It may be there all the same: the answer was lost, or came to a second request of the same.
             Err(error) => match self.store.head(&self.key).await {
                 Ok(found) if found.size == self.bytes => Ok(()),
                 _ => Err(NotDone {
-                    is_certain: matches!(
-                        error,
-                        Error::PermissionDenied { .. }
-                            | Error::Unauthenticated { .. }
-                            | Error::NotFound { .. }
-                    ),
+                    is_certain: is_refused(&error),
                     error: refusal(&error),
                 }),
             },

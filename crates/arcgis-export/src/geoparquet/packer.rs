@@ -131,6 +131,9 @@ impl Packer {
         let head = unpacked.head.with_size(packed.len())?;
         let longer = unpacked.head.longer(&head);
         unpacked.column.packed(unpacked.place, longer, head, packed);
+        if press.buffer.capacity() > LARGEST_BUFFER {
+            press.buffer = Vec::new();
+        }
         self.presses().push(press);
         Ok(())
     }
@@ -157,9 +160,6 @@ impl Press {
     }
 
     fn pack(&mut self, page: &[u8]) -> io::Result<&[u8]> {
-        if self.buffer.capacity() > LARGEST_BUFFER {
-            self.buffer = Vec::new();
-        }
         self.buffer.clear();
         self.buffer
             .reserve(zstd::zstd_safe::compress_bound(page.len()));

@@ -100,13 +100,17 @@ impl Dataset {
     }
 
     /// Whether the folder still has the index that was read. Nothing in it is kept open: some systems move no folder then.
-    pub(crate) fn is_in_place(&self) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// If a store does not say: that is no reason to think that it was replaced.
+    pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
         match &self.at {
-            At::Folder(folder) => Self::open(folder).is_ok_and(|now| now.index == self.index),
+            At::Folder(folder) => Ok(Self::open(folder).is_ok_and(|now| now.index == self.index)),
             #[cfg(feature = "object-store")]
             At::Store(folder, version) => {
                 let now = folder.read_version(NAME, MOST_BYTES);
-                now.is_ok_and(|now| now.is_some_and(|(_, now)| now == *version))
+                now.map(|now| now.is_some_and(|(_, now)| now == *version))
             }
         }
     }

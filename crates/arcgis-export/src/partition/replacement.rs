@@ -5,7 +5,10 @@ use std::io;
 use bytes::Bytes;
 use object_store::{ObjectMeta, ObjectStoreExt as _, PutMode};
 
-use crate::destination::{NotDone, ObjectVersion, ReplacedMeanwhile, StoredObject, refusal};
+use crate::destination::{
+    NotDone, ObjectVersion, ReplacedMeanwhile, StoredObject, is_refused, knows_no_conditions,
+    refusal,
+};
 
 /// What stands there behind a request that failed.
 enum Now {
@@ -70,10 +73,13 @@ pub(super) async fn put_index(
             Now::Earlier => true,
             Now::Unknown => false,
         };
+        // One that was taken for lost may be done after all, as long as the store has not refused it.
+        let is_certain = is_certain && is_refused(&error);
+        let goes_on = is_certain && knows_no_conditions(&error);
         let error = refusal(&error);
         tracing::debug!(%error, is_certain, "the index was not put");
         failed = Some(NotDone { error, is_certain });
-        if !is_certain {
+        if !goes_on {
             break;
         }
     }

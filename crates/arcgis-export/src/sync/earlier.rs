@@ -189,10 +189,10 @@ impl EarlierExport {
     /// Makes sure that it has its name still, where that can be seen on this machine.
     pub(super) fn check_in_place(&self) -> Result<(), Error> {
         match &self.listed {
-            Some(listed) if !listed.is_in_place() => Err(Error::Replaced {
+            Some(listed) if listed.is_in_place()? => Ok(()),
+            Some(_) => Err(Error::Replaced {
                 path: self.path.clone(),
             }),
-            Some(_) => Ok(()),
             None => self.head.check_in_place(),
         }
     }
@@ -200,7 +200,8 @@ impl EarlierExport {
     /// Whether something else was found under its name since.
     pub(super) fn was_replaced(&self) -> bool {
         match &self.listed {
-            Some(listed) => !listed.is_in_place(),
+            // A store that does not answer has replaced nothing.
+            Some(listed) => matches!(listed.is_in_place(), Ok(false)),
             None => self.head.was_replaced(),
         }
     }

@@ -184,7 +184,7 @@ impl ListedFiles {
         self.dataset.version()
     }
 
-    pub(super) fn is_in_place(&self) -> bool {
+    pub(super) fn is_in_place(&self) -> Result<bool, Error> {
         self.dataset.is_in_place()
     }
 }
