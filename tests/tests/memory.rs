@@ -43,7 +43,7 @@ fn layer(rows: i64) -> Layer {
 async fn peak(rows: i64) -> usize {
     let bench = Bench::start(Testkit::builder().layer(layer(rows))).await;
     let writer = WriterOptions::default()
-        .with_row_group_rows(NonZeroUsize::new(10_000).unwrap())
+        .with_row_group_rows(NonZeroUsize::new(4_000).unwrap())
         .with_sort_memory(NonZeroUsize::new(2 * 1024 * 1024).unwrap());
     let fetch = FetchOptions::default().with_concurrency(NonZeroUsize::new(3).unwrap());
     let export = bench

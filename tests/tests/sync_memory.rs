@@ -35,7 +35,7 @@ async fn peak(rows: i64, full: bool, in_files: bool) -> usize {
     let bench = Bench::start(Testkit::builder().layer(layer(rows))).await;
     let small = NonZeroUsize::new(2 * 1024 * 1024).unwrap();
     let writer = WriterOptions::default()
-        .with_row_group_rows(NonZeroUsize::new(10_000).unwrap())
+        .with_row_group_rows(NonZeroUsize::new(4_000).unwrap())
         .with_sort_memory(small);
     let export = bench.export("t").await.with_writer(writer.clone());
     let cut = Partitions::spatial().with_file_rows(NonZeroU64::new(500).unwrap());
