@@ -28,6 +28,8 @@ pub(crate) enum Wrong {
     LostAnswer,
     /// One does not come back.
     Stalled,
+    /// One is answered with an error, and an index that it puts is there later, unless its condition forbids that then.
+    Late,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +39,8 @@ struct State {
     /// Only requests of which this says what is asked count.
     of: Option<&'static str>,
     knows_conditions: bool,
+    /// The index that is under way still.
+    late: Option<(Path, PutPayload, PutOptions)>,
     /// Parts that are being sent, and the most of them that were at once.
     sending: usize,
     most: usize,
@@ -98,6 +102,12 @@ impl Store {
     /// What was asked for, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
+    }
+
+    /// What was late arrives.
+    pub(crate) async fn arrive(&self) -> Result<PutResult> {
+        let (path, payload, options) = self.state.lock().unwrap().late.take().unwrap();
+        self.inner.put_opts(&path, payload, options).await
     }
 
     /// The most parts that were sent at once.
@@ -189,7 +199,7 @@ impl Store {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Turn::Refuse
             }
-            Some(Wrong::Once | Wrong::FromThen) => Turn::Refuse,
+            Some(Wrong::Once | Wrong::FromThen | Wrong::Late) => Turn::Refuse,
         }
     }
 
@@ -235,8 +245,14 @@ impl ObjectStore for Store {
         if !self.state.lock().unwrap().knows_conditions {
             options.mode = PutMode::Overwrite;
         }
+        let late = (location.clone(), payload.clone(), options.clone());
         let put = self.inner.put_opts(location, payload, options);
-        self.ask("put", location, put).await
+        let done = self.ask("put", location, put).await;
+        let mut state = self.state.lock().unwrap();
+        if done.is_err() && state.wrong.is_some_and(|(_, wrong)| wrong == Wrong::Late) {
+            state.late = Some(late);
+        }
+        done
     }
 
     async fn put_multipart_opts(

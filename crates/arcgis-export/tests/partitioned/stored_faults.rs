@@ -106,3 +106,37 @@ async fn an_answer_is_lost() {
     every_request(Wrong::LostAnswer, false).await;
     every_request(Wrong::LostAnswer, true).await;
 }
+
+/// The index of an export that was told to have failed may still arrive. Nobody else's dataset goes for that, and what it
+/// names is there.
+#[tokio::test]
+async fn an_index_arrives_late() {
+    let bench = Bench::of(three(60)).await;
+    let export = bench.export().await.with_partitions(by_state());
+    for (begun, replaced) in [(false, false), (false, true), (true, false), (true, true)] {
+        let store = Store::new();
+        let over = || store.partitions().with_overwrite(true);
+        if begun {
+            export.clone().to(over()).await.unwrap();
+        }
+        let earlier = store.read("_index.json").await;
+        store.break_at(0, Wrong::Late, Some("put _index.json"));
+        export.clone().to(over()).await.unwrap_err();
+        // Not once more, without its condition.
+        assert_eq!(store.asked(), ["put _index.json"]);
+        store.heal();
+        assert_eq!(store.read("_index.json").await, earlier);
+        if replaced {
+            export.clone().to(over()).await.unwrap();
+            let there = store.dataset().await.unwrap();
+            store.arrive().await.unwrap_err();
+            assert_eq!(store.dataset().await.unwrap(), there);
+            continue;
+        }
+        store.arrive().await.unwrap();
+        assert_ne!(store.read("_index.json").await, earlier);
+        // All files of the index are there.
+        let files = store.dataset().await.unwrap();
+        assert_eq!(files.len(), 3);
+    }
+}
