@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) address: ResourceAddress,
     pub(crate) client: ArcGisClient,
     shown: bool,
+    /// How the command takes all layers of a service, if it does.
+    whole: Option<&'static str>,
     /// Whether the address was found out: of a service, its only layer will do.
     asked: bool,
     /// Keeps the demo service running.
@@ -141,6 +143,7 @@ impl Target {
             address,
             client,
             shown: false,
+            whole: None,
             asked,
             #[cfg(feature = "demo")]
             _demo: None,
@@ -150,6 +153,12 @@ impl Target {
     /// Whether requests are shown while they are sent. Default: no.
     pub(crate) fn with_shown_requests(mut self, shown: bool) -> Self {
         self.shown = shown;
+        self
+    }
+
+    /// How the command takes all layers of a service, for those who point at one. Default: it does not.
+    pub(crate) fn with_whole(mut self, way: &'static str) -> Self {
+        self.whole = Some(way);
         self
     }
 
@@ -210,9 +219,12 @@ impl Target {
             let info = self.layer_info(&address).await?;
             return Ok(Layer::from_info(self.transport(), address, info)?);
         }
-        Err(Failure::usage(error.to_string())
-            .with_hint(listed(&info, service))
-            .into())
+        let layers = listed(&info, service);
+        let hint = match self.whole {
+            Some(way) => format!("{layers}; {way} takes all of them"),
+            None => layers,
+        };
+        Err(Failure::usage(error.to_string()).with_hint(hint).into())
     }
 
     /// The metadata of a layer.

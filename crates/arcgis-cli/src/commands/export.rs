@@ -54,7 +54,8 @@ pub(crate) async fn run(
         settings,
     )
     .await?
-    .with_shown_requests(args.requests.show_requests);
+    .with_shown_requests(args.requests.show_requests)
+    .with_whole("arcgis export <service> <folder>/");
     if let (Some(option), false) = (
         args.partition.given(),
         matches!(target.address, ResourceAddress::Layer(_)),

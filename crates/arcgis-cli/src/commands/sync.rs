@@ -46,7 +46,15 @@ pub(crate) async fn run(
         settings,
     )
     .await?
-    .with_shown_requests(args.requests.show_requests);
+    .with_shown_requests(args.requests.show_requests)
+    .with_whole("arcgis sync <service> <folder>/");
+    if target.is_demo() {
+        return Err(Failure::usage(
+            "the demo service ends with the command: nobody edits it, and what it exported has another source",
+        )
+        .with_hint("arcgis serve keeps one running: export and sync from the address that it prints")
+        .into());
+    }
     let is_layer = matches!(target.address, ResourceAddress::Layer(_));
     let folder = folder.filter(|_| !is_layer);
     let given = args.service.first_given();

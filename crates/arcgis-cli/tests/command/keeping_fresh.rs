@@ -101,6 +101,18 @@ fn what_does_not_fit_the_file_is_usage() {
     assert!(ran.stderr.contains("wells.csv cannot be read"), "{ran:?}");
 }
 
+/// Where people try it first.
+#[cfg(feature = "demo")]
+#[test]
+fn the_demo_that_ends_is_no_source_to_follow() {
+    let desk = Desk::new();
+    desk.run(&["export", "demo:places", "places.parquet"]).ok();
+    for to in ["places.parquet", "all/"] {
+        let ran = desk.run(&["sync", "demo:places", to]);
+        ran.fails(2, &["the demo service ends", "hint: arcgis serve"]);
+    }
+}
+
 #[test]
 fn a_killed_process_leaves_the_file() {
     let service = start(Testkit::builder().layer(wells()));

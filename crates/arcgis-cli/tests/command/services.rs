@@ -294,6 +294,23 @@ fn what_does_not_go_together_is_said_before_anything_is_asked() {
     assert_eq!(desk.names(), ["file"]);
 }
 
+/// A folder is one by its slash.
+#[test]
+fn who_points_at_a_service_is_told_how_all_of_it_comes() {
+    let service = start(server());
+    let desk = Desk::new();
+    let url = service.service_url("mixed");
+    for command in ["export", "sync"] {
+        let way = format!("; arcgis {command} <service> <folder>/ takes all of them");
+        desk.run(&[command, &url, "all.parquet"])
+            .fails(2, &["is no layer", "hint: it has /0 ", &way]);
+    }
+    // It takes one layer only.
+    let ran = desk.run(&["count", &url]);
+    assert!(!ran.stderr.contains("takes all of them"), "{ran:?}");
+    assert_eq!(desk.names(), [""; 0]);
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_leaves_what_is_through() {
