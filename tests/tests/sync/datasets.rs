@@ -4,7 +4,7 @@ use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use arcgis_export::{
@@ -20,7 +20,7 @@ use arcgis_tests::{Bench, Noise};
 use serde_json::{Value as Json, json};
 use tokio::sync::Notify;
 
-use crate::world::{Kind, Tells, World, bytes, files, refused, same_dataset};
+use crate::world::{Kind, Tells, World, bytes, files, refused, said, same_dataset};
 
 fn by_state() -> Partitions {
     Partitions::by_field("STATE")
@@ -224,12 +224,7 @@ async fn what_lasts_leaves_the_dataset_and_the_next_sync_goes_on() {
         (Tells::Nothing, RequestKind::Features),
     ] {
         let mut world = edited(tells, 4).await;
-        let broken = Arc::new(AtomicBool::new(true));
-        let is_broken = Arc::clone(&broken);
-        let fault = Fault::on(request, 1, FaultKind::Status(503))
-            .times(u64::MAX)
-            .when(move |_| is_broken.load(Ordering::SeqCst));
-        world.bench.service.add_fault(fault);
+        let broken = world.breaks(request);
         let error = refused(&world, world.sync().await).await;
         assert!(matches!(error, Error::Layer(_)), "{error:?}");
         broken.store(false, Ordering::SeqCst);
@@ -282,16 +277,6 @@ async fn rows_that_do_not_come_by_id_come_with_all_others() {
     let report = world.follow().await;
     assert_eq!(report.way, SyncWay::Full, "{report:?}");
     assert!(report.reason.unwrap().contains("did not come"));
-}
-
-fn said(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn changed_index(folder: &Path, change: impl FnOnce(&mut Json)) {

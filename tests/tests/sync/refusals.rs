@@ -4,17 +4,7 @@ use arcgis_export::{Error, LayerExport, LocalFile, Sync, SyncError};
 use arcgis_layer::{Field, FieldType, Layer, LayerInfo, Query, SpatialReference};
 use arcgis_testkit::RequestKind;
 
-use crate::world::{Kind, Tells, World, refused};
-
-fn text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
+use crate::world::{Kind, Tells, World, refused, said};
 
 /// The layer with other metadata.
 async fn changed(world: &World, change: impl FnOnce(&mut LayerInfo)) -> Layer {
@@ -92,8 +82,8 @@ async fn another_query_or_layer_is_refused() {
     let other = Query::new().with_where("NUMBER < 50");
     let sync = world.sync().await.with_query(other);
     let error = refused(&world, sync).await;
-    assert!(text(&error).contains(r#"another where: "#), "{error}");
-    assert!(text(&error).contains(r#""NUMBER < 50" now"#), "{error}");
+    assert!(said(&error).contains(r#"another where: "#), "{error}");
+    assert!(said(&error).contains(r#""NUMBER < 50" now"#), "{error}");
     let geometry = Query::new().with_where("NUMBER < 70").without_geometry();
     let error = refused(&world, world.sync().await.with_query(geometry)).await;
     assert!(
@@ -109,7 +99,7 @@ async fn another_query_or_layer_is_refused() {
     let info = LayerInfo::clone(layer.info());
     let layer = Layer::from_info(layer.transport().clone(), address, info).unwrap();
     let error = refused(&world, Sync::new(layer, world.path())).await;
-    assert!(text(&error).contains("another source"), "{error}");
+    assert!(said(&error).contains("another source"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use arcgis_export::SyncWay;
 
-use crate::world::{Kind, Tells, World};
+use crate::world::{Kind, Tells, World, rounds};
 
 /// Rounds for each way and kind: 360 in all.
 const ROUNDS: u64 = 30;
@@ -25,17 +25,6 @@ async fn rounds(tells: Tells, kind: Kind, way: SyncWay, seed: u64) {
         }
         assert!(written >= ROUNDS / 10, "chance changes next to nothing");
     }
-}
-
-macro_rules! rounds {
-    ($($name:ident: $tells:ident, $kind:ident, $way:ident, $seed:literal;)+) => {
-        $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                rounds(Tells::$tells, Kind::$kind, SyncWay::$way, $seed).await;
-            }
-        )+
-    };
 }
 
 rounds! {

@@ -1,7 +1,6 @@
 //! Servers that break down, and servers that tell what is not so.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use arcgis_export::{Error, SyncWay};
 use arcgis_testkit::{Edit, Fault, FaultKind, RefusalStyle, RequestKind, Row};
@@ -79,12 +78,7 @@ async fn what_lasts_leaves_the_file_and_the_next_sync_goes_on() {
     .enumerate()
     {
         let mut world = edited(tells, Kind::Polygons, seed as u64).await;
-        let broken = Arc::new(AtomicBool::new(true));
-        let is_broken = Arc::clone(&broken);
-        let fault = Fault::on(request, 1, FaultKind::Status(503))
-            .times(u64::MAX)
-            .when(move |_| is_broken.load(Ordering::SeqCst));
-        world.bench.service.add_fault(fault);
+        let broken = world.breaks(request);
         let error = refused(&world, world.sync().await).await;
         assert!(matches!(error, Error::Layer(_)), "{error:?}");
         broken.store(false, Ordering::SeqCst);

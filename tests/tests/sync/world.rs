@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arcgis_export::{
@@ -11,8 +12,8 @@ use arcgis_export::{
 };
 use arcgis_layer::{Layer, LayerAddress, Query};
 use arcgis_testkit::{
-    Field, FieldType, Geometry, GeometryType, Layer as Served, LayerRows, Row, Security, Testkit,
-    Value, Vertex,
+    Fault, FaultKind, Field, FieldType, Geometry, GeometryType, Layer as Served, LayerRows,
+    RequestKind, Row, Security, Testkit, Value, Vertex,
 };
 use arcgis_tests::{Bench, Noise, ParquetFile, paging};
 use serde_json::Value as Json;
@@ -279,6 +280,17 @@ impl World {
             }
         }
     }
+
+    /// Requests of this kind fail from now on, as long as what is given back is true.
+    pub(crate) fn breaks(&self, request: RequestKind) -> Arc<AtomicBool> {
+        let broken = Arc::new(AtomicBool::new(true));
+        let is_broken = Arc::clone(&broken);
+        let fault = Fault::on(request, 1, FaultKind::Status(503))
+            .times(u64::MAX)
+            .when(move |_| is_broken.load(Ordering::SeqCst));
+        self.bench.service.add_fault(fault);
+        broken
+    }
 }
 
 fn number(row: &Row) -> Option<i64> {
@@ -451,3 +463,27 @@ pub(crate) async fn refused(world: &World, sync: Sync) -> Error {
     world.is_alone();
     error
 }
+
+/// What an error says, with its causes.
+pub(crate) fn said(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A test for each kind of layer, by the function `rounds` of the file that asks for it.
+macro_rules! rounds {
+    ($($name:ident: $tells:ident, $kind:ident, $way:ident, $seed:literal;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                rounds(Tells::$tells, Kind::$kind, SyncWay::$way, $seed).await;
+            }
+        )+
+    };
+}
+pub(crate) use rounds;

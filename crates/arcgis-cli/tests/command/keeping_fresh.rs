@@ -165,6 +165,16 @@ fn towns() -> Layer {
         .with_rows((1..=30).map(town))
 }
 
+/// A service, and a dataset of its layer.
+fn kept() -> (Testkit, Desk, String) {
+    let service = start(Testkit::builder().layer(towns()));
+    let desk = Desk::new();
+    let url = service.layer_url("towns");
+    desk.run(&["export", &url, "towns/", "--partition-by", "STATE", "-q"])
+        .ok();
+    (service, desk, url)
+}
+
 /// The rows in each file that the index lists, and what the index says of them.
 fn listed(desk: &Desk, folder: &str) -> Vec<(String, Vec<i64>)> {
     let index = std::fs::read(desk.path(folder).join("_index.json")).unwrap();
@@ -228,11 +238,7 @@ fn a_dataset_in_several_files_follows_its_layer() {
 
 #[test]
 fn a_dataset_that_is_not_as_it_was_left_is_refused() {
-    let service = start(Testkit::builder().layer(towns()));
-    let desk = Desk::new();
-    let url = service.layer_url("towns");
-    desk.run(&["export", &url, "towns/", "--partition-by", "STATE", "-q"])
-        .ok();
+    let (service, desk, url) = kept();
     service.layer("towns").unwrap().delete(3).unwrap();
     service.clear_requests();
     let part = "towns/STATE=06/part-00000.parquet";
@@ -275,11 +281,7 @@ fn a_dataset_that_is_not_as_it_was_left_is_refused() {
 
 #[test]
 fn a_killed_process_leaves_the_dataset() {
-    let service = start(Testkit::builder().layer(towns()));
-    let desk = Desk::new();
-    let url = service.layer_url("towns");
-    desk.run(&["export", &url, "towns/", "--partition-by", "STATE", "-q"])
-        .ok();
+    let (service, desk, url) = kept();
     let before = listed(&desk, "towns");
     let rows = service.layer("towns").unwrap();
     rows.update(5, Row::new().with("STATE", "other")).unwrap();

@@ -29,6 +29,14 @@ async fn export(bench: &Bench, cut: &Partitions) -> LayerExport {
     bench.export().await.with_partitions(cut.clone())
 }
 
+/// A store with an export.
+async fn kept(bench: &Bench, cut: &Partitions) -> Store {
+    let store = Store::new();
+    let to = store.partitions();
+    export(bench, cut).await.to(to).await.unwrap();
+    store
+}
+
 /// File by file the dataset is what an export writes now.
 async fn is_fresh(bench: &Bench, store: &Store, cut: &Partitions) {
     let to = bench.folder().with_overwrite(true);
@@ -71,12 +79,7 @@ async fn it_is_what_an_export_would_write_now() {
         Partitions::spatial().with_file_rows(50.try_into().unwrap()),
     ] {
         let bench = Bench::of(tracked(300)).await;
-        let store = Store::new();
-        export(&bench, &cut)
-            .await
-            .to(store.partitions())
-            .await
-            .unwrap();
+        let store = kept(&bench, &cut).await;
         let served = bench.server.layer("towns").unwrap();
         for _ in 0..2 {
             edit(&served);
@@ -148,12 +151,7 @@ async fn what_is_not_as_the_index_lists_it_is_refused() {
         ("other", "is not one of the files"),
         ("bad", "its _index.json cannot be used"),
     ] {
-        let store = Store::new();
-        export(&bench, &by_state())
-            .await
-            .to(store.partitions())
-            .await
-            .unwrap();
+        let store = kept(&bench, &by_state()).await;
         let file = store.objects().await.swap_remove(1);
         match what {
             "gone" => store.remove(&file).await,
@@ -171,12 +169,7 @@ async fn what_is_not_as_the_index_lists_it_is_refused() {
         assert_eq!(store.objects().await, objects);
     }
     // One file of it is none by itself.
-    let store = Store::new();
-    export(&bench, &by_state())
-        .await
-        .to(store.partitions())
-        .await
-        .unwrap();
+    let store = kept(&bench, &by_state()).await;
     let file = format!("lake/cities/{}", store.objects().await[1]);
     let key = arcgis_export::object_store::path::Path::parse(file).unwrap();
     let object = arcgis_export::StoredObject::new(Arc::new(store), key);
@@ -193,12 +186,7 @@ async fn what_is_not_as_the_index_lists_it_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dataset_that_somebody_else_replaces_is_left_so() {
     let bench = Bench::of(tracked(300)).await;
-    let store = Store::new();
-    export(&bench, &by_state())
-        .await
-        .to(store.partitions())
-        .await
-        .unwrap();
+    let store = kept(&bench, &by_state()).await;
     edit(&bench.server.layer("towns").unwrap());
     let (seen, runtime) = (store.clone(), tokio::runtime::Handle::current());
     let other = export(&bench, &Partitions::spatial()).await;
@@ -226,12 +214,7 @@ async fn a_dataset_that_somebody_else_replaces_is_left_so() {
 async fn whatever_request_fails_it_is_whole() {
     let bench = Bench::of(tracked(60)).await;
     let cut = by_state();
-    let earlier = Store::new();
-    export(&bench, &cut)
-        .await
-        .to(earlier.partitions())
-        .await
-        .unwrap();
+    let earlier = kept(&bench, &cut).await;
     edit(&bench.server.layer("towns").unwrap());
     for wrong in [Wrong::Once, Wrong::FromThen, Wrong::LostAnswer] {
         let mut at = 0;
