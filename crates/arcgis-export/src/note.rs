@@ -103,7 +103,7 @@ pub enum Note {
         /// How many pages.
         pages: u64,
     },
-    /// Some answers in PBF did not hold up; those pages were asked for as JSON.
+    /// Pages came as JSON in place of PBF: what came as PBF did not hold up, or had not in earlier pages.
     FellBack {
         /// How many pages.
         pages: u64,
@@ -226,8 +226,8 @@ impl fmt::Display for Note {
             ),
             Self::FellBack { pages } => write!(
                 f,
-                "{} in PBF did not hold up and came again as JSON",
-                of(*pages, "answer")
+                "{} came as JSON in place of PBF, which did not hold up",
+                of(*pages, "page")
             ),
             Self::Skipped { rows, first } => {
                 let ids: Vec<String> = first.iter().map(i64::to_string).collect();

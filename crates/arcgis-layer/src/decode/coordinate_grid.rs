@@ -62,6 +62,10 @@ pub struct CoordinateGrid {
 
 impl CoordinateGrid {
     /// The position as it would have come in PBF: on the grid, and without a z or m that stands for none there.
+    ///
+    /// A missing z stays missing. In PBF it can be told from a z of 0 only where the axis begins elsewhere; where it
+    /// begins at 0, as it hardly ever does, PBF brings 0 for both. That 0 is not made up here, where JSON says that
+    /// there is none.
     #[cold]
     pub(super) fn rounded(&self, [x, y, z, m]: [f64; 4]) -> [f64; 4] {
         let plain = |axis: &Axis, value: f64| match axis.nearest(value) {
@@ -217,6 +221,8 @@ mod tests {
         assert!(z.is_nan() && m.is_nan());
         grid.z = Axis::new(1e-4, 0.0);
         assert_eq!(grid.rounded([0.0, 0.0, 0.00001, 1.0])[2], 0.0);
+        // None is made up where PBF could not say that there is none.
+        assert!(grid.rounded([0.0, 0.0, f64::NAN, 1.0])[2].is_nan());
         assert!(grid.rounded([f64::NAN, f64::INFINITY, 0.0, 0.0])[0].is_nan());
     }
 

@@ -48,7 +48,7 @@ impl<S: PageSink> Fetcher<S> {
         loop {
             let falls_back = format == PageFormat::Pbf && may_fall_back;
             let grid = match format {
-                PageFormat::Json if doubted.is_none() => self.grid().await,
+                PageFormat::Json if doubted.is_none() => self.grid(&request).await,
                 _ => self.rounding.known_grid(),
             };
             let sent = in_format(&request, format);
@@ -57,9 +57,7 @@ impl<S: PageSink> Fetcher<S> {
                 Err(error) => return self.unanswered(&sent, error, rows),
             };
             self.silences.store(0, Ordering::Relaxed);
-            let attempts = u64::from(response.attempts());
-            add(&self.counters.requests, attempts);
-            add(&self.counters.retries, attempts.saturating_sub(1));
+            self.count(response.attempts());
             add(&self.counters.bytes, response.len() as u64);
             let outcome = response.outcome();
             let body = match response.into_ok() {
@@ -153,13 +151,24 @@ impl<S: PageSink> Fetcher<S> {
 
     fn taken(&self, answer: Answer<S::Page>) -> Asked<S::Page> {
         self.rounding.came(answer.facts.coordinates);
+        let in_place_of_pbf =
+            self.plan.format == PageFormat::Pbf && answer.format == PageFormat::Json;
+        if in_place_of_pbf && answer.facts.rows > 0 {
+            add(&self.counters.fell_back, 1);
+        }
         Asked::Answer(Box::new(answer))
     }
 
     fn fall_back(&self) -> PageFormat {
         self.trust.failed();
-        add(&self.counters.fell_back, 1);
         PageFormat::Json
+    }
+
+    /// Counts a request that was sent so many times.
+    pub(super) fn count(&self, attempts: u32) {
+        let attempts = u64::from(attempts);
+        add(&self.counters.requests, attempts);
+        add(&self.counters.retries, attempts.saturating_sub(1));
     }
 
     /// Whether the server answers nothing any more, however little is asked for: smaller pages do not help
@@ -176,9 +185,7 @@ impl<S: PageSink> Fetcher<S> {
         rows: u64,
     ) -> Result<Asked<S::Page>, Error> {
         if let arcgis_auth_core::Error::Transport(transport) = &error {
-            let attempts = u64::from(transport.attempts());
-            add(&self.counters.requests, attempts);
-            add(&self.counters.retries, attempts.saturating_sub(1));
+            self.count(transport.attempts());
             if rows <= FEW && transport.kind() == TransportErrorKind::Timeout {
                 add(&self.silences, 1);
             }
@@ -197,12 +204,7 @@ impl<S: PageSink> Fetcher<S> {
         grid: Option<CoordinateGrid>,
         rows: u64,
     ) -> Result<Result<Answer<S::Page>, DecodeError>, Error> {
-        let Ok(_permit) = self.decoders.acquire().await else {
-            return Err(Error::Failed);
-        };
-        let this = Arc::clone(self);
-        self.blocking(move || {
-            let began = Instant::now();
+        self.decoding(move |this| {
             let context = DecodeContext {
                 layout: &this.layout,
                 cancelled: Some(&this.cancelled),
@@ -210,18 +212,39 @@ impl<S: PageSink> Fetcher<S> {
             };
             let mut page = this.sink.page(usize::try_from(rows).unwrap_or(0));
             // A server that does not know PBF may answer in JSON all the same.
-            let facts = if format == PageFormat::Pbf && body.first() != Some(&b'{') {
-                decode_pbf(&body, &context, &mut page)
-            } else {
-                decode_json(&body, &context, &mut page)
+            let format = match body.first() {
+                Some(b'{') => PageFormat::Json,
+                _ => format,
             };
-            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            add(&this.counters.decoding_micros, micros);
+            let facts = match format {
+                PageFormat::Pbf => decode_pbf(&body, &context, &mut page),
+                PageFormat::Json => decode_json(&body, &context, &mut page),
+            };
             Ok(Answer {
                 page,
                 facts: facts?,
                 bytes: body.len() as u64,
+                format,
             })
+        })
+        .await
+    }
+
+    /// Decodes beside the event loop, as many answers at once as there are cores, and counts the time that it takes.
+    pub(super) async fn decoding<T: Send + 'static>(
+        self: &Arc<Self>,
+        decode: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let Ok(_permit) = self.decoders.acquire().await else {
+            return Err(Error::Failed);
+        };
+        let this = Arc::clone(self);
+        self.blocking(move || {
+            let began = Instant::now();
+            let decoded = decode(&this);
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            add(&this.counters.decoding_micros, micros);
+            decoded
         })
         .await
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::format::PageFormat;
 use crate::sink::PageFacts;
 
 /// One decoded answer.
@@ -11,6 +12,8 @@ pub(crate) struct Answer<P> {
     pub(crate) page: P,
     pub(crate) facts: PageFacts,
     pub(crate) bytes: u64,
+    /// In which it came.
+    pub(crate) format: PageFormat,
 }
 
 /// Answers of one slot, and which of their rows are taken.
@@ -209,6 +212,7 @@ mod tests {
                 ..PageFacts::default()
             },
             bytes: 100,
+            format: PageFormat::Json,
         }
     }
 
