@@ -1,13 +1,16 @@
 //! The thread that encodes and writes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::destination::Canceller;
+#[cfg(feature = "object-store")]
+use crate::destination::Output;
 use crate::error::Error;
 
 /// Messages that wait: what bounds memory is the fetch window.
@@ -38,18 +41,45 @@ pub(crate) struct Inbox<M> {
 
 /// Whether nobody waits for a result any more: asked by work that takes long.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct GivenUp(Arc<AtomicBool>);
+pub(crate) struct GivenUp(Arc<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    is_given_up: AtomicBool,
+    /// Outputs that end then.
+    outputs: Mutex<Vec<Canceller>>,
+}
 
 impl GivenUp {
     pub(crate) fn give_up(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_given_up.store(true, Ordering::SeqCst);
+        self.end_outputs();
+    }
+
+    /// Lets an output end with it, also where it waits for something by itself.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn ends(&self, output: &mut dyn Output) {
+        self.outputs().extend(output.canceller());
+        if self.0.is_given_up.load(Ordering::SeqCst) {
+            self.end_outputs();
+        }
+    }
+
+    fn outputs(&self) -> MutexGuard<'_, Vec<Canceller>> {
+        let outputs = self.0.outputs.lock();
+        outputs.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_outputs(&self) {
+        let outputs = std::mem::take(&mut *self.outputs());
+        outputs.into_iter().for_each(Canceller::cancel);
     }
 
     /// # Errors
     ///
     /// [`Error::WriterStopped`] if so.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.0.is_given_up.load(Ordering::SeqCst) {
             return Err(Error::WriterStopped);
         }
         Ok(())
@@ -167,6 +197,46 @@ mod tests {
         assert!(thread.send(1).await);
         drop(thread);
         assert!(ended.load(Ordering::SeqCst));
+    }
+
+    #[cfg(feature = "object-store")]
+    #[test]
+    fn an_output_ends_whenever_it_was_named() {
+        struct Paper(Arc<AtomicBool>);
+
+        impl std::io::Write for Paper {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        impl Output for Paper {
+            fn canceller(&mut self) -> Option<Canceller> {
+                let ended = Arc::clone(&self.0);
+                Some(Canceller::new(move || ended.store(true, Ordering::SeqCst)))
+            }
+
+            fn commit(self: Box<Self>) -> Result<crate::destination::Committed, Error> {
+                Err(Error::WriterStopped)
+            }
+        }
+
+        let given_up = GivenUp::default();
+        let mut papers = [(); 3].map(|()| Paper(Arc::default()));
+        let ended = papers.each_ref().map(|paper| Arc::clone(&paper.0));
+        let ended = || ended.each_ref().map(|ended| ended.load(Ordering::SeqCst));
+        let [first, second, third] = &mut papers;
+        given_up.ends(first);
+        given_up.ends(second);
+        assert_eq!(ended(), [false; 3]);
+        given_up.give_up();
+        assert_eq!(ended(), [true, true, false]);
+        given_up.ends(third);
+        assert_eq!(ended(), [true; 3]);
     }
 
     #[tokio::test]

@@ -5,6 +5,8 @@ mod carried;
 #[cfg(feature = "cloud")]
 mod cloud;
 mod courier;
+#[cfg(feature = "object-store")]
+mod held;
 mod http_put;
 mod local;
 #[cfg(feature = "object-store")]
@@ -27,6 +29,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 
 pub use async_writer::AsyncWriter;
+#[cfg(feature = "object-store")]
+pub(crate) use held::NotDone;
 pub use http_put::HttpPut;
 pub use local::LocalFile;
 pub(crate) use local::sync_folder;
@@ -41,7 +45,7 @@ pub use stored_folder::StoredFolder;
 #[cfg(feature = "object-store")]
 pub use stored_object::StoredObject;
 #[cfg(feature = "object-store")]
-pub(crate) use uploads::{NotDone, Uploads};
+pub(crate) use uploads::Uploads;
 
 /// A place that an export can be written to.
 pub trait Destination: fmt::Debug + Send + Sync + 'static {

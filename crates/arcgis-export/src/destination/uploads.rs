@@ -1,5 +1,6 @@
 //! Several objects on their way into a folder of a store, of which none appears before all are there.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +13,11 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use super::courier::{Pieces, given_up};
-use super::store_error::{is_refused, refusal};
+use super::held::{Appearing, Held, NotDone, Remains};
+use super::store_error::refusal;
 use super::stored_object::{PATIENCE, Parts, pieces, send_part, take_back};
 use super::{Canceller, Committed, Output, StoreRuntime, StoredFolder, refused};
 use crate::error::Error;
@@ -35,6 +38,8 @@ pub(crate) struct Uploads {
     shared: Arc<Shared>,
     sending: Vec<JoinHandle<Option<Held>>>,
     held: Vec<Held>,
+    /// Those that were about to appear when all of it was given up.
+    appearing: FuturesUnordered<Appearing>,
 }
 
 #[derive(Debug)]
@@ -50,23 +55,6 @@ struct Shared {
     whole: AtomicU64,
     /// Why it stopped, until somebody is told.
     failure: Mutex<Option<io::Error>>,
-}
-
-/// An object whose parts are all there.
-struct Held {
-    store: Arc<dyn ObjectStore>,
-    key: Path,
-    upload: Box<dyn MultipartUpload>,
-    bytes: u64,
-    has_appeared: bool,
-}
-
-/// Something was not done.
-#[derive(Debug)]
-pub(crate) struct NotDone {
-    pub(crate) error: io::Error,
-    /// Whether that is known: an answer may have been lost, or come too late.
-    pub(crate) is_certain: bool,
 }
 
 /// What the sender of an object is told.
@@ -94,6 +82,7 @@ impl Uploads {
             }),
             sending: Vec::new(),
             held: Vec::new(),
+            appearing: FuturesUnordered::new(),
         }
     }
 
@@ -108,7 +97,7 @@ impl Uploads {
         let (shared, sender) = (Arc::clone(&self.shared), name.clone());
         let handle = self.shared.runtime.handle().map_err(refused)?;
         self.sending.push(handle.spawn(async move {
-            let carried = carry(store, key, &sender, told, shared.stop.subscribe()).await;
+            let carried = carry(store, key, sender, told, shared.stop.subscribe()).await;
             drop(turn);
             carried.map_err(|error| shared.fail(error)).ok()
         }));
@@ -135,14 +124,22 @@ impl Uploads {
 
     /// Waits until all of them are there.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
-        let sending = std::mem::take(&mut self.sending);
-        let ended = self.shared.runtime.wait(async move {
+        let mut sending = VecDeque::from(std::mem::take(&mut self.sending));
+        let mut stop = self.shared.stop.subscribe();
+        let (ended, left) = self.shared.runtime.wait(async move {
             let mut ended = Vec::with_capacity(sending.len());
-            for one in sending {
-                ended.push(one.await);
+            while let Some(next) = sending.front_mut() {
+                let stopped = pin!(stop.wait_for(|stop| *stop));
+                let Either::Left((one, _)) = future::select(next, stopped).await else {
+                    break;
+                };
+                ended.push(one);
+                sending.pop_front();
             }
-            ended
+            (ended, sending)
         })?;
+        // What is given up is waited for where it is taken back.
+        self.sending = left.into();
         for one in ended {
             match one {
                 Ok(held) => self.held.extend(held),
@@ -152,7 +149,8 @@ impl Uploads {
         self.shared.check()
     }
 
-    /// Lets all of them appear, [`AT_ONCE`] at a time. If that was not done, some of them may have.
+    /// Lets all of them appear, [`AT_ONCE`] at a time. If that was not done, some of them may have; of those that were about
+    /// to when it was given up, [`Uploads::take_back`] says more.
     pub(crate) fn appear(&mut self) -> Result<(), NotDone> {
         let held = std::mem::take(&mut self.held);
         let mut stop = self.shared.stop.subscribe();
@@ -162,7 +160,7 @@ impl Uploads {
             loop {
                 while appearing.len() < AT_ONCE && failed.is_none() {
                     let Some(held) = left.next() else { break };
-                    appearing.push(held.appear());
+                    appearing.push(Appearing::new(held));
                 }
                 let next = match future::select(pin!(stop.wait_for(|stop| *stop)), appearing.next())
                     .await
@@ -171,37 +169,32 @@ impl Uploads {
                     Either::Right((next, _)) => Some(next),
                 };
                 match next {
-                    // Those that are under way may appear yet.
                     None => {
-                        failed = Some(NotDone {
+                        let given_up = NotDone {
                             error: given_up(),
-                            is_certain: appearing.is_empty(),
-                        });
+                            is_certain: true,
+                        };
+                        failed = Some(given_up.after(failed));
                         break;
                     }
                     Some(None) => break,
-                    Some(Some((held, appeared))) => {
+                    Some(Some((held, Ok(())))) => done.push(held),
+                    Some(Some((held, Err(error)))) => {
                         done.push(held);
-                        failed = match (failed, appeared.err()) {
-                            // What is not known of one is not known of all.
-                            (Some(NotDone { error, is_certain }), Some(next)) => Some(NotDone {
-                                error,
-                                is_certain: is_certain && next.is_certain,
-                            }),
-                            (one, other) => one.or(other),
-                        };
+                        failed = Some(error.after(failed));
                     }
                 }
             }
             done.extend(left);
-            (done, failed)
+            (done, appearing, failed)
         };
         let ended = self.shared.runtime.wait(work);
-        let (held, failed) = ended.map_err(|error| NotDone {
+        let (held, appearing, failed) = ended.map_err(|error| NotDone {
             error,
             is_certain: false,
         })?;
         self.held = held;
+        self.appearing = appearing;
         failed.map_or(Ok(()), Err)
     }
 
@@ -218,34 +211,47 @@ impl Uploads {
             }
         })?
     }
+
+    /// Takes back all that has not appeared, and waits for what is about to. `false` if some of that may appear yet.
+    pub(crate) fn take_back(mut self) -> bool {
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let sending = std::mem::take(&mut self.sending);
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|held| !held.has_appeared());
+        let appearing = std::mem::take(&mut self.appearing);
+        let count = sending.len() + held.len() + appearing.len();
+        if count == 0 {
+            return true;
+        }
+        self.shared.stop();
+        let names: Vec<String> = appearing.iter().map(Appearing::name).collect();
+        let ended = self.shared.runtime.wait(async move {
+            let until = Instant::now() + PATIENCE;
+            let appearing = stream::iter(appearing).map(|one| one.end(until));
+            let appearing = appearing.buffer_unordered(AT_ONCE).boxed();
+            // Whoever still sends has its own patience, and says itself what may stay.
+            let sending: FuturesUnordered<_> = sending.into_iter().collect();
+            let sending = sending.filter_map(|one| future::ready(one.ok().flatten()));
+            let held = stream::iter(held).chain(sending);
+            let held = held.map(|held| held.take_back(until));
+            let held = held.buffer_unordered(AT_ONCE).boxed();
+            stream::select(appearing, held).collect::<Remains>().await
+        });
+        let remains = ended.unwrap_or(Remains {
+            uploads: count - names.len(),
+            objects: names,
+        });
+        remains.warn(crate::service::Folder::name(&self.folder));
+        remains.objects.is_empty()
+    }
 }
 
 impl Drop for Uploads {
     fn drop(&mut self) {
-        let sending = std::mem::take(&mut self.sending);
-        let mut held = std::mem::take(&mut self.held);
-        held.retain(|held| !held.has_appeared);
-        let count = sending.len() + held.len();
-        if count == 0 {
-            return;
-        }
-        self.shared.stop();
-        let ended = self.shared.runtime.wait(async move {
-            let sending = stream::iter(sending);
-            let sending = sending.filter_map(|one| async { one.await.ok().flatten() });
-            let all = sending.chain(stream::iter(held));
-            let abort = all.for_each_concurrent(AT_ONCE, |mut held| async move {
-                // Nobody is left to tell, and one that cannot be aborted is as one whose process was killed.
-                let _ = held.upload.abort().await;
-            });
-            tokio::time::timeout(PATIENCE, abort).await.is_ok()
-        });
-        if !ended.unwrap_or(false) {
-            tracing::warn!(
-                folder = crate::service::Folder::name(&self.folder),
-                "the parts of up to {count} uploads may stay, out of sight, until the store removes them"
-            );
-        }
+        self.end();
     }
 }
 
@@ -289,12 +295,23 @@ impl Shared {
 async fn carry(
     store: Arc<dyn ObjectStore>,
     key: Path,
-    name: &str,
+    name: String,
     mut orders: mpsc::UnboundedReceiver<Piece>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<Held> {
-    let upload = store.put_multipart(&key).await;
-    let mut upload = upload.map_err(|error| refusal(&error))?;
+    let mut upload = {
+        let mut begin = pin!(store.put_multipart(&key));
+        let stopped = pin!(stop.wait_for(|stop| *stop));
+        let begun = match future::select(stopped, begin.as_mut()).await {
+            Either::Left(_) => None,
+            Either::Right((begun, _)) => Some(begun),
+        };
+        let Some(begun) = begun else {
+            give_up_beginning(begin, &name).await;
+            return Err(given_up());
+        };
+        begun.map_err(|error| refusal(&error))?
+    };
     let mut under_way = Parts::new();
     let sent = {
         let send = send(upload.as_mut(), &mut orders, &mut under_way);
@@ -304,17 +321,27 @@ async fn carry(
         }
     };
     match sent {
-        Ok(bytes) => Ok(Held {
-            store,
-            key,
-            upload,
-            bytes,
-            has_appeared: false,
-        }),
+        Ok(bytes) => Ok(Held::new(store, key, name, upload, bytes)),
         Err(error) => {
-            take_back(upload.as_mut(), &mut under_way, name).await;
+            take_back(upload.as_mut(), &mut under_way, &name).await;
             Err(error)
         }
+    }
+}
+
+/// Waits for an upload that the store may have begun, and aborts it.
+async fn give_up_beginning(
+    begin: impl Future<Output = object_store::Result<Box<dyn MultipartUpload>>>,
+    name: &str,
+) {
+    match timeout(PATIENCE, begin).await {
+        Ok(Ok(mut upload)) => take_back(upload.as_mut(), &mut Parts::new(), name).await,
+        // Nothing that could be aborted.
+        Ok(Err(_)) => {}
+        Err(_) => tracing::warn!(
+            object = name,
+            "the store does not answer: an upload that it has begun may stay, without parts, until it removes it"
+        ),
     }
 }
 
@@ -350,24 +377,6 @@ async fn send(
         sent(done)?;
     }
     Ok(bytes)
-}
-
-impl Held {
-    async fn appear(mut self) -> (Self, Result<(), NotDone>) {
-        let appeared = match self.upload.complete().await {
-            Ok(_) => Ok(()),
-            // It may be there all the same: the answer was lost, or came to a second request of the same.
-            Err(error) => match self.store.head(&self.key).await {
-                Ok(found) if found.size == self.bytes => Ok(()),
-                _ => Err(NotDone {
-                    is_certain: is_refused(&error),
-                    error: refusal(&error),
-                }),
-            },
-        };
-        self.has_appeared = appeared.is_ok();
-        (self, appeared)
-    }
 }
 
 /// An object that is written to.

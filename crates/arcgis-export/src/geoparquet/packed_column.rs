@@ -143,6 +143,7 @@ impl PackedPages {
         if !self.column.state().pages.is_empty() {
             return Err(ParquetError::General("a page of another form".to_owned()));
         }
+        self.packer.leave_unknown();
         let mut pages = ColumnPages::new(self.column.waiting.clone());
         if let Some((_, head)) = self.head.take() {
             pages.put(head)?;

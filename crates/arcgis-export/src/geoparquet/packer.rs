@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub(super) struct Packer {
     queue: Mutex<Queue>,
     changed: Condvar,
     presses: Mutex<Vec<Press>>,
+    /// Whether pages of a column came in another form than is known here.
+    has_unknown: AtomicBool,
 }
 
 #[derive(Default)]
@@ -60,7 +63,23 @@ impl Packer {
             queue: Mutex::default(),
             changed: Condvar::new(),
             presses: Mutex::default(),
+            has_unknown: AtomicBool::new(false),
         }
+    }
+
+    /// Says, once for a file, that pages of a column stay as they came.
+    pub(super) fn leave_unknown(&self) {
+        if !self.has_unknown.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "pages of the Parquet file are of a form that is not known: they stay uncompressed"
+            );
+        }
+    }
+
+    /// Whether pages stayed as they came.
+    #[cfg(test)]
+    pub(super) fn has_unknown(&self) -> bool {
+        self.has_unknown.load(Ordering::Relaxed)
     }
 
     pub(super) fn level(&self) -> ZstdLevel {
@@ -275,6 +294,7 @@ mod tests {
     #[test]
     fn what_is_not_known_stays_as_it_is() {
         let packer = packer();
+        assert!(!packer.has_unknown());
         let known = head(1_000);
         let unknown = known.slice(1..);
         for pieces in [
@@ -283,6 +303,7 @@ mod tests {
         ] {
             let mut pages = column(&packer);
             let keys = pieces.clone().map(|piece| pages.put(piece).unwrap());
+            assert!(packer.has_unknown());
             assert_eq!(pages.column().bytes(5_000), 5_000);
             for (key, piece) in keys.into_iter().zip(pieces) {
                 assert_eq!(pages.take(key).unwrap(), piece);

@@ -38,6 +38,11 @@ impl Pages {
         &self.packer
     }
 
+    /// Whether there are columns whose pages come uncompressed.
+    pub(super) fn are_packed(&self) -> bool {
+        !self.packed.is_empty()
+    }
+
     /// The columns whose pages come uncompressed, by their leaves, that were begun since this was asked last.
     pub(super) fn begun(&self) -> Vec<(usize, Arc<PackedColumn>)> {
         std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner))

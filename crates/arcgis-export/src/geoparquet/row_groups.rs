@@ -175,7 +175,7 @@ impl<W: Write + Send> RowGroups<W> {
         work.sort_by_key(|(column, _)| column.writer.get_estimated_total_bytes());
         let few = batch.num_rows() < FEW_ROWS && RowSizes::whole(batch) < FEW_BYTES;
         let threads = if few { 1 } else { self.threads };
-        side_by_side(threads, self.pages.packer(), work, |(column, leaf)| {
+        side_by_side(threads, &self.pages, work, |(column, leaf)| {
             column.writer.write(&leaf)
         })?;
         self.rows += batch.num_rows();
@@ -195,7 +195,7 @@ impl<W: Write + Send> RowGroups<W> {
         let work = columns.into_iter().enumerate().collect();
         side_by_side(
             threads,
-            self.pages.packer(),
+            &self.pages,
             work,
             |(place, column): (usize, Column)| {
                 let closed = column.close()?;
@@ -335,7 +335,7 @@ mod tests {
             let expected = one_by_one.into_inner().unwrap();
             for (threads, packed) in [(2, false), (1, true), (2, true), (8, true)] {
                 let (writer, pages) = begun(&rows, most_rows, most_bytes, packed);
-                let mut groups = RowGroups::new(writer, rows.schema(), pages).unwrap();
+                let mut groups = RowGroups::new(writer, rows.schema(), Arc::clone(&pages)).unwrap();
                 groups.threads = threads;
                 for batch in &batches {
                     groups.write(batch).unwrap();
@@ -346,6 +346,8 @@ mod tests {
                     assert!(matches!(column.compression(), Compression::ZSTD(_)));
                 }
                 let written = groups.finish().unwrap();
+                // The pages that the `parquet` crate makes have the form that is known.
+                assert!(!pages.packer().has_unknown());
                 assert!(written == expected, "{most_rows} {most_bytes} {threads}");
             }
         }

@@ -174,6 +174,6 @@ fn no_index() -> io::Error {
 }
 
 /// A path of the index as this system has it.
-fn local(file: &str) -> PathBuf {
+pub(super) fn local(file: &str) -> PathBuf {
     file.split('/').collect()
 }

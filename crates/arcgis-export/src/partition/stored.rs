@@ -2,12 +2,13 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use object_store::ObjectStoreExt as _;
 
+use super::dataset::local;
 use super::index::{NAME, PartitionIndex};
 use super::names::marked;
 use super::pending::Pending;
@@ -19,6 +20,7 @@ use crate::destination::{
 };
 use crate::error::Error;
 use crate::service::{Folder as _, chain};
+use crate::writer_thread::GivenUp;
 
 /// A folder in a store for the files of one dataset: below a path in a bucket of a cloud, or in any
 /// [`ObjectStore`](object_store::ObjectStore) of the caller's. See [`Partitions`](crate::Partitions).
@@ -80,21 +82,23 @@ impl StoredPartitions {
         self
     }
 
-    /// Sends a dataset that is in a folder on this machine, as long as `check` does not object.
+    /// Sends a dataset that is in a folder on this machine, unless it is given up: then all is taken back.
     pub(crate) fn send(
         &self,
         folder: &Path,
         index: &PartitionIndex,
-        check: &dyn Fn() -> Result<(), Error>,
+        given_up: &GivenUp,
     ) -> Result<(), Error> {
         let mut output = self.open()?;
+        given_up.ends(output.as_mut());
+        let check = || given_up.check();
         let mark = output.mark().unwrap_or_default().to_owned();
         let mut index = index.clone();
         for file in &mut index.files {
-            let path: PathBuf = file.file.split('/').collect();
+            let path = folder.join(local(&file.file));
             file.file = marked(&file.file, &mark);
             let mut sent = output.file(&file.file)?;
-            write_file(&folder.join(path), sent.as_mut(), check)?;
+            write_file(&path, sent.as_mut(), &check)?;
             sent.settle()?;
             sent.commit()?;
         }
@@ -227,11 +231,11 @@ impl Output for StoredOutput {
         let put = put_note(folder.object(&pending)?, note.map_err(Error::write)?);
         uploads.wait(put).map_err(refused)?;
         let undo = |uploads: Uploads, failed: NotDone| {
-            // What has not appeared by now must not do so any more.
-            drop(uploads);
+            // What has not appeared by then must not do so any more.
+            let is_all = uploads.take_back() && failed.is_certain;
             let deleted = folder.delete(files);
             // Where it is not known that this is all, the next export looks again.
-            let forgotten = match (deleted, failed.is_certain) {
+            let forgotten = match (deleted, is_all) {
                 (Ok(()), true) => folder.delete([pending.clone()]),
                 (deleted, _) => deleted,
             };

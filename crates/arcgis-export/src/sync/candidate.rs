@@ -149,8 +149,7 @@ impl WholeCandidate {
                             path: self.path.clone(),
                             source,
                         })?;
-                    let check = || given_up.check();
-                    stored.send(&self.path, dataset.index(), &check)
+                    stored.send(&self.path, dataset.index(), given_up)
                 }
             };
         }
@@ -178,6 +177,7 @@ fn send(object: &StoredObject, path: &Path, given_up: &GivenUp) -> Result<(), Er
         }
     }
     let mut output = object.open()?;
+    given_up.ends(output.as_mut());
     write_file(path, output.as_mut(), &|| given_up.check())?;
     output.settle()?;
     output.commit().map(drop)

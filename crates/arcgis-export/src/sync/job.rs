@@ -31,7 +31,7 @@ use crate::schema::ExportSchema;
 use crate::source::SourceKey;
 use crate::tally::Start;
 use crate::telemetry;
-use crate::writer_thread::GivenUp;
+use crate::writer_thread::{GivenUp, WriterThread};
 
 /// An earlier export of a layer brought up to date: a GeoParquet file of this library's, whose footer says what was
 /// asked for and how it was written, or a dataset in several of them ([`Partitions`](crate::Partitions)).
@@ -434,9 +434,9 @@ impl Sync {
         }
         let id = opened.schema.id_place();
         let old = Arc::clone(&opened.old);
-        let stop = StopWithMe::default();
-        let given_up = stop.0.clone();
-        let (differences, written) = blocking(move || -> Result<_, Error> {
+        // Given up, it is waited for: what it has begun in a store is taken back.
+        let mut thread = WriterThread::<(), _>::start(move |inbox| {
+            let given_up = inbox.given_up();
             let Some(whole) = candidate.take() else {
                 return Err(Error::WriterStopped);
             };
@@ -451,8 +451,8 @@ impl Sync {
             drop((old, new));
             whole.commit(&given_up)?;
             Ok((found, Some(generation)))
-        })
-        .await??;
+        })?;
+        let (differences, written) = thread.finished().await?;
         let told = Told {
             rows: written.map_or(told.rows, |_| report.rows),
             generation: written.unwrap_or(told.generation),

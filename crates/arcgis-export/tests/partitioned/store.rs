@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arcgis_export::object_store::memory::InMemory;
 use arcgis_export::object_store::path::Path;
@@ -30,7 +30,14 @@ pub(crate) enum Wrong {
     Stalled,
     /// One is answered with an error, and an index that it puts is there later, unless its condition forbids that then.
     Late,
+    /// One is carried out a moment later, if somebody still waits for that.
+    Slow,
+    /// One is carried out, and answered a moment later.
+    Delayed,
 }
+
+/// Until what is slow is done.
+const MOMENT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct State {
@@ -41,6 +48,8 @@ struct State {
     knows_conditions: bool,
     /// The index that is under way still.
     late: Option<(Path, PutPayload, PutOptions)>,
+    /// Uploads that were begun, and neither completed nor aborted, by what they are of.
+    open: Vec<String>,
     /// Parts that are being sent, and the most of them that were at once.
     sending: usize,
     most: usize,
@@ -58,6 +67,7 @@ enum Turn {
     Pass,
     Refuse,
     Forget,
+    Delay,
 }
 
 impl Store {
@@ -108,6 +118,32 @@ impl Store {
     pub(crate) async fn arrive(&self) -> Result<PutResult> {
         let (path, payload, options) = self.state.lock().unwrap().late.take().unwrap();
         self.inner.put_opts(&path, payload, options).await
+    }
+
+    /// Waits until the request that goes wrong is asked for, and says when that was.
+    pub(crate) async fn is_going_wrong(&self) -> Instant {
+        let is_asked = || {
+            let state = self.state.lock().unwrap();
+            state.wrong.is_some_and(|(at, _)| state.asked.len() > at)
+        };
+        while !is_asked() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Instant::now()
+    }
+
+    /// Uploads that were begun, and neither completed nor aborted, by what they are of.
+    pub(crate) fn open_uploads(&self) -> Vec<String> {
+        self.state.lock().unwrap().open.clone()
+    }
+
+    fn ended(&self, location: &Path) {
+        let mut state = self.state.lock().unwrap();
+        let place = state.open.iter().position(|open| open == location.as_ref());
+        // One may be completed and aborted, where the answer was lost.
+        if let Some(place) = place {
+            state.open.swap_remove(place);
+        }
     }
 
     /// The most parts that were sent at once.
@@ -195,6 +231,11 @@ impl Store {
         match wrong {
             None => Turn::Pass,
             Some(Wrong::LostAnswer) => Turn::Forget,
+            Some(Wrong::Delayed) => Turn::Delay,
+            Some(Wrong::Slow) => {
+                tokio::time::sleep(MOMENT).await;
+                Turn::Pass
+            }
             Some(Wrong::Stalled) => {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Turn::Refuse
@@ -216,6 +257,11 @@ impl Store {
             Turn::Forget => {
                 request.await?;
                 Err(broken())
+            }
+            Turn::Delay => {
+                let done = request.await;
+                tokio::time::sleep(MOMENT).await;
+                done
             }
         }
     }
@@ -260,7 +306,12 @@ impl ObjectStore for Store {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let begin = self.inner.put_multipart_opts(location, options);
+        let begin = async {
+            let begun = self.inner.put_multipart_opts(location, options).await?;
+            let mut state = self.state.lock().unwrap();
+            state.open.push(location.as_ref().to_owned());
+            Ok(begun)
+        };
         let inner = self.ask("begin", location, begin).await?;
         Ok(Box::new(Upload {
             inner,
@@ -342,12 +393,20 @@ impl MultipartUpload for Upload {
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        let complete = self.inner.complete();
+        let complete = async {
+            let completed = self.inner.complete().await?;
+            self.store.ended(&self.location);
+            Ok(completed)
+        };
         self.store.ask("complete", &self.location, complete).await
     }
 
     async fn abort(&mut self) -> Result<()> {
-        let abort = self.inner.abort();
+        let abort = async {
+            self.inner.abort().await?;
+            self.store.ended(&self.location);
+            Ok(())
+        };
         self.store.ask("abort", &self.location, abort).await
     }
 }

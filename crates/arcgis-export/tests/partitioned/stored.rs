@@ -1,6 +1,7 @@
 //! Datasets in stores: what arrives, what it replaces, and what is refused.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use arcgis_export::{Error, PartitionIndex, Partitions, Resume, ResumeError, StoredPartitions};
@@ -361,31 +362,64 @@ async fn small_files_are_sent_side_by_side_and_not_all_at_once() {
     assert_eq!(bench.server.requests_of(RequestKind::Features).len(), 4);
 }
 
+/// Requests that are under way when something is given up: while uploads begin, while parts are sent, while files appear,
+/// and while the index is put.
+pub(crate) const UNDER_WAY: [&str; 5] = [
+    "begin STATE",
+    "part ",
+    "put _pending-2",
+    "complete ",
+    "put _index",
+];
+
+/// Gives work up while such a request is under way, with what has to be true of the store then.
+pub(crate) async fn give_up<T: Debug>(
+    store: &Store,
+    (of, wrong): (&'static str, Wrong),
+    work: impl Future<Output = T>,
+) {
+    let what = format!("{of} {wrong:?}");
+    let (before, objects) = (store.dataset().await, store.objects().await);
+    store.break_at(0, wrong, Some(of));
+    let since = tokio::select! {
+        done = work => panic!("{what}: {done:?}"),
+        since = store.is_going_wrong() => since,
+    };
+    let waited = since.elapsed();
+    store.heal();
+    assert!(waited < Duration::from_secs(8), "{what}: {waited:?}");
+    let after = store.dataset().await;
+    match (of, wrong) {
+        // It is there, whoever waits for the answer.
+        ("put _index", Wrong::Delayed) => assert!(after.is_some(), "{what}"),
+        _ => assert_eq!(after, before, "{what}"),
+    }
+    match (of, wrong) {
+        // Nobody knows what becomes of it.
+        ("complete ", Wrong::Stalled) => assert_eq!(store.open_uploads().len(), 1, "{what}"),
+        _ => assert_eq!(store.open_uploads(), [""; 0], "{what}"),
+    }
+    // Files that have appeared meanwhile are taken away, too.
+    let is_answered = of == "complete " && wrong != Wrong::Stalled;
+    if is_answered || ["begin STATE", "part "].contains(&of) {
+        assert_eq!(store.objects().await, objects, "{what}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_up_leaves_nothing() {
     let bench = Bench::of(three(600)).await;
-    let store = Store::new();
+    let earlier = Store::new();
     let export = bench.export().await.with_partitions(by_state());
-    export.clone().to(store.partitions()).await.unwrap();
-    let before = store.dataset().await;
-    let objects = store.objects().await;
-    // While parts are sent, while files appear, and while the index is put.
-    for of in ["part ", "complete ", "put _pending-2", "put _index"] {
-        store.break_at(0, Wrong::Stalled, Some(of));
-        let over = store.partitions().with_overwrite(true);
-        let began = std::time::Instant::now();
-        let given_up = tokio::time::timeout(Duration::from_secs(1), export.clone().to(over));
-        assert!(given_up.await.is_err(), "{of}");
-        // What is under way is not waited for.
-        assert!(began.elapsed() < Duration::from_secs(8), "{of}");
-        assert_eq!(store.dataset().await, before, "{of}");
-        store.heal();
-        if of.starts_with("part") {
-            assert_eq!(store.objects().await, objects);
+    export.clone().to(earlier.partitions()).await.unwrap();
+    for of in UNDER_WAY {
+        for wrong in [Wrong::Slow, Wrong::Delayed, Wrong::Stalled] {
+            let store = earlier.fork();
+            let over = || store.partitions().with_overwrite(true);
+            give_up(&store, (of, wrong), export.clone().to(over())).await;
+            // What was left is cleared by the next one.
+            export.clone().to(over()).await.unwrap();
+            assert_eq!(store.objects().await.len(), 4, "{of} {wrong:?}");
         }
     }
-    // What was left is cleared by the next one.
-    let over = store.partitions().with_overwrite(true);
-    export.to(over).await.unwrap();
-    assert_eq!(store.objects().await.len(), 4);
 }

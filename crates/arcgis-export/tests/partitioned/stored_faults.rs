@@ -30,6 +30,12 @@ async fn breaks(store: &Store, export: &LayerExport, at: usize, wrong: Wrong) ->
             assert!(wrong != Wrong::Once, "{}", what());
         }
     }
+    // Of uploads nothing stays, but for those of which the store did not say that it began them, or refused to abort.
+    let is_open = ["begin ", "abort "];
+    let last = asked.get(at).map(String::as_str).unwrap_or_default();
+    if wrong != Wrong::FromThen && !is_open.iter().any(|verb| last.starts_with(verb)) {
+        assert_eq!(store.open_uploads(), [""; 0], "{}", what());
+    }
     // Before files appear there is nothing to be seen of it, nor when all could be taken back.
     let now = store.objects().await;
     let appeared = asked

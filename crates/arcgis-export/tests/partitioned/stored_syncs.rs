@@ -9,7 +9,7 @@ use crate::bench::{Bench, rows, three};
 use crate::pages;
 use crate::s3::S3;
 use crate::store::{Store, Wrong};
-use crate::stored::{by_state, said, unmarked};
+use crate::stored::{UNDER_WAY, by_state, give_up, said, unmarked};
 
 fn tracked(rows: usize) -> Served {
     three(rows).with_capabilities("Query,ChangeTracking")
@@ -247,5 +247,28 @@ async fn whatever_request_fails_it_is_whole() {
             at += 1;
         }
         assert!(at > 30, "{at} requests");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_leaves_nothing() {
+    let bench = Bench::of(tracked(60)).await;
+    let cut = by_state();
+    let earlier = Store::new();
+    let export = export(&bench, &cut).await;
+    export.to(earlier.partitions()).await.unwrap();
+    edit(&bench.server.layer("towns").unwrap());
+    for of in UNDER_WAY {
+        for wrong in [Wrong::Slow, Wrong::Delayed, Wrong::Stalled] {
+            let store = earlier.fork();
+            let sync = Sync::new(bench.layer().await, store.folder());
+            give_up(&store, (of, wrong), sync.run()).await;
+            let sync = Sync::new(bench.layer().await, store.folder());
+            let done = sync.run().await;
+            // What has come already is not sent again.
+            let is_new = (of, wrong) == ("put _index", Wrong::Delayed);
+            assert_eq!(done.unwrap().written, !is_new, "{of} {wrong:?}");
+            assert_eq!(store.index().await.unwrap().rows, 60, "{of} {wrong:?}");
+        }
     }
 }
