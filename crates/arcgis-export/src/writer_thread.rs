@@ -162,7 +162,9 @@ impl<M, T> Drop for WriterThread<M, T> {
         };
         match self.alive.recv_timeout(self.patience) {
             Err(RecvTimeoutError::Timeout) => {
-                tracing::warn!("the output does not go on: its thread is left behind");
+                tracing::warn!(
+                    "what is being read or written does not go on: its thread is left behind"
+                );
             }
             Ok(()) | Err(RecvTimeoutError::Disconnected) => {
                 let _ = thread.join();

@@ -3,7 +3,9 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use object_store::path::Path;
@@ -20,6 +22,18 @@ pub(super) struct Held {
     upload: Box<dyn MultipartUpload>,
     bytes: u64,
     has_appeared: bool,
+    /// Whether the store has not said what became of it when it was to appear.
+    is_unknown: bool,
+}
+
+/// How long a store is waited for while what is given up is taken back.
+#[derive(Debug)]
+pub(super) struct Patience {
+    each: Duration,
+    /// Where nobody waits any longer for all of it.
+    end: Option<Instant>,
+    /// Whether one request was not answered in that time.
+    is_silent: AtomicBool,
 }
 
 /// One that is about to appear.
@@ -60,6 +74,7 @@ impl Held {
             upload,
             bytes,
             has_appeared: false,
+            is_unknown: false,
         }
     }
 
@@ -80,25 +95,50 @@ impl Held {
             },
         };
         self.has_appeared = appeared.is_ok();
+        self.is_unknown = matches!(&appeared, Err(failed) if !failed.is_certain);
         (self, appeared)
     }
 
     /// Aborts its upload.
-    pub(super) async fn take_back(mut self, until: Instant) -> Remains {
-        // Requests that nobody waits for are not begun.
-        let is_gone = Instant::now() < until
-            && match timeout_at(until, self.upload.abort()).await {
-                Ok(Ok(()) | Err(object_store::Error::NotFound { .. })) => true,
-                Ok(Err(error)) => {
-                    tracing::debug!(object = self.name, error = %refusal(&error), "the upload could not be aborted");
-                    false
-                }
-                Err(_) => false,
-            };
+    pub(super) async fn take_back(mut self, patience: &Patience) -> Remains {
+        let is_gone = match patience.answer(self.upload.abort()).await {
+            Some(Ok(()) | Err(object_store::Error::NotFound { .. })) => true,
+            Some(Err(error)) => {
+                tracing::debug!(object = self.name, error = %refusal(&error), "the upload could not be aborted");
+                false
+            }
+            None => false,
+        };
         Remains {
             uploads: usize::from(!is_gone),
-            objects: Vec::new(),
+            objects: self.is_unknown.then_some(self.name).into_iter().collect(),
         }
+    }
+}
+
+impl Patience {
+    /// So long for each request, and `in_all` for all of them where somebody waits.
+    pub(super) fn new(each: Duration, in_all: Option<Duration>) -> Self {
+        Self {
+            each,
+            end: in_all.map(|time| Instant::now() + time),
+            is_silent: AtomicBool::new(false),
+        }
+    }
+
+    /// The answer to a request, if there is one in time. Those that nobody would wait for are not begun.
+    async fn answer<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        let now = Instant::now();
+        if self.is_silent.load(Ordering::Relaxed) || self.end.is_some_and(|end| end <= now) {
+            return None;
+        }
+        let until = now + self.each;
+        let until = self.end.map_or(until, |end| end.min(until));
+        let answer = timeout_at(until, request).await.ok();
+        if answer.is_none() {
+            self.is_silent.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 }
 
@@ -128,17 +168,13 @@ impl Appearing {
     }
 
     /// Waits until it has appeared; where it does not, its upload is aborted.
-    pub(super) async fn end(self, until: Instant) -> Remains {
+    pub(super) async fn end(self, patience: &Patience) -> Remains {
         let name = self.name();
-        let is_unknown = |is_certain: bool| if is_certain { Vec::new() } else { vec![name] };
-        match timeout_at(until, self).await {
-            Ok((_, Ok(()))) => Remains::default(),
-            Ok((held, Err(failed))) => Remains {
-                objects: is_unknown(failed.is_certain),
-                ..held.take_back(until).await
-            },
-            Err(_) => Remains {
-                objects: is_unknown(false),
+        match patience.answer(self).await {
+            Some((_, Ok(()))) => Remains::default(),
+            Some((held, Err(_))) => held.take_back(patience).await,
+            None => Remains {
+                objects: vec![name],
                 uploads: 0,
             },
         }
@@ -246,18 +282,18 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_store_has_not_said_is_named() {
-        for (complete, abort, object, uploads) in [
-            (Some(done as fn() -> _), None, false, 0),
-            (None, Some((|| Ok(())) as fn() -> _), true, 0),
+        let (long, short) = (Duration::from_secs(60), Duration::from_millis(20));
+        for (complete, abort, time, object, uploads) in [
+            (Some(done as fn() -> _), None, long, false, 0),
+            (None, Some((|| Ok(())) as fn() -> _), short, true, 0),
             // Taken back, unless it was there before.
-            (Some(lost), Some(|| Ok(())), true, 0),
-            (Some(lost), Some(lost), true, 1),
-            (Some(no_such), Some(no_such), false, 0),
-            (Some(no_such), None, false, 1),
+            (Some(lost), Some(|| Ok(())), long, true, 0),
+            (Some(lost), Some(lost), long, true, 1),
+            (Some(no_such), Some(no_such), long, false, 0),
+            (Some(no_such), None, short, false, 1),
         ] {
-            let until = Instant::now() + Duration::from_millis(50);
             let appearing = Appearing::new(held(Scripted { complete, abort }));
-            let remains = appearing.end(until).await;
+            let remains = appearing.end(&Patience::new(time, None)).await;
             let names: &[&str] = if object { &["lake/x"] } else { &[] };
             assert_eq!(remains.objects, names);
             assert_eq!(remains.uploads, uploads);
@@ -265,14 +301,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_asks_when_there_is_no_time_left() {
-        let upload = || Scripted {
+    async fn a_store_is_asked_as_long_as_it_answers() {
+        let upload = |abort| Scripted {
             complete: None,
-            abort: Some(|| Ok(())),
+            abort,
         };
-        let now = Instant::now();
-        assert_eq!(held(upload()).take_back(now).await.uploads, 1);
-        let until = now + Duration::from_secs(5);
-        assert_eq!(held(upload()).take_back(until).await.uploads, 0);
+        let answers = || held(upload(Some(|| Ok(()))));
+        let long = Duration::from_secs(60);
+        let none = Patience::new(long, Some(Duration::ZERO));
+        assert_eq!(answers().take_back(&none).await.uploads, 1);
+        let patience = Patience::new(Duration::from_millis(20), None);
+        // Longer in all than for one.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let silent = held(upload(None)).take_back(&patience).await;
+        assert_eq!(silent.uploads, 1);
+        // Nor is it asked for the others then.
+        assert_eq!(answers().take_back(&patience).await.uploads, 1);
+        let patience = Patience::new(long, Some(long));
+        assert_eq!(answers().take_back(&patience).await.uploads, 0);
     }
 }

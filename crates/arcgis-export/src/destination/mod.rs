@@ -37,7 +37,7 @@ pub(crate) use local::sync_folder;
 #[cfg(feature = "object-store")]
 pub(crate) use object_version::{ObjectVersion, ReplacedMeanwhile};
 #[cfg(feature = "object-store")]
-pub(crate) use store_error::{is_refused, knows_no_conditions, refusal};
+pub(crate) use store_error::{is_condition, is_refused, knows_no_conditions, refusal};
 #[cfg(feature = "object-store")]
 pub(crate) use store_runtime::StoreRuntime;
 #[cfg(feature = "object-store")]

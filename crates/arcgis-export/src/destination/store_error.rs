@@ -35,12 +35,17 @@ pub(crate) fn is_refused(error: &object_store::Error) -> bool {
     knows_no_conditions(error)
         || matches!(
             error,
-            Error::PermissionDenied { .. }
-                | Error::Unauthenticated { .. }
-                | Error::NotFound { .. }
-                | Error::Precondition { .. }
-                | Error::AlreadyExists { .. }
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::NotFound { .. }
         )
+}
+
+/// Whether the store says that the condition of a request does not hold.
+pub(crate) fn is_condition(error: &object_store::Error) -> bool {
+    use object_store::Error;
+    matches!(
+        error,
+        Error::Precondition { .. } | Error::AlreadyExists { .. }
+    )
 }
 
 /// Whether the store does not know requests on a condition, and says so: some answer 501 (Not Implemented).

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,10 +13,10 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::courier::{Pieces, given_up};
-use super::held::{Appearing, Held, NotDone, Remains};
+use super::held::{Appearing, Held, NotDone, Patience, Remains};
 use super::store_error::refusal;
 use super::stored_object::{PATIENCE, Parts, pieces, send_part, take_back};
 use super::{Canceller, Committed, Output, StoreRuntime, StoredFolder, refused};
@@ -51,6 +51,8 @@ struct Shared {
     bytes: Arc<Semaphore>,
     objects: Arc<Semaphore>,
     stop: watch::Sender<bool>,
+    /// Whether somebody has stopped it who waits for the end.
+    is_given_up: AtomicBool,
     /// Bytes of all that are whole.
     whole: AtomicU64,
     /// Why it stopped, until somebody is told.
@@ -77,6 +79,7 @@ impl Uploads {
                 bytes: Arc::new(Semaphore::new(units as usize)),
                 objects: Arc::new(Semaphore::new(AT_ONCE)),
                 stop: watch::Sender::new(false),
+                is_given_up: AtomicBool::new(false),
                 whole: AtomicU64::default(),
                 failure: Mutex::default(),
             }),
@@ -114,7 +117,10 @@ impl Uploads {
     /// Stops everything, from any thread.
     pub(crate) fn canceller(&self) -> Canceller {
         let shared = Arc::clone(&self.shared);
-        Canceller::new(move || shared.stop())
+        Canceller::new(move || {
+            shared.is_given_up.store(true, Ordering::SeqCst);
+            shared.stop();
+        })
     }
 
     /// The size of all that are whole.
@@ -158,7 +164,7 @@ impl Uploads {
             let (mut left, mut done) = (held.into_iter(), Vec::new());
             let (mut appearing, mut failed) = (FuturesUnordered::new(), None);
             loop {
-                while appearing.len() < AT_ONCE && failed.is_none() {
+                while appearing.len() < AT_ONCE && failed.is_none() && !*stop.borrow() {
                     let Some(held) = left.next() else { break };
                     appearing.push(Appearing::new(held));
                 }
@@ -198,17 +204,20 @@ impl Uploads {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Waits for a request, unless all of it is given up.
+    /// Waits for a request; not for long when all of it is given up, and what becomes of it is not known then.
     pub(crate) fn wait<T: Send + 'static>(
         &self,
         request: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
         let mut stop = self.shared.stop.subscribe();
         self.shared.runtime.wait(async move {
-            match future::select(pin!(stop.wait_for(|stop| *stop)), pin!(request)).await {
-                Either::Left(_) => Err(given_up()),
-                Either::Right((done, _)) => done,
+            let mut request = pin!(request);
+            let stopped = pin!(stop.wait_for(|stop| *stop));
+            if let Either::Right((done, _)) = future::select(stopped, request.as_mut()).await {
+                return done;
             }
+            let done = timeout(PATIENCE, request).await;
+            done.unwrap_or_else(|_| Err(given_up()))
         })?
     }
 
@@ -228,15 +237,17 @@ impl Uploads {
         }
         self.shared.stop();
         let names: Vec<String> = appearing.iter().map(Appearing::name).collect();
+        let is_given_up = self.shared.is_given_up.load(Ordering::SeqCst);
         let ended = self.shared.runtime.wait(async move {
-            let until = Instant::now() + PATIENCE;
-            let appearing = stream::iter(appearing).map(|one| one.end(until));
+            // Where something went wrong nobody is in a hurry, and there may be thousands.
+            let patience = &Patience::new(PATIENCE, is_given_up.then_some(PATIENCE));
+            let appearing = stream::iter(appearing).map(|one| one.end(patience));
             let appearing = appearing.buffer_unordered(AT_ONCE).boxed();
             // Whoever still sends has its own patience, and says itself what may stay.
             let sending: FuturesUnordered<_> = sending.into_iter().collect();
             let sending = sending.filter_map(|one| future::ready(one.ok().flatten()));
             let held = stream::iter(held).chain(sending);
-            let held = held.map(|held| held.take_back(until));
+            let held = held.map(|held| held.take_back(patience));
             let held = held.buffer_unordered(AT_ONCE).boxed();
             stream::select(appearing, held).collect::<Remains>().await
         });

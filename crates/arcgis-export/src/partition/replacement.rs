@@ -6,8 +6,8 @@ use bytes::Bytes;
 use object_store::{ObjectMeta, ObjectStoreExt as _, PutMode};
 
 use crate::destination::{
-    NotDone, ObjectVersion, ReplacedMeanwhile, StoredObject, is_refused, knows_no_conditions,
-    refusal,
+    NotDone, ObjectVersion, ReplacedMeanwhile, StoredObject, is_condition, is_refused,
+    knows_no_conditions, refusal,
 };
 
 /// What stands there behind a request that failed.
@@ -46,35 +46,42 @@ pub(super) async fn put_index(
         Err(object_store::Error::NotFound { .. }) => Now::Another,
         Err(_) => Now::Unknown,
     };
-    let is_another = || NotDone {
+    let is_another = |is_certain| NotDone {
         error: match earlier {
             Some(_) => io::Error::other(ReplacedMeanwhile),
             None => io::ErrorKind::AlreadyExists.into(),
         },
-        is_certain: true,
+        is_certain,
     };
-    // Some stores pass over conditions.
-    if matches!(look().await, Now::Another) {
-        return Err(is_another());
-    }
     let on_condition = match &earlier {
         Some(earlier) => earlier.update(),
         None => Some(PutMode::Create),
     };
+    // Some stores pass over conditions.
+    match look().await {
+        Now::Another => return Err(is_another(true)),
+        Now::Unknown if on_condition.is_none() => {
+            return Err(NotDone {
+                error: io::Error::other("the store does not say which index is there"),
+                is_certain: true,
+            });
+        }
+        Now::Unknown | Now::Earlier | Now::New => {}
+    }
     let mut failed = None;
     for mode in on_condition.into_iter().chain([PutMode::Overwrite]) {
         let put = store.put_opts(&key, index.clone().into(), mode.into());
         let Err(error) = put.await else {
             return Ok(());
         };
+        // One that was taken for lost may be done after all, as long as the store has not refused it.
         let is_certain = match look().await {
             Now::New => return Ok(()),
-            Now::Another => return Err(is_another()),
-            Now::Earlier => true,
+            Now::Another => return Err(is_another(is_refused(&error) || is_condition(&error))),
+            // That the condition does not hold is no word to rely on then.
+            Now::Earlier => is_refused(&error),
             Now::Unknown => false,
         };
-        // One that was taken for lost may be done after all, as long as the store has not refused it.
-        let is_certain = is_certain && is_refused(&error);
         let goes_on = is_certain && knows_no_conditions(&error);
         let error = refusal(&error);
         tracing::debug!(%error, is_certain, "the index was not put");

@@ -229,7 +229,17 @@ impl Output for StoredOutput {
         let pending = Pending::name(&mark);
         let note = Pending::new(files.clone(), earlier.clone()).to_json();
         let put = put_note(folder.object(&pending)?, note.map_err(Error::write)?);
-        uploads.wait(put).map_err(refused)?;
+        if let Err(error) = uploads.wait(put) {
+            uploads.take_back();
+            // It may be there for all that, and says nothing any more.
+            if let Err(error) = folder.hasty().delete([pending]) {
+                tracing::debug!(
+                    error = chain(&error),
+                    "a note may stay: the next export there that writes deletes it"
+                );
+            }
+            return Err(refused(error));
+        }
         let undo = |uploads: Uploads, failed: NotDone| {
             // What has not appeared by then must not do so any more.
             let is_all = uploads.take_back() && failed.is_certain;
@@ -243,7 +253,7 @@ impl Output for StoredOutput {
                 tracing::warn!(
                     folder = folder.name(),
                     error = chain(&error),
-                    "files stay that no index names: the next export there deletes them"
+                    "files stay that no index names: the next export there that writes deletes them"
                 );
             }
             Err(folder.refused(failed.error))
@@ -252,12 +262,23 @@ impl Output for StoredOutput {
             return undo(uploads, failed);
         }
         let put = put_index(folder.object(NAME)?, index, now.version().cloned());
-        match uploads.wait(async move { Ok(put.await) }) {
-            Ok(Ok(())) => {}
-            Ok(Err(failed)) if failed.is_certain => return undo(uploads, failed),
-            // Which dataset there is now shows when the store answers again: both have all their files.
-            Ok(Err(failed)) => return Err(refused(failed.error)),
-            Err(error) => return Err(refused(error)),
+        let put = uploads.wait(async move { Ok(put.await) });
+        let put = put.unwrap_or_else(|error| {
+            Err(NotDone {
+                error,
+                is_certain: false,
+            })
+        });
+        match put {
+            Ok(()) => {}
+            Err(failed) if failed.is_certain => return undo(uploads, failed),
+            Err(failed) => {
+                tracing::warn!(
+                    folder = folder.name(),
+                    "the store has not said whether the new index is there: by the index it is the earlier dataset or the new one, whole, and files of the other one stay until the next export there that writes"
+                );
+                return Err(refused(failed.error));
+            }
         }
         let gone = earlier.into_iter().chain(now.pending);
         let cleared = folder.delete(gone);
@@ -265,7 +286,7 @@ impl Output for StoredOutput {
             tracing::warn!(
                 folder = folder.name(),
                 error = chain(&error),
-                "files of the earlier dataset stay: the next export there deletes them, and until then the index alone tells which are the dataset's"
+                "files of the earlier dataset stay: the next export there that writes deletes them, and until then the index alone tells which are the dataset's"
             );
         }
         Ok(Committed::new(destination.name(), bytes))

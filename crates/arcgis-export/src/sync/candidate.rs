@@ -139,6 +139,7 @@ impl Candidate {
 impl WholeCandidate {
     /// Lets it take the place of the old one.
     pub(super) fn commit(self, given_up: &GivenUp) -> Result<(), Error> {
+        given_up.check()?;
         #[cfg(feature = "object-store")]
         if let Some(Sent { to, _folder }) = self.to {
             return match to {
@@ -153,7 +154,6 @@ impl WholeCandidate {
                 }
             };
         }
-        given_up.check()?;
         self.output.commit().map(drop)
     }
 }
@@ -172,6 +172,7 @@ fn send(object: &StoredObject, path: &Path, given_up: &GivenUp) -> Result<(), Er
     if size <= SMALL {
         let mut content = Vec::new();
         file.read_to_end(&mut content).map_err(unreadable)?;
+        given_up.check()?;
         if object.replace_at_once(content)? {
             return Ok(());
         }

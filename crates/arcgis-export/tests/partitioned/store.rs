@@ -30,19 +30,21 @@ pub(crate) enum Wrong {
     Stalled,
     /// One is answered with an error, and an index that it puts is there later, unless its condition forbids that then.
     Late,
-    /// One is carried out a moment later, if somebody still waits for that.
+    /// One is carried out a moment after [`Store::is_going_wrong`], if somebody still waits for that.
     Slow,
-    /// One is carried out, and answered a moment later.
+    /// One is carried out, and answered a moment after that.
     Delayed,
 }
 
-/// Until what is slow is done.
+/// Until what is slow is done, since somebody has seen that it is asked for.
 const MOMENT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct State {
     asked: Vec<String>,
     wrong: Option<(usize, Wrong)>,
+    /// Whether what is slow is done now.
+    goes_on: bool,
     /// Only requests of which this says what is asked count.
     of: Option<&'static str>,
     knows_conditions: bool,
@@ -99,6 +101,7 @@ impl Store {
     pub(crate) fn break_at(&self, number: usize, wrong: Wrong, of: Option<&'static str>) {
         let mut state = self.state.lock().unwrap();
         state.asked.clear();
+        state.goes_on = false;
         state.wrong = Some((number, wrong));
         state.of = of;
     }
@@ -129,7 +132,19 @@ impl Store {
         while !is_asked() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        let state = Arc::clone(&self.state);
+        // Whoever is given up may hold the thread that has seen it.
+        std::thread::spawn(move || {
+            std::thread::sleep(MOMENT);
+            state.lock().unwrap().goes_on = true;
+        });
         Instant::now()
+    }
+
+    async fn goes_on(&self) {
+        while !self.state.lock().unwrap().goes_on {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Uploads that were begun, and neither completed nor aborted, by what they are of.
@@ -233,7 +248,7 @@ impl Store {
             Some(Wrong::LostAnswer) => Turn::Forget,
             Some(Wrong::Delayed) => Turn::Delay,
             Some(Wrong::Slow) => {
-                tokio::time::sleep(MOMENT).await;
+                self.goes_on().await;
                 Turn::Pass
             }
             Some(Wrong::Stalled) => {
@@ -260,7 +275,7 @@ impl Store {
             }
             Turn::Delay => {
                 let done = request.await;
-                tokio::time::sleep(MOMENT).await;
+                self.goes_on().await;
                 done
             }
         }

@@ -39,6 +39,8 @@ pub(crate) struct Rounding {
 enum Silence {
     /// Its rows have no geometry.
     NoGeometry,
+    /// So many rows are too many.
+    TooBig,
     /// It cannot be used, and could not at another time.
     Unusable,
     /// The server was in no state to answer.
@@ -93,7 +95,7 @@ impl<S: PageSink> Fetcher<S> {
                     MOST_ROUNDS
                 }
                 Err(Silence::Unusable | Silence::Foreign) => MOST_ROUNDS,
-                Err(Silence::NoGeometry) => rounds + 1,
+                Err(Silence::NoGeometry | Silence::TooBig) => rounds + 1,
                 Err(Silence::Trouble | Silence::Timeout) => {
                     rounding.troubles.fetch_add(1, Ordering::Relaxed);
                     rounds + 1
@@ -204,7 +206,7 @@ impl<S: PageSink> Fetcher<S> {
                 self.count(failure.attempts());
                 return Err(match failure.kind() {
                     TransportErrorKind::Timeout => Silence::Timeout,
-                    TransportErrorKind::TooLarge => Silence::Unusable,
+                    TransportErrorKind::TooLarge => Silence::TooBig,
                     _ => Silence::Trouble,
                 });
             }
@@ -216,6 +218,7 @@ impl<S: PageSink> Fetcher<S> {
             Outcome::Busy { .. } | Outcome::Transient | Outcome::TokenRefused(_) => {
                 Silence::Trouble
             }
+            Outcome::TooBig => Silence::TooBig,
             _ => Silence::Unusable,
         };
         response.into_ok().map_err(|_| silence)

@@ -90,7 +90,7 @@ pub struct FetchStats {
     pub halved: u64,
     /// Answers that could not be decoded and were asked for again.
     pub refetched: u64,
-    /// Pages whose rows are from JSON in place of PBF: what came as PBF did not hold up, or had not in earlier pages.
+    /// Answers with rows in JSON in place of PBF: what came as PBF did not hold up, or had not in earlier pages.
     pub fell_back: u64,
     /// Pages whose rows were not those asked for, and were fetched by object id instead.
     pub corrected: u64,
