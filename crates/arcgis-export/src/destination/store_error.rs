@@ -48,13 +48,17 @@ pub(crate) fn is_condition(error: &object_store::Error) -> bool {
     )
 }
 
-/// Whether the store does not know requests on a condition, and says so: some answer 501 (Not Implemented).
+/// Whether the store does not know requests on a condition, and says so: some answer 501 (Not Implemented), and some do
+/// not tell what the condition would be, so that nothing is sent (a Google Cloud Storage behind something that passes on no
+/// generations).
 pub(crate) fn knows_no_conditions(error: &object_store::Error) -> bool {
     use object_store::Error;
+    let said = text(error);
     matches!(
         error,
         Error::NotImplemented { .. } | Error::NotSupported { .. }
-    ) || text(error).starts_with("501")
+    ) || said.starts_with("501")
+        || said.contains("required for conditional ")
 }
 
 fn text(error: &object_store::Error) -> String {
@@ -161,6 +165,28 @@ mod tests {
         assert_eq!(refusal(&of_head).to_string(), "403 Forbidden");
         let page = generic("Server returned non-2xx status code: 502 Bad Gateway: <html>…</html>");
         assert_eq!(refusal(&page).to_string(), "502 Bad Gateway");
+    }
+
+    #[tokio::test]
+    async fn what_knows_no_conditions_is_known() {
+        use object_store::memory::InMemory;
+        use object_store::{ObjectStore as _, ObjectStoreExt as _, PutMode, UpdateVersion};
+
+        let unknown = generic("Server returned non-2xx status code: 501 Not Implemented: ");
+        assert!(knows_no_conditions(&unknown) && is_refused(&unknown));
+        for error in [generic("connection refused"), generic("502 Bad Gateway")] {
+            assert!(!knows_no_conditions(&error) && !is_refused(&error));
+        }
+        // As this crate says it itself.
+        let (store, key) = (InMemory::new(), "x".into());
+        store.put(&key, "1".into()).await.unwrap();
+        let nothing = PutMode::Update(UpdateVersion {
+            e_tag: None,
+            version: Some("1".to_owned()),
+        });
+        let put = store.put_opts(&key, "2".into(), nothing.into()).await;
+        let error = put.unwrap_err();
+        assert!(knows_no_conditions(&error) && is_refused(&error), "{error}");
     }
 
     #[test]

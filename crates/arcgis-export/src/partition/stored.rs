@@ -134,9 +134,11 @@ impl Destination for StoredPartitions {
     fn open(&self) -> Result<Box<dyn Output>, Error> {
         let standing = self.look()?;
         // Whether it can be written to is known before anything is fetched, and whether files can be deleted.
-        let index = self.folder.object(NAME)?.with_overwrite(true);
-        drop(index.open()?);
         let trial = Pending::name("trial");
+        // Not under the name of the index: Azure keeps what it is tried with for a week, out of sight, and takes it for an
+        // index that is there when none is to be replaced.
+        let upload = self.folder.object(&trial)?.with_overwrite(true);
+        drop(upload.open()?);
         if !standing.is_nothing() {
             let note = Pending::new(Vec::new(), Vec::new()).to_json();
             let folder = self.folder.hasty();

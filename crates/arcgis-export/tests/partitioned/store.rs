@@ -48,6 +48,8 @@ struct State {
     /// Only requests of which this says what is asked count.
     of: Option<&'static str>,
     knows_conditions: bool,
+    /// Whether it tells no tags by which conditions are made, but versions.
+    tells_versions: bool,
     /// The index that is under way still.
     late: Option<(Path, PutPayload, PutOptions)>,
     /// Uploads that were begun, and neither completed nor aborted, by what they are of.
@@ -87,6 +89,13 @@ impl Store {
     pub(crate) fn without_conditions() -> Self {
         let store = Self::new();
         store.state.lock().unwrap().knows_conditions = false;
+        store
+    }
+
+    /// One that tells versions, and takes conditions by tags alone.
+    pub(crate) fn with_versions_alone() -> Self {
+        let store = Self::new();
+        store.state.lock().unwrap().tells_versions = true;
         store
     }
 
@@ -337,8 +346,12 @@ impl ObjectStore for Store {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let verb = if options.head { "look" } else { "read" };
-        self.ask(verb, location, self.inner.get_opts(location, options))
-            .await
+        let get = self.inner.get_opts(location, options);
+        let mut found = self.ask(verb, location, get).await?;
+        if self.state.lock().unwrap().tells_versions {
+            found.meta.version = found.meta.e_tag.take();
+        }
+        Ok(found)
     }
 
     fn delete_stream(

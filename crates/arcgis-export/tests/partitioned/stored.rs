@@ -126,7 +126,11 @@ async fn a_layer_without_rows_is_a_file_without_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dataset_is_replaced_where_that_is_wanted() {
-    for store in [Store::new(), Store::without_conditions()] {
+    for store in [
+        Store::new(),
+        Store::without_conditions(),
+        Store::with_versions_alone(),
+    ] {
         let bench = Bench::of(three(30)).await;
         let export = bench.export().await;
         let cut = |cut| export.clone().with_partitions(cut);
@@ -269,6 +273,7 @@ async fn of_two_at_once_one_is_whole_and_the_other_says_so() {
         (Store::new(), false),
         (Store::new(), true),
         (Store::without_conditions(), true),
+        (Store::with_versions_alone(), true),
     ] {
         let bench = Bench::of(three(300)).await;
         let export = bench.export().await;
