@@ -36,6 +36,7 @@ mod target;
 mod verdict;
 mod whereabouts;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -94,11 +95,20 @@ fn interrupted(command: &Command, signal: &str) -> anyhow::Result<()> {
         Command::Export(args) if args.fetch.resume || args.folder().is_some() => {
             Err(Failure::new(Exit::Other, signal).into())
         }
-        Command::Sync(args) if is_folder(&args.file) => {
+        // What may be left elsewhere was said by whoever could not take it back.
+        Command::Export(args) if args.out.as_deref().is_some_and(is_elsewhere) => {
+            Err(Failure::new(Exit::Other, signal).into())
+        }
+        Command::Sync(args) if is_folder(&args.file) || is_elsewhere(&args.file) => {
             Err(Failure::new(Exit::Other, signal).into())
         }
         _ => Err(Failure::new(Exit::Other, format!("{signal}; nothing was left behind")).into()),
     }
+}
+
+/// Whether a place is not on this machine.
+fn is_elsewhere(place: &Path) -> bool {
+    place::address(place).is_some()
 }
 
 async fn command(cli: &Cli) -> anyhow::Result<()> {

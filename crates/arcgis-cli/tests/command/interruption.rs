@@ -47,7 +47,10 @@ fn ctrl_c_leaves_nothing_behind() {
         .read_to_string(&mut stderr)
         .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{stderr}");
-    assert!(stderr.contains("error: interrupted"), "{stderr}");
+    assert!(
+        stderr.contains("error: interrupted; nothing was left behind"),
+        "{stderr}"
+    );
     assert_eq!(desk.names(), ["there.parquet"]);
     assert_eq!(
         std::fs::read_to_string(desk.path("there.parquet")).unwrap(),
